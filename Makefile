@@ -1,0 +1,84 @@
+# The table of contents: `make` prints it. PYTHON picks the interpreter, VENV the environment,
+# UV=1 installs with uv instead of pip.
+PYTHON ?= python3
+VENV ?= .venv
+BASE ?= HEAD~1
+HEAD ?= HEAD
+
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
+BIN := $(VENV)/bin
+RUN := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m
+STAMP := $(VENV)/.installed
+PINS := $(shell grep -c == constraints.txt)
+SOURCES := engine regressions benchmarks tests
+
+ifdef UV
+MAKE_VENV = uv venv --quiet --python $(PYTHON) $(VENV)
+INSTALL = uv pip install --python $(BIN)/python
+else
+MAKE_VENV = $(PYTHON) -m venv $(VENV)
+INSTALL = $(RUN) pip install --disable-pip-version-check
+endif
+
+.PHONY: help
+help: ## print this table
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: gate
+gate: setup ## set up, then run the three countdowns under their budgets
+	$(RUN) pytest --cascade-budget tests/gate
+
+.PHONY: test
+test: setup ## set up, then run every test
+	$(RUN) pytest
+
+.PHONY: lint
+lint: setup ## format, lint, types and import contracts, no tests
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: check
+check: lint ## what to run before a commit: lint, then the tests
+	$(RUN) pytest
+
+.PHONY: format
+format: setup ## rewrite the sources in the project's format
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+.PHONY: coverage
+coverage: setup ## run the tests under coverage, subprocesses included
+	$(RUN) coverage erase
+	$(RUN) coverage run -m pytest
+	$(RUN) coverage combine --quiet
+	$(RUN) coverage report
+
+.PHONY: lock
+lock: ## compile constraints.txt from the pyproject files (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	  --no-annotate --no-header --no-emit-index-url --no-emit-find-links \
+	  --no-emit-package cascade-engine --no-emit-package pytest-cascade-budget \
+	  --group dev pyproject.toml --output-file constraints.txt
+
+.PHONY: setup
+setup: $(STAMP) ## make the environment from the project's own files
+
+$(STAMP): constraints.txt engine/pyproject.toml regressions/pyproject.toml
+	@echo "[1/3] environment $(VENV) with $$($(PYTHON) --version)"
+	@test -x $(BIN)/python || $(MAKE_VENV)
+	@echo "[2/3] $(PINS) pinned packages, hashes checked"
+	@$(INSTALL) --require-hashes -r constraints.txt 2>&1 | awk -F '[ =]' \
+	  '/^Collecting/ { printf "      %s\n", $$2; fflush() } \
+	   /^Installing/ { printf "      unpacking\n"; fflush() } \
+	   /^(ERROR|error|Installed|Resolved| *×| *╰)/ { print; fflush() }'
+	@echo "[3/3] the engine and the gate, editable"
+	@$(INSTALL) --quiet --no-deps --no-build-isolation -e engine -e regressions
+	@touch $@
+
+.PHONY: clean
+clean: ## remove environments, caches and reports
+	rm -rf .venv* .mypy_cache .ruff_cache .pytest_cache .hypothesis .cascade-budget .asv reports
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
