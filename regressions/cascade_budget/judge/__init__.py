@@ -1,0 +1,1 @@
+"""Pure values and functions: numbers in, verdicts out. No pytest, clock, process or file."""

@@ -1,0 +1,325 @@
+"""Laws: how often something is called, as an exact function of the number of transactions."""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+from cascade_budget.errors import LawSyntaxError
+
+MAX_DEGREE: Final = 4
+MAX_DENOMINATOR: Final = 100
+"""Coefficients finer than a hundredth are taken for coincidence: three points of any noise lie on
+a parabola, and a fourth may."""
+
+_MAX_TEXT: Final = 4_000
+_IRREGULAR: Final = "irregular"
+_IRREGULAR_TEXT: Final = re.compile(rf"{_IRREGULAR} \d+: \d+(, \d+: \d+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """Calls as a function of n transactions.
+
+    Attributes:
+        coefficients: of a polynomial in n, lowest power first, the highest not 0; empty is 0.
+        per_size: of an irregular law, (n, calls) by rising n; empty for a polynomial.
+    """
+
+    coefficients: tuple[Fraction, ...] = ()
+    per_size: tuple[tuple[int, int], ...] = ()
+
+    @staticmethod
+    def polynomial(*coefficients: Fraction | int) -> Law:
+        """The law with these coefficients, lowest power first."""
+        exact = [Fraction(coefficient) for coefficient in coefficients]
+        while exact and exact[-1] == 0:
+            exact.pop()
+        return Law(coefficients=tuple(exact))
+
+    @staticmethod
+    def irregular(counts: Mapping[int, int]) -> Law:
+        """The law that knows only its points. Raises ValueError when there are none."""
+        if not counts:
+            raise ValueError("an irregular law needs at least one point")
+        return Law(per_size=tuple(sorted(counts.items())))
+
+    @property
+    def is_irregular(self) -> bool:
+        """Whether only single points are known."""
+        return bool(self.per_size)
+
+    @property
+    def degree(self) -> int:
+        """The highest power of n: 0 for a constant. An irregular law has none and gives -1."""
+        if self.is_irregular:
+            return -1
+        return max(len(self.coefficients) - 1, 0)
+
+    def at(self, n: int) -> int:
+        """Calls at n transactions, rounded down where the polynomial falls between integers.
+
+        Raises:
+            KeyError: the law is irregular and has no point at n.
+        """
+        if self.is_irregular:
+            return dict(self.per_size)[n]
+        total = Fraction(0)
+        for coefficient in reversed(self.coefficients):
+            total = total * n + coefficient
+        return math.floor(total)
+
+    def __str__(self) -> str:
+        if self.is_irregular:
+            points = ", ".join(f"{n}: {calls}" for n, calls in self.per_size)
+            return f"{_IRREGULAR} {points}"
+        return _polynomial_text(self.coefficients)
+
+
+ZERO: Final = Law()
+
+
+def fit_law(counts: Mapping[int, int]) -> Law:
+    """The law that exact counts follow.
+
+    Args:
+        counts: calls by number of transactions. One size alone gives a constant: nothing varied.
+
+    Returns:
+        The polynomial through every point, provided that one point more than it needs agrees with
+        it, and that its coefficients have denominators of at most `MAX_DENOMINATOR`; otherwise the
+        irregular law of these points.
+
+    Raises:
+        ValueError: there are no counts.
+
+    Source: Newton's divided differences, in exact rational arithmetic (Knuth, The Art of Computer
+    Programming, volume 2, section 4.6.4).
+    """
+    if not counts:
+        raise ValueError("a law needs at least one count")
+    sizes = sorted(counts)
+    if len(sizes) == 1:
+        return Law.polynomial(counts[sizes[0]])
+    differences = _divided_differences(sizes, [counts[n] for n in sizes])
+    while differences and differences[-1] == 0:
+        differences.pop()
+    degree = len(differences) - 1
+    if degree <= min(len(sizes) - 2, MAX_DEGREE):
+        law = _expand(sizes, differences)
+        if all(c.denominator <= MAX_DENOMINATOR for c in law.coefficients):
+            return law
+    return Law.irregular(counts)
+
+
+def parse_law(text: str) -> Law:
+    """The law that a formula states.
+
+    Args:
+        text: integers, `n`, `+ - *`, `/` by a number, `**` by a small integer and parentheses, or
+            the text of an irregular law as `str` gives it.
+
+    Raises:
+        LawSyntaxError: it is neither.
+    """
+    if len(text) > _MAX_TEXT:
+        raise LawSyntaxError(f"{text[:40]}...", f"it has more than {_MAX_TEXT:,} characters")
+    stripped = text.strip()
+    if stripped.startswith(_IRREGULAR):
+        return _parse_irregular(text, stripped)
+    try:
+        tree = ast.parse(stripped, mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise LawSyntaxError(text, _why_no_expression(stripped)) from error
+    return Law.polynomial(*_Reader(text).read(tree.body))
+
+
+def describe_change(old: Law, new: Law) -> str:
+    """One clause that says how a law changed: `never has become once per transaction`."""
+    before, after = frequency(old), frequency(new)
+    if before == after:
+        return f"{old} has become {new}"
+    return f"{before} has become {after}"
+
+
+def frequency(law: Law) -> str:
+    """How often that is, in words: `never`, `once`, `11 times per transaction`."""
+    if law.is_irregular:
+        return "irregularly often"
+    if law.degree == 0:
+        return _times(law.at(0))
+    leading = law.coefficients[-1]
+    if leading < 0:
+        return f"{law} times"
+    if law.degree == 1:
+        return _per_transaction(leading)
+    if law.degree == 2:  # noqa: PLR2004 - the square
+        return "with the square of the transactions"
+    return f"with the transactions to the power of {law.degree}"
+
+
+def calls_text(law: Law) -> str:
+    """The law with its noun: `1 call`, `n + 1 calls`."""
+    return f"{law} call" if law.coefficients == (1,) else f"{law} calls"
+
+
+def _times(count: int) -> str:
+    words = {0: "never", 1: "once", 2: "twice"}
+    return words.get(count, f"{count:,} times")
+
+
+def _per_transaction(rate: Fraction) -> str:
+    if rate.denominator == 1:
+        return f"{_times(rate.numerator)} per transaction"
+    if rate.numerator == 1:
+        return f"once in {rate.denominator} transactions"
+    return f"{_times(rate.numerator)} in {rate.denominator} transactions"
+
+
+def _polynomial_text(coefficients: Sequence[Fraction]) -> str:
+    text = ""
+    for power in range(len(coefficients) - 1, -1, -1):
+        coefficient = coefficients[power]
+        if coefficient == 0:
+            continue
+        term = _term_text(abs(coefficient), power)
+        if not text:
+            text = f"-{term}" if coefficient < 0 else term
+        else:
+            text += f" - {term}" if coefficient < 0 else f" + {term}"
+    return text or "0"
+
+
+def _term_text(coefficient: Fraction, power: int) -> str:
+    factors = ["n"] * power
+    if coefficient.numerator != 1 or not factors:
+        factors.insert(0, str(coefficient.numerator))
+    product = "*".join(factors)
+    return product if coefficient.denominator == 1 else f"{product}/{coefficient.denominator}"
+
+
+def _divided_differences(sizes: Sequence[int], counts: Sequence[int]) -> list[Fraction]:
+    column = [Fraction(count) for count in counts]
+    differences = [column[0]]
+    for order in range(1, len(sizes)):
+        column = [
+            (column[i + 1] - column[i]) / (sizes[i + order] - sizes[i])
+            for i in range(len(column) - 1)
+        ]
+        differences.append(column[0])
+    return differences
+
+
+def _expand(sizes: Sequence[int], differences: Sequence[Fraction]) -> Law:
+    """The Newton form, multiplied out by Horner's rule."""
+    total: list[Fraction] = []
+    for index in range(len(differences) - 1, -1, -1):
+        shifted = [Fraction(0), *total]
+        for power, coefficient in enumerate(total):
+            shifted[power] -= sizes[index] * coefficient
+        shifted[0] += differences[index]
+        total = shifted
+    return Law.polynomial(*total)
+
+
+def _parse_irregular(text: str, stripped: str) -> Law:
+    if not _IRREGULAR_TEXT.fullmatch(stripped):
+        raise LawSyntaxError(text, 'an irregular law is written "irregular 100: 3, 200: 5"')
+    points = [(int(n), int(calls)) for n, calls in re.findall(r"(\d+): (\d+)", stripped, re.ASCII)]
+    sizes = [n for n, _ in points]
+    if sizes != sorted(set(sizes)):
+        raise LawSyntaxError(text, "its sizes are not in rising order")
+    return Law.irregular(dict(points))
+
+
+def _why_no_expression(stripped: str) -> str:
+    if not stripped:
+        return "it is empty"
+    if re.search(r"\d\s*n\b", stripped):
+        product = re.sub(r"(\d)\s*n\b", r"\1*n", stripped)
+        return f"a product is written with *, as in {product!r}"
+    return "it is no arithmetic expression"
+
+
+class _Reader:
+    """Reads an expression tree as a polynomial. Holds the text for its errors."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def _error(self, detail: str) -> LawSyntaxError:
+        return LawSyntaxError(self._text, detail)
+
+    def read(self, node: ast.expr) -> list[Fraction]:
+        match node:
+            case ast.Constant(value=bool()):
+                raise self._error(f"{node.value} is no integer")
+            case ast.Constant(value=int(value)):
+                return [Fraction(value)]
+            case ast.Constant(value=value):
+                raise self._error(f"{value!r} is no integer")
+            case ast.Name(id="n"):
+                return [Fraction(0), Fraction(1)]
+            case ast.Name(id=name):
+                raise self._error(f"{name!r} has no meaning here, only n has")
+            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+                return self.read(operand)
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return [-coefficient for coefficient in self.read(operand)]
+            case ast.BinOp(left=left, op=op, right=right):
+                return self._operate(op, self.read(left), self.read(right))
+            case _:
+                raise self._error(f"{ast.unparse(node)!r} is no polynomial")
+
+    def _operate(
+        self, op: ast.operator, left: list[Fraction], right: list[Fraction]
+    ) -> list[Fraction]:
+        match op:
+            case ast.Add():
+                return _sum(left, right)
+            case ast.Sub():
+                return _sum(left, [-coefficient for coefficient in right])
+            case ast.Mult():
+                return self._product(left, right)
+            case ast.Div():
+                divisor = self._constant(right, "a divisor is a number, not a formula")
+                if divisor == 0:
+                    raise self._error("it divides by 0")
+                return [coefficient / divisor for coefficient in left]
+            case ast.Pow():
+                exponent = self._constant(right, "an exponent is a number, not a formula")
+                if exponent.denominator != 1 or not 0 <= exponent <= MAX_DEGREE:
+                    raise self._error(f"an exponent is an integer from 0 to {MAX_DEGREE}")
+                power = [Fraction(1)]
+                for _ in range(exponent.numerator):
+                    power = self._product(power, left)
+                return power
+            case ast.BitXor():
+                raise self._error("^ is no power here, write n*n")
+            case _:
+                raise self._error("it uses an operator other than + - * / **")
+
+    def _constant(self, coefficients: list[Fraction], detail: str) -> Fraction:
+        if any(coefficients[1:]):
+            raise self._error(detail)
+        return coefficients[0]
+
+    def _product(self, left: list[Fraction], right: list[Fraction]) -> list[Fraction]:
+        product = [Fraction(0)] * (len(left) + len(right) - 1)
+        for i, a in enumerate(left):
+            for j, b in enumerate(right):
+                product[i + j] += a * b
+        if any(product[MAX_DEGREE + 1 :]):
+            raise self._error(f"its degree is above {MAX_DEGREE}")
+        return product
+
+
+def _sum(left: Sequence[Fraction], right: Sequence[Fraction]) -> list[Fraction]:
+    longer = max(len(left), len(right))
+    padded = [[*side, *[Fraction(0)] * (longer - len(side))] for side in (left, right)]
+    return [a + b for a, b in zip(*padded, strict=True)]
