@@ -1,4 +1,4 @@
-"""What this package raises. A message states fact, place and remedy; each is an attribute as well."""
+"""What this package raises: a message says fact, place and remedy, and each is an attribute."""
 
 from __future__ import annotations
 

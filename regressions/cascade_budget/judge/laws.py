@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import math
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cascade_budget.errors import LawSyntaxError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 MAX_DEGREE: Final = 4
 MAX_DENOMINATOR: Final = 100
@@ -82,6 +84,7 @@ class Law:
 
 
 ZERO: Final = Law()
+ONCE: Final = Law(coefficients=(Fraction(1),))
 
 
 def fit_law(counts: Mapping[int, int]) -> Law:
@@ -165,7 +168,10 @@ def frequency(law: Law) -> str:
 
 def calls_text(law: Law) -> str:
     """The law with its noun: `1 call`, `n + 1 calls`."""
-    return f"{law} call" if law.coefficients == (1,) else f"{law} calls"
+    if law.is_irregular:
+        sizes = ", ".join(f"{n}" for n, _ in law.per_size)
+        return f"{', '.join(f'{calls}' for _, calls in law.per_size)} calls at n = {sizes}"
+    return f"{law} call" if law == ONCE else f"{law} calls"
 
 
 def _times(count: int) -> str:
@@ -257,12 +263,10 @@ class _Reader:
 
     def read(self, node: ast.expr) -> list[Fraction]:
         match node:
-            case ast.Constant(value=bool()):
-                raise self._error(f"{node.value} is no integer")
-            case ast.Constant(value=int(value)):
+            case ast.Constant(value=int(value)) if not isinstance(value, bool):
                 return [Fraction(value)]
-            case ast.Constant(value=value):
-                raise self._error(f"{value!r} is no integer")
+            case ast.Constant():
+                raise self._error(f"{ast.unparse(node)} is no integer")
             case ast.Name(id="n"):
                 return [Fraction(0), Fraction(1)]
             case ast.Name(id=name):

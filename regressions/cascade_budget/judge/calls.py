@@ -1,0 +1,285 @@
+"""Verdicts of counts against budgets.
+
+Named functions are held exactly. Under a pattern only growth fails, so that a helper extracted or
+a function renamed stays green.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, final
+
+from cascade_budget.judge.findings import CallVerdict, Origin, TargetFinding
+from cascade_budget.judge.laws import ZERO, Law, calls_text, describe_change, fit_law
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+Direction = Literal["more", "less", "same", "incomparable"]
+
+UNSTABLE_TEXT = "unstable"
+"""What a ledger holds in place of a law for a count that is never gated."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """Calls of one function in two runs of the same code, by number of transactions."""
+
+    first: Mapping[int, int]
+    second: Mapping[int, int]
+    blind: str = ""
+    """Why this Python can't count every call of it; empty where it can."""
+
+    @property
+    def is_stable(self) -> bool:
+        """Whether both runs agree at every size."""
+        return self.first == self.second
+
+    @property
+    def law(self) -> Law:
+        """The law of the second run, the warmer one."""
+        return fit_law(self.second)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What is allowed.
+
+    Attributes:
+        law: calls as a function of n; None for a count that is recorded as unstable.
+        origin: the marker's number is a contract, the ledger's can be accepted by an update.
+    """
+
+    law: Law | None
+    origin: Origin
+
+
+def compare_laws(measured: Law, allowed: Law, sizes: Sequence[int]) -> Direction:
+    """Whether one law asks for more calls than another.
+
+    `more` wins over `less`: a law that saves calls at small sizes and costs them at large ones
+    costs them. Laws are compared at the given sizes and, both being polynomials, as n grows without
+    bound.
+
+    Args:
+        measured: the law that was counted.
+        allowed: the law that it is held against.
+        sizes: numbers of transactions at which to compare. An irregular law is compared at those of
+            them that it knows.
+
+    Returns:
+        `incomparable` where an irregular law knows none of the sizes.
+    """
+    if measured == allowed:
+        return "same"
+    known = [n for n in sizes if _knows(measured, n) and _knows(allowed, n)]
+    differences = [measured.at(n) - allowed.at(n) for n in known]
+    if not (measured.is_irregular or allowed.is_irregular):
+        differences.append(_sign_without_bound(measured, allowed))
+    elif not known:
+        return "incomparable"
+    if any(difference > 0 for difference in differences):
+        return "more"
+    return "less" if any(difference < 0 for difference in differences) else "same"
+
+
+def judge_named(
+    target: str, counted: Counted, budget: Budget | None, sizes: Sequence[int]
+) -> TargetFinding:
+    """The verdict of a function that the marker names: exact both ways.
+
+    Args:
+        target: `module:qualname`.
+        counted: its calls.
+        budget: what is allowed; None where nothing is recorded.
+        sizes: numbers of transactions at which laws are compared, the one timed included.
+    """
+    finding = _finding(target, counted, budget)
+    settled = _ungated(finding, counted, budget)
+    if settled is not None:
+        return settled
+    law = counted.law
+    if budget is None or budget.law is None:
+        return replace(
+            finding,
+            verdict=CallVerdict.MISSING,
+            sentence=f"{calls_text(law)}, no budget recorded",
+        )
+    match compare_laws(law, budget.law, sizes):
+        case "same":
+            return finding
+        case "more":
+            verdict = CallVerdict.EXCEEDED
+        case "less":
+            verdict = CallVerdict.SLACK
+        case "incomparable":
+            return replace(
+                finding,
+                verdict=CallVerdict.MISSING,
+                sentence=f"{calls_text(law)}, budget recorded at other sizes: {budget.law}",
+            )
+    change = describe_change(budget.law, law)
+    return replace(
+        finding,
+        verdict=verdict,
+        sentence=f"{calls_text(law)}, budget {budget.law}: {change}",
+    )
+
+
+def judge_watched(
+    counted: Mapping[str, Counted],
+    recorded: Mapping[str, Law | None],
+    sizes: Sequence[int],
+) -> list[TargetFinding]:
+    """The verdicts of the functions that patterns match: only a law that grew fails.
+
+    Args:
+        counted: calls by function, of every function called at least once and of every one that
+            the watch list names in full.
+        recorded: laws that the ledger holds for functions that the patterns match, None where
+            unstable.
+        sizes: as for `judge_named`.
+
+    Returns:
+        Findings by name. A function that isn't recorded is MOVED where a recorded one with the same
+        law is gone, otherwise NEW; neither fails, and nor does one that SHRANK or is GONE.
+    """
+    gone = {
+        target: law
+        for target, law in recorded.items()
+        if law is not None and law != ZERO and target not in counted
+    }
+    findings = []
+    for target in sorted(counted):
+        calls = counted[target]
+        if target in recorded:
+            findings.append(_judge_recorded(target, calls, recorded[target], sizes))
+        else:
+            findings.append(_judge_unrecorded(target, calls, gone))
+    findings += [
+        TargetFinding(
+            target=target,
+            verdict=CallVerdict.GONE,
+            sentence=f"gone, was {law}",
+            budget=str(law),
+            origin="ledger",
+            watched=True,
+        )
+        for target, law in gone.items()
+    ]
+    return sorted(findings, key=lambda finding: finding.target)
+
+
+def missing_patterns(patterns: Iterable[str]) -> list[TargetFinding]:
+    """The verdict of each pattern under which the ledger records nothing."""
+    return [
+        TargetFinding(
+            target=pattern,
+            verdict=CallVerdict.MISSING,
+            sentence="nothing recorded under this watch pattern",
+            watched=True,
+        )
+        for pattern in patterns
+    ]
+
+
+def accepted(finding: TargetFinding) -> TargetFinding:
+    """The finding as an update leaves it: what the ledger lacked is recorded, contracts stand."""
+    if not finding.verdict.fails or finding.origin == "marker":
+        return finding
+    was = "" if finding.budget is None else f", was {finding.budget}"
+    now = finding.measured or "its functions"
+    return replace(finding, verdict=CallVerdict.RECORDED, sentence=f"recorded {now}{was}")
+
+
+def _judge_recorded(
+    target: str, counted: Counted, law: Law | None, sizes: Sequence[int]
+) -> TargetFinding:
+    budget = Budget(law=law, origin="ledger")
+    finding = replace(judge_named(target, counted, budget, sizes), watched=True)
+    if finding.verdict is CallVerdict.SLACK:
+        return replace(finding, verdict=CallVerdict.SHRANK)
+    return finding
+
+
+def _judge_unrecorded(target: str, counted: Counted, gone: dict[str, Law]) -> TargetFinding:
+    finding = replace(_finding(target, counted, None), watched=True)
+    settled = _ungated(finding, counted, None)
+    if settled is not None:
+        return settled
+    law = counted.law
+    twin = next((name for name in sorted(gone) if gone[name] == law), None)
+    if twin is None:
+        return replace(finding, verdict=CallVerdict.NEW, sentence=f"{calls_text(law)}, new")
+    del gone[twin]
+    return replace(
+        finding,
+        verdict=CallVerdict.MOVED,
+        sentence=f"{calls_text(law)}, moved from {twin}: accept with --cascade-budget-update",
+        budget=str(law),
+        origin="ledger",
+    )
+
+
+def _finding(target: str, counted: Counted, budget: Budget | None) -> TargetFinding:
+    """The finding of a function that keeps its budget; callers replace what differs."""
+    measured = str(counted.law) if counted.is_stable else UNSTABLE_TEXT
+    allowed = None
+    if budget is not None:
+        allowed = UNSTABLE_TEXT if budget.law is None else str(budget.law)
+    return TargetFinding(
+        target=target,
+        verdict=CallVerdict.AS_BUDGETED,
+        sentence=f"{measured}, as budgeted",
+        measured=measured,
+        budget=allowed,
+        origin=budget.origin if budget else None,
+        first=counted.first,
+        second=counted.second,
+    )
+
+
+def _ungated(
+    finding: TargetFinding, counted: Counted, budget: Budget | None
+) -> TargetFinding | None:
+    """The finding of a count that proves nothing either way; None where the count can be judged."""
+    if not counted.is_stable:
+        return replace(finding, verdict=CallVerdict.UNSTABLE, sentence=_describe_unstable(counted))
+    if budget is not None and budget.law is None:
+        text = f"{calls_text(counted.law)}, recorded as unstable: not gated"
+        return replace(finding, verdict=CallVerdict.UNSTABLE, sentence=text)
+    if counted.blind:
+        return replace(
+            finding,
+            verdict=CallVerdict.UNCOUNTABLE,
+            sentence=f"not gated on this Python: {counted.blind}",
+        )
+    return None
+
+
+def _describe_unstable(counted: Counted) -> str:
+    for n in sorted({*counted.first, *counted.second}):
+        calls = sorted((counted.first.get(n, 0), counted.second.get(n, 0)))
+        if calls[0] != calls[1]:
+            where = f" at n = {n}" if n else ""
+            return f"{calls[0]} and {calls[1]} calls{where} in two runs of the same code: not gated"
+    raise ValueError("the counts are stable")
+
+
+def _knows(law: Law, n: int) -> bool:
+    return not law.is_irregular or any(size == n for size, _ in law.per_size)
+
+
+def _sign_without_bound(measured: Law, allowed: Law) -> int:
+    """The sign of the difference as n grows without bound: that of its leading coefficient."""
+    width = max(len(measured.coefficients), len(allowed.coefficients))
+    for power in range(width - 1, -1, -1):
+        sides = [
+            law.coefficients[power] if power < len(law.coefficients) else 0
+            for law in (measured, allowed)
+        ]
+        if sides[0] != sides[1]:
+            return 1 if sides[0] > sides[1] else -1
+    return 0
