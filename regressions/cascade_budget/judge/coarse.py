@@ -1,9 +1,9 @@
 """Throughput without a base: a cost in laps of a fixed loop, held against the ledger's.
 
-A lap is one turn of the calibration loop, so that a slower or busier machine slows both. The quotient
-still moves from one kind of machine to another, because no two programs lean on the same parts of a
-processor; so a record from elsewhere is held to a wide limit, and one from another interpreter or
-architecture to none.
+A lap is one turn of the calibration loop, so that a slower or busier machine slows both. The
+quotient still moves from one kind of machine to another, because no two programs lean on the same
+parts of a processor; so a record from elsewhere is held to a wide limit, and one from another
+interpreter or architecture to none.
 """
 
 from __future__ import annotations

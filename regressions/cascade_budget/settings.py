@@ -1,0 +1,227 @@
+"""Options, their ini twins, and the values that they give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, final
+
+from cascade_budget.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+DEFAULT_LEDGER: Final = "cascade-budget.toml"
+DEFAULT_TIMEOUT_SECONDS: Final = 300.0
+DEFAULT_COARSE_PERCENT: Final = 25.0
+DEFAULT_COARSE_ELSEWHERE_PERCENT: Final = 200.0
+
+MARKER_LINE: Final = (
+    "cascade_budget(calls=None, watch=None, cold=False): budget the calls that the test makes, "
+    "judged under --cascade-budget. calls: {'module:qualname': 'n + 1'} is a contract, "
+    "['module:qualname'] leaves the number to the ledger. watch: patterns such as "
+    "['package.module.*'] of functions that must not be called more often. cold: count the first "
+    "run in a fresh process. Without calls and watch a built-in list is watched. With the "
+    "cascade_budget fixture the workload is budgeted, without it the whole test."
+)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What options and ini file ask for.
+
+    Attributes:
+        enabled: whether budgets are counted and judged.
+        update: whether the ledger takes what was counted.
+        base: the revision or requirement to pair throughput with; None for the coarse check.
+        report: where reports go; None for none.
+        profile: where profiles go; None for none.
+        watch: patterns for every budgeted test; None where the ini file has none.
+        ledger: the ledger's path.
+        ledger_shown: the same, relative to the project's root, for people.
+        timeout_seconds: the longest that one run of a workload may take; None for no limit.
+        coarse_tolerance: slowdown allowed without a base, 0.25 for a quarter; None for no check.
+        coarse_tolerance_elsewhere: the same against a record from another kind of machine.
+        root: the project's root, that of pytest.
+    """
+
+    enabled: bool
+    update: bool
+    base: str | None
+    report: Path | None
+    profile: Path | None
+    watch: tuple[str, ...] | None
+    ledger: Path
+    ledger_shown: str
+    timeout_seconds: float | None
+    coarse_tolerance: float | None
+    coarse_tolerance_elsewhere: float
+    root: Path
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Register every option with its ini twin."""
+    group = parser.getgroup("cascade-budget", "call budgets and throughput (cascade-budget)")
+    group.addoption(
+        "--cascade-budget",
+        action="store_true",
+        default=None,
+        help="judge budgets: count calls, hold them against markers and ledger, check throughput",
+    )
+    group.addoption(
+        "--cascade-budget-update",
+        action="store_true",
+        default=None,
+        help="write what was counted to the ledger, for the tests that ran and only those",
+    )
+    group.addoption(
+        "--cascade-budget-base",
+        metavar="REF",
+        help="pair throughput with a git revision, or a requirement such as jsonschema==4.17.3",
+    )
+    group.addoption(
+        "--cascade-budget-report",
+        metavar="DIR",
+        help="write JSON, HTML, Markdown and profiles of the judged tests there",
+    )
+    group.addoption(
+        "--cascade-profile",
+        metavar="DIR",
+        nargs="?",
+        const="",
+        help="profile each test that runs, budgeted or not; give DIR with =",
+    )
+    _add_ini(parser)
+
+
+def _add_ini(parser: pytest.Parser) -> None:
+    parser.addini("cascade_budget", "as --cascade-budget", type="bool", default=False)
+    parser.addini("cascade_budget_update", "as --cascade-budget-update", type="bool", default=False)
+    parser.addini("cascade_budget_base", "as --cascade-budget-base", default="")
+    parser.addini("cascade_budget_report", "as --cascade-budget-report", default="")
+    parser.addini("cascade_profile", "as --cascade-profile: the folder", default="")
+    parser.addini(
+        "cascade_budget_watch",
+        "patterns of functions to watch in every budgeted test, such as package.module.*; "
+        "a marker's watch= replaces them",
+        type="args",
+        default=[],
+    )
+    parser.addini(
+        "cascade_budget_ledger",
+        f"the ledger, relative to rootdir (default: {DEFAULT_LEDGER})",
+        default=DEFAULT_LEDGER,
+    )
+    parser.addini(
+        "cascade_budget_timeout",
+        "seconds that one run of a workload may take, 0 for no limit "
+        f"(default: {DEFAULT_TIMEOUT_SECONDS:g})",
+        default=f"{DEFAULT_TIMEOUT_SECONDS:g}",
+    )
+    parser.addini(
+        "cascade_budget_coarse",
+        "percent by which CPU time a transaction may exceed the ledger's when there is no base, "
+        f"or off (default: {DEFAULT_COARSE_PERCENT:g})",
+        default=f"{DEFAULT_COARSE_PERCENT:g}",
+    )
+    parser.addini(
+        "cascade_budget_coarse_elsewhere",
+        "the same where the ledger's number is from another kind of machine "
+        f"(default: {DEFAULT_COARSE_ELSEWHERE_PERCENT:g})",
+        default=f"{DEFAULT_COARSE_ELSEWHERE_PERCENT:g}",
+    )
+
+
+def read_settings(config: pytest.Config) -> Settings:
+    """The settings of a run.
+
+    Raises:
+        UsageError: a value is out of its range, or asks for what this release does not hold.
+    """
+    root = config.rootpath
+    update = _flag(config, "cascade_budget_update")
+    base = _text(config, "cascade_budget_base")
+    report = _text(config, "cascade_budget_report")
+    profile = _profile_folder(config)
+    _refuse_unbuilt({"base": base, "report": report, "profile": profile})
+    ledger = root / (_text(config, "cascade_budget_ledger") or DEFAULT_LEDGER)
+    coarse = _percent(config, "cascade_budget_coarse")
+    elsewhere = _percent(config, "cascade_budget_coarse_elsewhere")
+    return Settings(
+        enabled=update
+        or bool(config.getoption("cascade_budget_base"))
+        or _flag(config, "cascade_budget"),
+        update=update,
+        base=base,
+        report=root / report if report else None,
+        profile=root / profile if profile is not None else None,
+        watch=tuple(config.getini("cascade_budget_watch")) or None,
+        ledger=ledger,
+        ledger_shown=_shown(ledger, root),
+        timeout_seconds=_seconds(config, "cascade_budget_timeout"),
+        coarse_tolerance=coarse,
+        coarse_tolerance_elsewhere=(coarse or 0.0) if elsewhere is None else elsewhere,
+        root=root,
+    )
+
+
+_UNBUILT: Final = {
+    "base": ("--cascade-budget-base", "paired throughput"),
+    "report": ("--cascade-budget-report", "reports in files"),
+    "profile": ("--cascade-profile", "profiles"),
+}
+
+
+def _refuse_unbuilt(values: dict[str, str | None]) -> None:
+    for name, (option, what) in _UNBUILT.items():
+        if values[name] is not None:
+            raise UsageError(
+                f"{option} asks for {what}, which this release does not hold",
+                remedy=f"Leave {option} and its ini twin out",
+            )
+
+
+def _flag(config: pytest.Config, name: str) -> bool:
+    return bool(config.getoption(name) or config.getini(name))
+
+
+def _text(config: pytest.Config, name: str) -> str | None:
+    given = config.getoption(name, default=None)
+    return str(given or config.getini(name)) or None
+
+
+def _profile_folder(config: pytest.Config) -> str | None:
+    given = config.getoption("cascade_profile")
+    return given if given is not None else config.getini("cascade_profile") or None
+
+
+def _seconds(config: pytest.Config, name: str) -> float | None:
+    return _number(name, config.getini(name), "a number of seconds, 0 for no limit") or None
+
+
+def _percent(config: pytest.Config, name: str) -> float | None:
+    text = str(config.getini(name)).strip()
+    if text == "off":
+        return None
+    return _number(name, text.removesuffix("%"), "a percentage such as 25, or off") / 100
+
+
+def _number(name: str, text: str, what: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise UsageError(
+            f"{name} is {text!r}, not {what}", remedy="Correct it in the ini file or behind -o"
+        )
+    return number
+
+
+def _shown(path: Path, root: Path) -> str:
+    try:
+        return path.relative_to(root).as_posix()
+    except ValueError:
+        return str(path)
