@@ -1,0 +1,145 @@
+"""`python -m benchmarks.comparison`: the engine beside the loops that one would write by hand."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.comparison.endurance import Endurance, endure
+from benchmarks.comparison.lines import Line, Section, concurrent_section, short_sections
+from benchmarks.comparison.progress import Progress
+from benchmarks.comparison.rounds import Contender, Costs, check, interleave
+from benchmarks.comparison.table import as_json, endurance_text, met, section_text
+from benchmarks.executions import ExecutionError
+from benchmarks.workloads import WORKLOADS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+SHORT_ROUNDS = 150
+CONCURRENT_ROUNDS = 7
+BOUNCES = 1_000_000
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.comparison",
+        description="Time the engine beside hand-written loops: CPU time, interleaved, as ratios.",
+    )
+    parser.add_argument(
+        "--only", metavar="TEXT", help="lines whose name or section contains TEXT, in any case"
+    )
+    parser.add_argument("--quick", action="store_true", help="a tenth of the rounds and bounces")
+    parser.add_argument("--no-endurance", action="store_true", help="leave the long runs out")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write what was measured there")
+    parser.add_argument("--strict", action="store_true", help="exit 1 where a target is missed")
+    return parser.parse_args(argv)
+
+
+def _chosen(section: Section, text: str | None) -> Section | None:
+    if text is None or text.lower() in section.title.lower():
+        return section
+    lines = [line for line in section.lines if text.lower() in line.contender.name.lower()]
+    return Section(title=section.title, reference=section.reference, lines=lines) if lines else None
+
+
+def _contenders(sections: Iterable[Section]) -> list[Contender]:
+    by_name: dict[str, Contender] = {}
+    for section in sections:
+        for one in (section.reference, *(line.contender for line in section.lines)):
+            by_name.setdefault(one.name, one)
+    return list(by_name.values())
+
+
+def _time(sections: Sequence[Section], *, rounds: int, progress: Progress) -> Costs:
+    """Check every contender cold, time them, and check them again as the timing left them."""
+    contenders = _contenders(sections)
+    for one in contenders:
+        progress(f"checking result and executions of {one.name}")
+        check(one)
+    progress("sizing the blocks")
+    started = time.monotonic()
+
+    def on_round(done: int) -> None:
+        left = (time.monotonic() - started) / done * (rounds - done)
+        progress(f"round {done} of {rounds}, {left:.0f} s left")
+
+    costs = interleave(contenders, rounds=rounds, on_round=on_round)
+    for one in contenders:
+        progress(f"checking {one.name} again, warm")
+        check(one)
+    return costs
+
+
+def _missed(timed: Iterable[tuple[Section, Costs]], runs: Iterable[Endurance]) -> list[str]:
+    def misses(section: Section, costs: Costs, line: Line) -> bool:
+        return met(line, costs.ratio(line.contender.name, section.reference.name)) is False
+
+    return [
+        *(
+            line.contender.name
+            for section, costs in timed
+            for line in section.lines
+            if misses(section, costs, line)
+        ),
+        *(f"memory of {run.workload}" for run in runs if not run.flat),
+        *(f"fairness of {run.workload}" for run in runs if not run.fair),
+    ]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the comparison and return the exit status."""
+    options = _arguments(argv)
+    scale = 10 if options.quick else 1
+    progress = Progress(sys.stderr)
+    loop = asyncio.new_event_loop()
+    try:
+        short = [one for s in short_sections(loop) if (one := _chosen(s, options.only))]
+        many = _chosen(concurrent_section(loop, bounces=BOUNCES // scale), options.only)
+        endurance = not options.no_endurance and options.only is None
+        if not short and many is None:
+            print(f"no line or section has {options.only!r} in its name", file=sys.stderr)
+            return 2
+        timed: list[tuple[Section, Costs]] = []
+        if short:
+            costs = _time(short, rounds=SHORT_ROUNDS // scale, progress=progress)
+            timed += [(section, costs) for section in short]
+        if many is not None:
+            rounds = max(3, CONCURRENT_ROUNDS // scale)
+            timed.append((many, _time([many], rounds=rounds, progress=progress)))
+        runs = []
+        for workload in WORKLOADS if endurance else ():
+            progress(f"{BOUNCES // scale:,} bounces of {workload.name} in a fresh process")
+            runs.append(endure(workload, BOUNCES // scale))
+    except (ExecutionError, RuntimeError) as error:
+        progress.close()
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    finally:
+        loop.close()
+    progress.close()
+
+    blocks = [list(section_text(section, costs)) for section, costs in timed]
+    if runs:
+        blocks.append(list(endurance_text(runs)))
+    print("\n\n".join("\n".join(block) for block in blocks))
+    print(
+        f"\nCPU time a bounce on Python {sys.version.split()[0]}; "
+        "result and executions of every line checked"
+    )
+    if options.json is not None:
+        value = as_json(timed, runs, rounds=SHORT_ROUNDS // scale)
+        options.json.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+    missed = _missed(timed, runs)
+    if missed:
+        print("targets missed: " + ", ".join(missed))
+    return 1 if missed and options.strict else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""One line of progress: rewritten on a terminal, now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from typing import TextIO
+
+WIDTH = 79
+QUIET_SECONDS = 5.0
+
+
+class Progress:
+    """Says what is going on.
+
+    Args:
+        stream: Where to; a terminal gets one line that is rewritten, anything else a new line, and
+            none within `QUIET_SECONDS` of the one before.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._rewrites = stream.isatty()
+        self._last = float("-inf")
+
+    def __call__(self, message: str) -> None:
+        """Show the message."""
+        if self._rewrites:
+            self._stream.write(f"\r{message[:WIDTH]:<{WIDTH}}")
+        elif time.monotonic() - self._last < QUIET_SECONDS:
+            return
+        else:
+            self._stream.write(f"{message}\n")
+        self._last = time.monotonic()
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Clear the line, so that what follows starts on an empty one."""
+        if self._rewrites:
+            self._stream.write("\r" + " " * WIDTH + "\r")
+            self._stream.flush()
