@@ -1,0 +1,141 @@
+"""Robust location of a small sample and exact bounds of a proportion.
+
+Everything here takes numbers and returns numbers; nothing reads a clock. `scipy.special` is
+imported at the top because whoever imports this module is about to judge; the plugin imports the
+module only when there is a base to judge against.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scipy import special
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Interval", "TrimmedMean", "normal_quantile", "proportion_interval", "trimmed_mean"]
+
+#: The share cut from each end of a sample.
+#: Source: Wilcox, "Introduction to Robust Estimation and Hypothesis Testing" (4th ed., 2017),
+#: section 3.3: 20 % keeps nearly the mean's efficiency under normality and survives one outlier in
+#: five.
+TRIM = 0.2
+
+#: With fewer values a 20 % trimmed mean trims nothing and its error has no meaning.
+SMALLEST_SAMPLE = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """Two one-sided bounds, in the unit of the values they bound."""
+
+    lower: float
+    upper: float
+
+    def __contains__(self, value: float) -> bool:
+        return self.lower <= value <= self.upper
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrimmedMean:
+    """A trimmed mean with its standard error.
+
+    Attributes:
+        center: The trimmed mean, in the unit of the values.
+        standard_error: Estimated standard deviation of `center`, in the same unit.
+        degrees_of_freedom: Of the t distribution that `center` follows when studentized.
+        size: Number of values, before trimming.
+    """
+
+    center: float
+    standard_error: float
+    degrees_of_freedom: int
+    size: int
+
+    def margin(self, alpha: float) -> float:
+        """Distance from the center to a one-sided bound that errs with probability `alpha`.
+
+        Source: Yuen, "The two-sample trimmed t for unequal population variances", Biometrika 61
+        (1974) 165-170, in its one-sample form: Tukey and McLaughlin, Sankhya A 25 (1963) 331-352.
+        """
+        quantile = -float(special.stdtrit(self.degrees_of_freedom, alpha))
+        return quantile * self.standard_error
+
+    def bounds(self, alpha: float) -> Interval:
+        """The lower and the upper one-sided bound, each of level `alpha`.
+
+        Together they make a two-sided interval of confidence 1 - 2 alpha.
+        """
+        margin = self.margin(alpha)
+        return Interval(lower=self.center - margin, upper=self.center + margin)
+
+
+def trimmed_mean(values: Sequence[float], *, trim: float = TRIM) -> TrimmedMean:
+    """The trimmed mean of `values` with the standard error of Yuen's test.
+
+    With g = floor(trim * n) values cut at each end, h = n - 2 g remain; their mean is the center,
+    the squared standard error is (n - 1) s_w^2 / (h (h - 1)), s_w^2 the winsorized variance (the
+    cut values replaced by the nearest one kept), and h - 1 the degrees of freedom.
+
+    Args:
+        values: A sample of at least five finite numbers, in any order.
+        trim: Share cut from each end, at least 0 and less than 0.5.
+
+    Raises:
+        ValueError: Too few values, a value that is not finite, or a share out of range.
+
+    Source: Yuen (1974), equations 1 to 3; Wilcox (2017), sections 3.3 and 4.3.
+    """
+    size = len(values)
+    if size < SMALLEST_SAMPLE:
+        raise ValueError(f"{size} values; a trimmed mean needs at least {SMALLEST_SAMPLE}")
+    if not 0 <= trim < 0.5:  # noqa: PLR2004
+        raise ValueError(f"trim is {trim}; it must be at least 0 and less than 0.5")
+    ordered = sorted(values)
+    if not all(map(math.isfinite, ordered)):
+        raise ValueError("a value is not finite; every value must be a number")
+    cut = int(trim * size)
+    kept = ordered[cut : size - cut]
+    winsorized = [kept[0]] * cut + kept + [kept[-1]] * cut
+    mean = math.fsum(winsorized) / size
+    squares = math.fsum((value - mean) ** 2 for value in winsorized)
+    remaining = len(kept)
+    return TrimmedMean(
+        center=math.fsum(kept) / remaining,
+        standard_error=math.sqrt(squares / (remaining * (remaining - 1))),
+        degrees_of_freedom=remaining - 1,
+        size=size,
+    )
+
+
+def normal_quantile(probability: float) -> float:
+    """The standard normal value that is exceeded with probability 1 - `probability`."""
+    return float(special.ndtri(probability))
+
+
+def proportion_interval(successes: int, trials: int, *, confidence: float = 0.95) -> Interval:
+    """The exact two-sided interval of a proportion.
+
+    Args:
+        successes: How often it happened.
+        trials: How often it could have; at least one.
+        confidence: Least probability that the interval covers the true proportion.
+
+    Raises:
+        ValueError: No trials, or more successes than trials.
+
+    Source: Clopper and Pearson, Biometrika 26 (1934) 404-413, by the beta quantiles.
+    """
+    if not 0 <= successes <= trials or trials == 0:
+        raise ValueError(f"{successes} of {trials} is no proportion")
+    tail = (1 - confidence) / 2
+    lower = special.betaincinv(successes, trials - successes + 1, tail) if successes else 0.0
+    upper = (
+        special.betaincinv(successes + 1, trials - successes, 1 - tail)
+        if successes < trials
+        else 1.0
+    )
+    return Interval(lower=float(lower), upper=float(upper))
