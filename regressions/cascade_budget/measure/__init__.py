@@ -1,0 +1,1 @@
+"""What touches the world: counting, running, timing. Numbers come out; nothing here judges them."""

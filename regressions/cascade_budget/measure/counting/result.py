@@ -1,0 +1,106 @@
+"""What counting hands back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSite:
+    """A place that calls were made from.
+
+    Attributes:
+        path: The caller's file as its code object has it; "" where the caller is C or nothing.
+        line: Line in that file, from 1; 0 where the caller is C or nothing.
+        function: Qualified name of the caller; "" where the caller is C or nothing.
+        calls: How many calls were made from here.
+    """
+
+    path: str
+    line: int
+    function: str
+    calls: int
+
+
+@final
+class CallCounts(Mapping[str, int]):
+    """Calls by target name; 0 for a target that was never called.
+
+    Inside the block each look-up gives the calls so far. Once the block has been left the numbers
+    stand, and can be pickled.
+
+    Attributes:
+        backend: "sys.monitoring" or "sys.setprofile".
+        watched: "module:qualname" to calls, for functions that a watch pattern covers and that were
+            called at least once. Filled when the block is left.
+        sites: Target or watched name to where its calls came from, most calls first. Filled when
+            the block is left, and only with `attribute=True`.
+        blind: Target or watched name to the reason why this Python can't count all of its calls.
+    """
+
+    __slots__ = ("_calls", "_read", "_settled", "_sites", "_watched", "backend", "blind")
+
+    def __init__(self, *, backend: str, blind: Mapping[str, str]) -> None:
+        self.backend = backend
+        self.blind: dict[str, str] = dict(blind)
+        self._calls: dict[str, int] = {}
+        self._watched: dict[str, int] = {}
+        self._sites: dict[str, tuple[CallSite, ...]] = {}
+        self._settled = False
+        self._read: Callable[[], dict[str, int]] | None = None
+
+    @property
+    def watched(self) -> Mapping[str, int]:
+        """Calls of the functions that a watch pattern covers."""
+        return MappingProxyType(self._watched)
+
+    @property
+    def sites(self) -> Mapping[str, tuple[CallSite, ...]]:
+        """Where calls came from."""
+        return MappingProxyType(self._sites)
+
+    def __getitem__(self, name: str) -> int:
+        return self._current()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._current())
+
+    def __len__(self) -> int:
+        return len(self._current())
+
+    def __repr__(self) -> str:
+        return f"<CallCounts by {self.backend}: {dict(self)}>"
+
+    def follow(self, read: Callable[[], dict[str, int]]) -> None:
+        """Answer look-ups by `read` until `settle` is called."""
+        self._read = read
+
+    def _current(self) -> dict[str, int]:
+        return self._calls if self._read is None else self._read()
+
+    @property
+    def settled(self) -> bool:
+        """Whether the numbers are final."""
+        return self._settled
+
+    def abandon(self) -> None:
+        """Have no counts: the block did not end as it should."""
+        self._read, self._calls = None, {}
+
+    def settle(
+        self,
+        *,
+        calls: dict[str, int],
+        watched: dict[str, int],
+        sites: dict[str, tuple[CallSite, ...]],
+    ) -> None:
+        """Take the final numbers."""
+        self._calls, self._watched, self._sites, self._read = calls, watched, sites, None
+        self._settled = True

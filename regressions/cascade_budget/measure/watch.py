@@ -1,0 +1,137 @@
+"""Patterns over functions: which of those that run are counted without being named one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from cascade_budget.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+DEFAULT_WATCH: tuple[str, ...] = (
+    "ast:parse",
+    "concurrent.futures.process:ProcessPoolExecutor.submit",
+    "concurrent.futures.thread:ThreadPoolExecutor.submit",
+    "copy:deepcopy",
+    "importlib:import_module",
+    "inspect:getsource",
+    "inspect:signature",
+    "re._compiler:compile",
+    "threading:Thread.start",
+    "uuid:uuid4",
+)
+"""The standard library's known culprits, whose calls should rarely grow with transactions.
+
+`re._compiler:compile` is a regular expression compiled in earnest: a hit in the cache of `re` is
+not one.
+"""
+
+
+@final
+class WatchPatternError(UsageError):
+    """A watch pattern that could never match a function.
+
+    Attributes:
+        pattern: The pattern as the user wrote it.
+    """
+
+    def __init__(self, fact: str, *, pattern: str, remedy: str) -> None:
+        super().__init__(fact, place=f"watch pattern '{pattern}'", remedy=remedy)
+        self.pattern = pattern
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """Parsed patterns.
+
+    Attributes:
+        names: The patterns without a wildcard, "module:qualname": targets in all but their place.
+        globs: The others, as the parts of module and qualname between the wildcards.
+    """
+
+    names: tuple[str, ...]
+    globs: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
+
+    def matches(self, module: str, qualname: str) -> bool:
+        """Whether a pattern with a wildcard covers the function `module:qualname`."""
+        return any(
+            (_glob(in_module, module) or _is_package_itself(in_module, module))
+            and _glob(in_qualname, qualname)
+            for in_module, in_qualname in self.globs
+        )
+
+
+def parse_watch(patterns: Iterable[str]) -> Watch:
+    """Parse watch patterns.
+
+    `*` stands for any text, dots included; it is the only wildcard. "shop.*" covers the package
+    `shop` and all below it, "shop.cart" the module alone, "shop.cart:Cart.*" one class's methods,
+    and "inspect:signature" one function.
+
+    Args:
+        patterns: "module" or "module:qualname", either with wildcards.
+
+    Raises:
+        WatchPatternError: A pattern is empty, a path, or uses another wildcard.
+    """
+    names: list[str] = []
+    globs: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
+    for pattern in patterns:
+        module, colon, qualname = pattern.partition(":")
+        _check(pattern, module, qualname if colon else "*")
+        if colon and "*" not in pattern:
+            names.append(pattern)
+        else:
+            globs.append((tuple(module.split("*")), tuple((qualname or "*").split("*"))))
+    return Watch(names=tuple(dict.fromkeys(names)), globs=tuple(dict.fromkeys(globs)))
+
+
+def _check(pattern: str, module: str, qualname: str) -> None:
+    if not module or not qualname or ":" in qualname:
+        raise WatchPatternError(
+            "it is not of the form module or module:qualname",
+            pattern=pattern,
+            remedy="Write it as in 'shop.*' or 'shop.cart:Cart.*'",
+        )
+    if "/" in pattern or "\\" in pattern or module.endswith(".py"):
+        dotted = module.removesuffix(".py").replace("/", ".").replace("\\", ".").strip(".")
+        raise WatchPatternError(
+            "it is a path, and modules are matched by their names",
+            pattern=pattern,
+            remedy=f"Write '{dotted}'",
+        )
+    unknown = sorted(set("?[]!{}") & set(pattern))
+    if unknown:
+        raise WatchPatternError(
+            f"it holds '{unknown[0]}', which is in no name of a function",
+            pattern=pattern,
+            remedy="Use *, the only wildcard",
+        )
+
+
+def _is_package_itself(parts: tuple[str, ...], module: str) -> bool:
+    # "shop.*" reads as the package whole, so its own __init__ is covered as well.
+    return (
+        parts[-1] == "" and parts[-2].endswith(".") and _glob((*parts[:-2], parts[-2][:-1]), module)
+    )
+
+
+# Not fnmatch: it compiles a regular expression, which is itself on the default watch list, and
+# opening one block must not count in another that is open around it.
+def _glob(parts: tuple[str, ...], text: str) -> bool:
+    """Whether `text` is the parts in order, with any text between them and none around."""
+    if len(parts) == 1:
+        return text == parts[0]
+    first, *middle, last = parts
+    if not text.startswith(first) or not text.endswith(last) or len(text) < len(first) + len(last):
+        return False
+    position, end = len(first), len(text) - len(last)
+    for part in middle:
+        found = text.find(part, position, end)
+        if found < 0:
+            return False
+        position = found + len(part)
+    return True
