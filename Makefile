@@ -2,6 +2,7 @@
 # UV=1 installs with uv instead of pip.
 PYTHON ?= python3
 VENV ?= .venv
+PEERS ?= .venv-peers
 BASE ?= HEAD~1
 HEAD ?= HEAD
 
@@ -20,6 +21,11 @@ else
 MAKE_VENV = $(PYTHON) -m venv $(VENV)
 INSTALL = $(RUN) pip install --disable-pip-version-check
 endif
+
+INSTALL_PROGRESS = awk -F '[ =]' \
+	'/^Collecting/ { printf "      %s\n", $$2; fflush() } \
+	 /^Installing/ { printf "      unpacking\n"; fflush() } \
+	 /^(ERROR|error|Installed|Resolved| *×| *╰)/ { print; fflush() }'
 
 .PHONY: help
 help: ## print this table
@@ -56,12 +62,23 @@ coverage: setup ## run the tests under coverage, subprocesses included
 	$(RUN) coverage combine --quiet
 	$(RUN) coverage report
 
+.PHONY: bench
+bench: setup ## compare with hand-written loops in one interleaved run (ARGS=--quick)
+	$(RUN) benchmarks.comparison $(ARGS)
+
+.PHONY: bench-peers
+bench-peers: $(PEERS)/.installed ## compare with other libraries, in an environment of their own
+	PYTHONDONTWRITEBYTECODE= $(PEERS)/bin/python -m benchmarks.comparison.peers $(ARGS)
+
 .PHONY: lock
 lock: ## compile constraints.txt from the pyproject files (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	  --no-annotate --no-header --no-emit-index-url --no-emit-find-links \
 	  --no-emit-package cascade-engine --no-emit-package pytest-cascade-budget \
 	  --group dev pyproject.toml --output-file constraints.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	  --no-annotate --no-header --no-emit-index-url --no-emit-find-links \
+	  --group pyproject.toml:peers --group pyproject.toml:build --output-file constraints-peers.txt
 
 .PHONY: setup
 setup: $(STAMP) ## make the environment from the project's own files
@@ -70,12 +87,21 @@ $(STAMP): constraints.txt engine/pyproject.toml regressions/pyproject.toml
 	@echo "[1/3] environment $(VENV) with $$($(PYTHON) --version)"
 	@test -x $(BIN)/python || $(MAKE_VENV)
 	@echo "[2/3] $(PINS) pinned packages, hashes checked"
-	@$(INSTALL) --require-hashes -r constraints.txt 2>&1 | awk -F '[ =]' \
-	  '/^Collecting/ { printf "      %s\n", $$2; fflush() } \
-	   /^Installing/ { printf "      unpacking\n"; fflush() } \
-	   /^(ERROR|error|Installed|Resolved| *×| *╰)/ { print; fflush() }'
+	@$(INSTALL) --require-hashes -r constraints.txt 2>&1 | $(INSTALL_PROGRESS)
 	@echo "[3/3] the engine and the gate, editable"
 	@$(INSTALL) --quiet --no-deps --no-build-isolation -e engine -e regressions
+	@touch $@
+
+$(PEERS)/.installed: VENV := $(PEERS)
+$(PEERS)/.installed: BIN := $(PEERS)/bin
+$(PEERS)/.installed: RUN := PYTHONDONTWRITEBYTECODE= $(PEERS)/bin/python -m
+$(PEERS)/.installed: constraints-peers.txt engine/pyproject.toml
+	@echo "[1/3] environment $(VENV) with $$($(PYTHON) --version)"
+	@test -x $(BIN)/python || $(MAKE_VENV)
+	@echo "[2/3] $$(grep -c == constraints-peers.txt) pinned packages, hashes checked"
+	@$(INSTALL) --require-hashes -r constraints-peers.txt 2>&1 | $(INSTALL_PROGRESS)
+	@echo "[3/3] the engine, editable"
+	@$(INSTALL) --quiet --no-deps --no-build-isolation -e engine
 	@touch $@
 
 .PHONY: clean

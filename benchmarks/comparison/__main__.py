@@ -6,14 +6,13 @@ import argparse
 import asyncio
 import json
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.comparison.endurance import Endurance, endure
 from benchmarks.comparison.lines import Line, Section, concurrent_section, short_sections
-from benchmarks.comparison.progress import Progress
-from benchmarks.comparison.rounds import Contender, Costs, check, interleave
+from benchmarks.comparison.progress import Progress, wrapped
+from benchmarks.comparison.rounds import Contender, Costs, measure
 from benchmarks.comparison.table import as_json, endurance_text, met, section_text
 from benchmarks.executions import ExecutionError
 from benchmarks.workloads import WORKLOADS
@@ -56,26 +55,6 @@ def _contenders(sections: Iterable[Section]) -> list[Contender]:
     return list(by_name.values())
 
 
-def _time(sections: Sequence[Section], *, rounds: int, progress: Progress) -> Costs:
-    """Check every contender cold, time them, and check them again as the timing left them."""
-    contenders = _contenders(sections)
-    for one in contenders:
-        progress(f"checking result and executions of {one.name}")
-        check(one)
-    progress("sizing the blocks")
-    started = time.monotonic()
-
-    def on_round(done: int) -> None:
-        left = (time.monotonic() - started) / done * (rounds - done)
-        progress(f"round {done} of {rounds}, {left:.0f} s left")
-
-    costs = interleave(contenders, rounds=rounds, on_round=on_round)
-    for one in contenders:
-        progress(f"checking {one.name} again, warm")
-        check(one)
-    return costs
-
-
 def _missed(timed: Iterable[tuple[Section, Costs]], runs: Iterable[Endurance]) -> list[str]:
     def misses(section: Section, costs: Costs, line: Line) -> bool:
         return met(line, costs.ratio(line.contender.name, section.reference.name)) is False
@@ -107,11 +86,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 2
         timed: list[tuple[Section, Costs]] = []
         if short:
-            costs = _time(short, rounds=SHORT_ROUNDS // scale, progress=progress)
+            costs = measure(_contenders(short), rounds=SHORT_ROUNDS // scale, say=progress)
             timed += [(section, costs) for section in short]
         if many is not None:
             rounds = max(3, CONCURRENT_ROUNDS // scale)
-            timed.append((many, _time([many], rounds=rounds, progress=progress)))
+            timed.append((many, measure(_contenders([many]), rounds=rounds, say=progress)))
         runs = []
         for workload in WORKLOADS if endurance else ():
             progress(f"{BOUNCES // scale:,} bounces of {workload.name} in a fresh process")
@@ -137,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         options.json.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
     missed = _missed(timed, runs)
     if missed:
-        print("targets missed: " + ", ".join(missed))
+        print(wrapped("targets missed: " + "; ".join(missed)))
     return 1 if missed and options.strict else 0
 
 

@@ -1,12 +1,18 @@
-"""One line of progress: rewritten on a terminal, now and then elsewhere."""
+"""What is said beside the table: progress, and sentences that fit the screen."""
 
 from __future__ import annotations
 
+import textwrap
 import time
 from typing import TextIO
 
 WIDTH = 79
 QUIET_SECONDS = 5.0
+
+
+def wrapped(sentence: str) -> str:
+    """Return the sentence in lines that fit, those after the first indented."""
+    return textwrap.fill(sentence, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
 
 
 class Progress:

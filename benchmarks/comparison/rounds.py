@@ -121,6 +121,7 @@ def interleave(
     contenders: Sequence[Contender],
     *,
     rounds: int,
+    block_seconds: float = BLOCK_SECONDS,
     on_round: Callable[[int], None] = lambda _: None,
 ) -> Costs:
     """Time the contenders in interleaved rounds.
@@ -128,12 +129,13 @@ def interleave(
     Args:
         contenders: At least one, each already checked.
         rounds: How many blocks each contender gets.
+        block_seconds: CPU time that a block is sized for.
         on_round: Called with the number of rounds done, outside of what is timed.
 
     Raises:
         ExecutionError: A block's result differs from what is right.
     """
-    sizes = {contender.name: block_size(contender) for contender in contenders}
+    sizes = {contender.name: block_size(contender, block_seconds) for contender in contenders}
     seconds: dict[str, list[float]] = {contender.name: [] for contender in contenders}
     gc.collect()
     # What is alive now is no contender's garbage: without this a full collection would charge the
@@ -148,6 +150,41 @@ def interleave(
     finally:
         gc.unfreeze()
     return Costs(block_n=sizes, cpu_seconds=seconds)
+
+
+def measure(
+    contenders: Sequence[Contender],
+    *,
+    rounds: int,
+    say: Callable[[str], None],
+    block_seconds: float = BLOCK_SECONDS,
+) -> Costs:
+    """Check every contender cold, time them, and check them again as the timing left them.
+
+    Args:
+        contenders: At least one.
+        rounds: How many blocks each contender gets.
+        say: Told what is going on.
+        block_seconds: CPU time that a block is sized for.
+
+    Raises:
+        ExecutionError: A result, or a number of executions, differs from what is right.
+    """
+    for one in contenders:
+        say(f"checking result and executions of {one.name}")
+        check(one)
+    say("sizing the blocks")
+    started = time.monotonic()
+
+    def on_round(done: int) -> None:
+        left = (time.monotonic() - started) / done * (rounds - done)
+        say(f"round {done} of {rounds}, {left:.0f} s left")
+
+    costs = interleave(contenders, rounds=rounds, block_seconds=block_seconds, on_round=on_round)
+    for one in contenders:
+        say(f"checking {one.name} again, warm")
+        check(one)
+    return costs
 
 
 def _order(contenders: Sequence[Contender], number: int) -> Iterator[Contender]:
