@@ -1,0 +1,18 @@
+"""Profiles by sampling, in a pass of their own: nothing here takes part in a verdict."""
+
+from __future__ import annotations
+
+from cascade_budget.measure.profiling.clocks import SamplingClock
+from cascade_budget.measure.profiling.passes import choose_clock, profile_workload
+from cascade_budget.measure.profiling.recording import ProfileUnavailableError, record_session
+from cascade_budget.measure.profiling.transfer import session_from_json, session_to_json
+
+__all__ = [
+    "ProfileUnavailableError",
+    "SamplingClock",
+    "choose_clock",
+    "profile_workload",
+    "record_session",
+    "session_from_json",
+    "session_to_json",
+]

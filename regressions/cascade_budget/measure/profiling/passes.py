@@ -1,0 +1,121 @@
+"""Several sessions of one workload, with the clock and the size that suit it."""
+
+from __future__ import annotations
+
+import gc
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from cascade_budget.measure.profiling.clocks import (
+    SamplingClock,
+    cpu_clock,
+    run_delay_ns,
+    wall_clock,
+)
+from cascade_budget.measure.profiling.recording import record_session, run_workload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from cascade_budget.judge.profiles import ProfileSession
+
+SESSIONS = 10
+"""Sessions of one workload: with fewer, the few degrees of freedom widen every interval."""
+
+SESSION_NS = 120_000_000
+"""Plain time that a session covers at least, in ns: 1,200 samples and more, so that ten sessions of
+call-heavy code take about 4 s."""
+
+WAITING_SHARE = 0.2
+"""Share of the elapsed time, spent neither on a CPU nor waiting for one, above which work is said
+to wait and is profiled by the wall clock."""
+
+
+def choose_clock(*, wall_ns: int, cpu_ns: int, delay_ns: int) -> SamplingClock:
+    """The wall clock for work that waits, the CPU clock for all else.
+
+    Args:
+        wall_ns: Elapsed time of a run, in ns.
+        cpu_ns: CPU time of its thread, in ns.
+        delay_ns: Time that the thread was ready but had no CPU, in ns.
+    """
+    waited_ns = wall_ns - cpu_ns - delay_ns
+    return wall_clock() if waited_ns > WAITING_SHARE * wall_ns else cpu_clock()
+
+
+def profile_workload(
+    workload: Callable[[int], Any],
+    *,
+    n: int,
+    own_roots: Sequence[Path],
+    sessions: int = SESSIONS,
+    call: Callable[[Callable[[int], Any], int], object] | None = None,
+    clock: SamplingClock | None = None,
+) -> tuple[ProfileSession, ...]:
+    """Profile `workload(n)` several times, each session beside a plain run of the same size.
+
+    A workload shorter than `SESSION_NS` is given more transactions, in proportion, because its own
+    n would be seen by a handful of samples.
+
+    Args:
+        workload: Performs n transactions; may be a coroutine function.
+        n: Transactions of the test's own size, at least 1.
+        own_roots: Directories of the code under test.
+        sessions: How many sessions, at least 1.
+        call: Runs a workload; by default calls it, or `asyncio.run`s a coroutine function.
+        clock: What samples weigh; chosen from a plain run by default.
+
+    Raises:
+        ProfileUnavailableError: When another profiler holds the thread.
+    """
+    run = call or run_workload
+    run(workload, n)
+    wall_ns, cpu_ns, delay_ns = _plain_run(workload, n, run)
+    clock = clock or choose_clock(wall_ns=wall_ns, cpu_ns=cpu_ns, delay_ns=delay_ns)
+    spent_ns = max(cpu_ns if clock.name == "cpu" else wall_ns, 1)
+    size = n * max(1, round(SESSION_NS / spent_ns))
+    recorded = []
+    for _ in range(sessions):
+        with _collector_paused():
+            wall_ns, cpu_ns, _ = _plain_run(workload, size, run)
+            recorded.append(
+                record_session(
+                    workload,
+                    size,
+                    clock=clock,
+                    own_roots=own_roots,
+                    plain_ns_per_transaction=(cpu_ns if clock.name == "cpu" else wall_ns) / size,
+                    call=run,
+                )
+            )
+    return tuple(recorded)
+
+
+def _plain_run(
+    workload: Callable[[int], Any],
+    n: int,
+    run: Callable[[Callable[[int], Any], int], object],
+) -> tuple[int, int, int]:
+    """Wall, CPU and run-delay time of one run, in ns."""
+    delay_ns, wall_ns, cpu_ns = run_delay_ns(), time.perf_counter_ns(), time.thread_time_ns()
+    run(workload, n)
+    return (
+        time.perf_counter_ns() - wall_ns,
+        time.thread_time_ns() - cpu_ns,
+        run_delay_ns() - delay_ns,
+    )
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """No garbage collection within, so that no function is charged with another's garbage."""
+    enabled = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -1,0 +1,133 @@
+"""From the sampler's call stacks to stacks of the workload alone, with functions named."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cascade_budget.judge.profiles import CodeFrame
+
+BUILT_IN = "<built-in>"
+AWAIT = "[await]"
+_EVENT_LOOP_STEP = ("_run", "asyncio/events.py")
+"""The function that each step of a task starts from, and the end of its file's path."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawFrame:
+    """A frame as pyinstrument writes it: fields and attributes between control codes."""
+
+    function: str
+    path: str
+    line: int
+    class_name: str
+
+    @classmethod
+    def parse(cls, record: str) -> RawFrame:
+        """Read `function NUL path NUL line` with attributes after SOH; `c` marks the class."""
+        identifier, *attributes = record.split("\x01")
+        function, _, rest = identifier.partition("\x00")
+        path, _, line = rest.partition("\x00")
+        class_name = next((one[1:] for one in attributes if one.startswith("c")), "")
+        return cls(function, path, int(line) if line.isdecimal() else 0, class_name)
+
+
+def workload_stack(records: list[str], *, root: tuple[str, str]) -> tuple[str, ...]:
+    """The part of a call stack that belongs to the workload, outermost frame first.
+
+    What lies below the function that started the session (pytest, the thread) is dropped. Steps of
+    tasks that the workload created do not stand under that function but under the event loop; for
+    these the loop's own frames are replaced by one frame that names the task's coroutine, so that
+    tasks stand side by side and are read by name.
+
+    Args:
+        records: The call stack as the sampler gives it, outermost frame first.
+        root: Name and file of the function that started the session.
+    """
+    for index in range(len(records) - 1, -1, -1):
+        frame = RawFrame.parse(records[index])
+        if (frame.function, frame.path) == root:
+            return tuple(records[index + 1 :])
+        if _is_event_loop_step(frame) and not _stands_on(records[:index], root):
+            rest = records[index + 1 :]
+            if not rest:
+                return ("asyncio event loop\x00<tasks>\x000",)
+            task = RawFrame.parse(rest[0])
+            return (f"task {task.function}\x00{task.path}\x00{task.line}", *rest)
+    return tuple(records[1:])
+
+
+def _stands_on(records: list[str], root: tuple[str, str]) -> bool:
+    """Whether the function that started the session is among these frames."""
+    return any((frame.function, frame.path) == root for frame in map(RawFrame.parse, records))
+
+
+def _is_event_loop_step(frame: RawFrame) -> bool:
+    name, ending = _EVENT_LOOP_STEP
+    return frame.function == name and frame.path.replace("\\", "/").endswith(ending)
+
+
+@dataclass(slots=True)
+class FrameNamer:
+    """Names functions as `module:qualname` and says whose they are.
+
+    A file belongs to the deepest of the directories that hold it: an own root inside an
+    environment is own code, an environment inside an own root is not.
+    """
+
+    own_roots: tuple[Path, ...]
+    _modules: dict[str, str] = field(init=False)
+    _foreign_roots: tuple[Path, ...] = field(init=False)
+    _frames: dict[str, CodeFrame] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._modules = _modules_by_file()
+        paths = (sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib"))
+        prefixes = (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix)
+        self._foreign_roots = tuple({Path(path).resolve() for path in (*paths, *prefixes)})
+
+    def name(self, record: str) -> CodeFrame:
+        """The named frame of a sampler's record; each record is resolved once."""
+        frame = self._frames.get(record)
+        if frame is None:
+            frame = self._frames[record] = self._resolve(RawFrame.parse(record), record)
+        return frame
+
+    def _resolve(self, raw: RawFrame, record: str) -> CodeFrame:
+        if raw.path == BUILT_IN or not raw.path:
+            return CodeFrame(function=raw.function, path="", line=0, own=False, record=record)
+        qualified = f"{raw.class_name}.{raw.function}" if raw.class_name else raw.function
+        path = Path(raw.path)
+        resolved = path.resolve() if path.is_absolute() else path
+        own_root = _deepest(resolved, self.own_roots)
+        foreign_root = _deepest(resolved, self._foreign_roots)
+        own = own_root is not None and (
+            foreign_root is None or len(own_root.parts) > len(foreign_root.parts)
+        )
+        shown = resolved.relative_to(own_root) if own and own_root else resolved
+        module = self._modules.get(raw.path) or ".".join(shown.with_suffix("").parts[-2:])
+        return CodeFrame(
+            function=f"{module}:{qualified}",
+            path=shown.as_posix(),
+            line=raw.line,
+            own=own,
+            record=record,
+        )
+
+
+def _deepest(path: Path, roots: tuple[Path, ...]) -> Path | None:
+    holding = [root for root in roots if path.is_relative_to(root)]
+    return max(holding, key=lambda root: len(root.parts), default=None)
+
+
+def _modules_by_file() -> dict[str, str]:
+    """Module names by source file, from what is imported: right whatever put it on the path."""
+    names: dict[str, str] = {}
+    for name, module in list(sys.modules.items()):
+        path = getattr(module, "__file__", None)
+        # A package's alias or a `__main__` twin must not rename the module.
+        if isinstance(path, str) and name != "__main__":
+            names.setdefault(path, name)
+    return names

@@ -1,0 +1,272 @@
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from cascade_budget.judge.profiles import CodeFrame, FunctionKey, function_times, key_of
+from cascade_budget.measure.profiling import (
+    ProfileUnavailableError,
+    SamplingClock,
+    choose_clock,
+    profile_workload,
+    record_session,
+    session_from_json,
+    session_to_json,
+)
+
+HERE = Path(__file__).resolve()
+ROOTS = (HERE.parent,)
+MS = 1_000_000
+
+
+class VirtualClock:
+    """Time that passes only where a workload says so."""
+
+    def __init__(self) -> None:
+        self.ns = 0
+
+    def spend(self, ns: int) -> None:
+        self.ns += ns
+
+    def sampling(self, name: str = "cpu") -> SamplingClock:
+        return SamplingClock(name=name, now_ns=lambda: self.ns, trigger_s=lambda: self.ns / 1e9)
+
+
+def record(workload, n, clock):
+    return record_session(
+        workload, n, clock=clock.sampling(), own_roots=ROOTS, plain_ns_per_transaction=0
+    )
+
+
+def names(session):
+    """Self time in ms of each stack, by the functions' own names."""
+    return {
+        " > ".join(session.frames[index].function.split(":")[-1] for index in stack): ns / MS
+        for stack, ns in session.stacks.items()
+        if ns
+    }
+
+
+def test_self_time_is_charged_to_the_function_in_which_the_clock_moved() -> None:
+    clock = VirtualClock()
+
+    def cheap() -> None:
+        clock.spend(1 * MS)
+
+    def dear() -> None:
+        clock.spend(5 * MS)
+        cheap()
+
+    def workload(n: int) -> None:
+        for _ in range(n):
+            dear()
+            cheap()
+
+    session = record(workload, 10, clock)
+
+    spent = names(session)
+    assert spent == {
+        "workload > dear > VirtualClock.spend": 50.0,
+        "workload > dear > cheap > VirtualClock.spend": 10.0,
+        "workload > cheap > VirtualClock.spend": 10.0,
+    }
+    assert session.transactions == 10
+    assert session.plain_ns_per_transaction == 7 * MS
+    assert session.overhead_ratio == 1.0
+
+
+def test_a_function_is_named_by_module_qualname_and_placed_below_its_root() -> None:
+    clock = VirtualClock()
+    session = record(lambda n: clock.spend(n * MS), 3, clock)
+
+    spend = next(one for one in session.frames if one.function.endswith("VirtualClock.spend"))
+    assert spend.function == f"{__name__}:VirtualClock.spend"
+    assert (spend.path, spend.own) == ("test_recording.py", True)
+    assert spend.line == inspect.getsourcelines(VirtualClock.spend)[1]
+
+
+def test_time_in_a_library_is_charged_to_the_pair_of_caller_and_entry() -> None:
+    clock = VirtualClock()
+
+    def encode(value: object) -> object:
+        clock.spend(2 * MS)
+        return str(value)
+
+    def workload(n: int) -> str:
+        return json.dumps([object()] * n, default=encode)
+
+    session = record_session(
+        workload,
+        4,
+        clock=clock.sampling(),
+        own_roots=ROOTS,
+        plain_ns_per_transaction=0,
+    )
+    library = [frame for frame in session.frames if frame.function.startswith("json")]
+    assert library
+    assert not any(frame.own for frame in library)
+    assert library[0].function == "json:dumps"
+
+
+def frame(function: str, *, own: bool):
+    return CodeFrame(function=function, path="", line=1, own=own, record=function)
+
+
+def test_a_stack_is_charged_to_its_last_own_function_or_to_what_that_called() -> None:
+    own = frame("app:resolve", own=True)
+    entry = frame("inspect:signature", own=False)
+    deep = frame("inspect:_signature_from_callable", own=False)
+
+    assert key_of([own]) == FunctionKey("app:resolve")
+    assert key_of([entry, own]) == FunctionKey("app:resolve")
+    assert key_of([own, entry, deep]) == FunctionKey("inspect:signature", "app:resolve")
+    assert key_of([deep]) == FunctionKey("inspect:_signature_from_callable")
+    assert str(key_of([own, entry, deep])) == "app:resolve > inspect:signature"
+
+
+def test_tasks_stand_side_by_side_under_their_coroutines_names() -> None:
+    clock = VirtualClock()
+
+    async def agent(turns: int) -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+            clock.spend(2 * MS)
+
+    async def workload(n: int) -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(2):
+                group.create_task(agent(n))
+        clock.spend(1 * MS)
+
+    spent = names(record(workload, 3, clock))
+
+    assert spent == {
+        "task agent > agent > VirtualClock.spend": 12.0,
+        "workload > VirtualClock.spend": 1.0,
+    }
+
+
+def test_waiting_is_charged_to_who_awaited() -> None:
+    clock = VirtualClock()
+
+    class VirtualLoop(asyncio.SelectorEventLoop):
+        """A loop whose timers are due at once, in virtual time."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            inner = self._selector.select
+
+            def select(timeout: float | None) -> object:
+                if timeout:
+                    clock.spend(round(timeout * 1e9))
+                return inner(0)
+
+            self._selector.select = select
+
+        def time(self) -> float:
+            return clock.ns / 1e9
+
+    async def nap() -> None:
+        await asyncio.sleep(0.01)
+
+    async def workload(n: int) -> None:
+        for _ in range(n):
+            await nap()
+
+    def call(run, n):
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+            return runner.run(run(n))
+
+    session = record_session(
+        workload,
+        5,
+        clock=clock.sampling("wall"),
+        own_roots=ROOTS,
+        plain_ns_per_transaction=0,
+        call=call,
+    )
+
+    waits = {key: value for key, value in names(session).items() if key.endswith("[await]")}
+    assert waits == {"workload > nap > sleep > [await]": pytest.approx(50.0, abs=0.01)}
+
+
+def test_a_session_survives_the_journey_through_json() -> None:
+    clock = VirtualClock()
+    session = record(lambda n: clock.spend(n * MS), 3, clock)
+
+    text = json.dumps(session_to_json(session))
+
+    assert session_from_json(json.loads(text)) == session
+
+
+def test_another_profiler_is_named_and_left_alone() -> None:
+    def other(frame, event, argument) -> None:
+        return None
+
+    sys.setprofile(other)
+    try:
+        with pytest.raises(ProfileUnavailableError) as caught:
+            record(lambda n: n, 1, VirtualClock())
+        assert sys.getprofile() is other
+    finally:
+        sys.setprofile(None)
+    assert caught.value.fact == "no profile was taken"
+    assert "is set with sys.setprofile" in caught.value.place
+    assert caught.value.remedy == "Stop the other profiler to get one"
+
+
+def test_a_second_sampler_in_the_same_context_is_a_clear_error() -> None:
+    clock = VirtualClock()
+
+    def workload(n: int) -> None:
+        record(clock.spend, n, clock)
+
+    with pytest.raises(ProfileUnavailableError) as caught:
+        record(workload, 1, clock)
+    assert str(caught.value).startswith("no profile was taken; ")
+    assert sys.getprofile() is None
+
+
+def test_the_sampler_is_gone_after_a_workload_that_raises() -> None:
+    with pytest.raises(ZeroDivisionError):
+        record(lambda n: 1 / 0, 1, VirtualClock())
+    assert sys.getprofile() is None
+    clock = VirtualClock()
+    assert names(record(lambda n: clock.spend(n * MS), 2, clock)) == {
+        "<lambda> > VirtualClock.spend": 2.0
+    }
+
+
+def test_work_that_waits_is_profiled_by_the_wall_clock() -> None:
+    assert choose_clock(wall_ns=100, cpu_ns=99, delay_ns=0).name == "cpu"
+    assert choose_clock(wall_ns=100, cpu_ns=50, delay_ns=45).name == "cpu"
+    assert choose_clock(wall_ns=100, cpu_ns=50, delay_ns=0).name == "wall"
+    assert choose_clock(wall_ns=100, cpu_ns=79, delay_ns=0).name == "wall"
+    assert choose_clock(wall_ns=100, cpu_ns=80, delay_ns=0).name == "cpu"
+
+
+def test_a_short_workload_is_given_more_transactions() -> None:
+    sizes: list[int] = []
+
+    def workload(n: int) -> int:
+        sizes.append(n)
+        return sum(range(n))
+
+    sessions = profile_workload(workload, n=10, own_roots=ROOTS, sessions=2)
+
+    assert sizes[:2] == [10, 10]
+    assert len(set(sizes[2:])) == 1
+    assert sizes[2] > 1000
+    assert [session.transactions for session in sessions] == sizes[2:4]
+    assert all(session.total_ns > 0 for session in sessions)
+
+
+def test_self_time_a_transaction_is_the_session_total_over_its_transactions() -> None:
+    clock = VirtualClock()
+    session = record(lambda n: [clock.spend(3 * MS) for _ in range(n)], 4, clock)
+    assert sum(function_times(session).values()) == 3 * MS
