@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,19 +53,29 @@ def _ratios(table: Sequence[Row], costs: Costs, row: Row) -> list[Ratio | None]:
     ]
 
 
-def _cells(table: Sequence[Row], costs: Costs) -> Iterator[tuple[str, list[str]]]:
+class _Cell(NamedTuple):
+    rate: str
+    times: str
+    mark: str
+
+
+_EMPTY = _Cell("", "", "")
+
+
+def _cells(table: Sequence[Row], costs: Costs) -> Iterator[tuple[str, list[_Cell]]]:
     for row in table:
         cells = []
         for contender, ratio in zip(row.cells, _ratios(table, costs, row), strict=True):
             if contender is None or ratio is None:
-                cells += ["", ""]
+                cells.append(_EMPTY)
                 continue
             mark = "*" if row.declared and contender is row.heavy else ""
             times = f"{ratio.median:.1f}" if ratio.median < 100 else f"{ratio.median:,.0f}"
-            cells += [_rate(costs, contender), f"{times} x{mark}"]
+            cells.append(_Cell(_rate(costs, contender), times, mark))
         yield row.name, cells
 
 
+_STAR = "\\*"
 NOTE = (
     "Bounces a second of CPU time; x: how many times the engine's cost a bounce is.",
     "Medians of one interleaved run. *: declared once, nothing is built on a bounce.",
@@ -74,11 +84,12 @@ NOTE = (
 
 def as_text(table: Sequence[Row], costs: Costs) -> Iterator[str]:
     """Yield the table's lines, at most 80 columns wide."""
-    yield f"{'':<22}{'simple':>18}{'stable, captured':>20}{'heavy':>19}"
+    yield f"{'':<23}{'simple':>17}{'stable, captured':>19}{'heavy':>19}"
     for name, cells in _cells(table, costs):
-        line = f"{name:<22}" + "".join(
-            f"{rate:>9}{times:>10}" for rate, times in zip(cells[::2], cells[1::2], strict=True)
-        )
+        line = f"{name:<23}"
+        for rate, times, mark in cells:
+            # The mark hangs to the right of its column, so that the numbers stay in line.
+            line += f"{rate:>9}{f'{times} x' if times else '':>9}{mark or ' '}"
         yield line.rstrip()
     yield ""
     yield from NOTE
@@ -89,10 +100,10 @@ def as_markdown(table: Sequence[Row], costs: Costs) -> Iterator[str]:
     yield "| | simple | x | stable, captured | x | heavy | x |"
     yield "|---|--:|--:|--:|--:|--:|--:|"
     for name, cells in _cells(table, costs):
-        tidy = (cell.replace(" x*", "\\*").replace(" x", "") for cell in cells)
-        yield f"| {name} | " + " | ".join(tidy) + " |"
+        columns = (f"{rate} | {times}{mark.replace('*', _STAR)}" for rate, times, mark in cells)
+        yield f"| {name} | {' | '.join(columns)} |"
     yield ""
-    yield " ".join(NOTE).replace("*", "\\*") + f" CPython {platform.python_version()}."
+    yield " ".join(NOTE).replace("*", _STAR) + f" CPython {platform.python_version()}."
 
 
 def as_json(table: Sequence[Row], costs: Costs, *, rounds: int) -> dict[str, Any]:
