@@ -171,7 +171,9 @@ def _hidden_in_closure(function: FunctionType, *, name: str) -> object | None:
     """
     code = function.__code__
     *_, last = name.rpartition(":")[2].split(".")
-    if "<locals>" not in code.co_qualname or last in (code.co_name, function.__name__):
+    if "<locals>" not in code.co_qualname or "<locals>" not in function.__qualname__:
+        return None  # at the top level, or named as if it were, as a dataclass does
+    if function.__name__ in (last, "__init__"):
         return None
     cells = []
     for cell in function.__closure__ or ():
