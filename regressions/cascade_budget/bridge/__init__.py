@@ -1,0 +1,1 @@
+"""What lies around a measurement: git, copies of revisions, and other tools' result files."""

@@ -1,0 +1,301 @@
+"""Commits of the repository around a folder: read with `git`, never written to.
+
+A revision's files are exported through a temporary index. Unlike `git worktree add`, that leaves no
+entry in `.git/worktrees` to prune after an interruption, runs no hooks and needs no free branch;
+unlike `git archive`, it does not drop what `.gitattributes` marks as `export-ignore`, which is
+often the tests.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cascade_budget.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+# Set by git around its hooks; they would point every command below at another index or folder.
+_HOOK_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
+_GITLINK = "160000"
+_FORMAT = "%H%x00%h%x00%an%x00%ae%x00%aI%x00%s"
+
+
+class RevisionError(UsageError):
+    """A revision, or the repository that should hold it, is not there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """One commit, as people need it to recognise it.
+
+    Attributes:
+        sha: The full object name.
+        short: Its abbreviation, unique in this repository.
+        author: Name and address, as `git log` prints them.
+        date: The author's date, ISO 8601 with its offset.
+        subject: The first line of the message.
+    """
+
+    sha: str
+    short: str
+    author: str
+    date: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """A git checkout.
+
+    Attributes:
+        root: Its top folder, resolved.
+    """
+
+    root: Path
+
+    @classmethod
+    def at(cls, folder: Path) -> Repository:
+        """The repository around a folder.
+
+        Raises:
+            RevisionError: There is no git on the PATH, or the folder is in no checkout.
+        """
+        try:
+            root = _git(folder, "rev-parse", "--show-toplevel").strip()
+        except subprocess.CalledProcessError as failed:
+            raise RevisionError(
+                "this folder is in no git checkout" + _reason(failed),
+                place=str(folder),
+                remedy="Run inside a clone, or give folders to compare in place of revisions",
+            ) from None
+        return cls(root=Path(root).resolve())
+
+    def commit(self, revision: str) -> Commit:
+        """The commit that a revision names.
+
+        Raises:
+            RevisionError: The name resolves to no commit; the message tells a shallow clone and
+                gives the nearest branch or tag.
+        """
+        try:
+            sha = self.read(
+                "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
+            ).strip()
+        except subprocess.CalledProcessError:
+            raise self._unknown(revision) from None
+        fields = (
+            self.read("show", "--no-patch", f"--format={_FORMAT}", sha).rstrip("\n").split("\0")
+        )
+        return Commit(
+            sha=fields[0],
+            short=fields[1],
+            author=f"{fields[2]} <{fields[3]}>",
+            date=fields[4],
+            subject=fields[5],
+        )
+
+    def has(self, revision: str) -> bool:
+        """Whether a revision names a commit here."""
+        try:
+            self.read(
+                "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
+            )
+        except subprocess.CalledProcessError:
+            return False
+        return True
+
+    def merge_base(self, one: str, other: str) -> Commit:
+        """The commit from which two revisions parted.
+
+        Raises:
+            RevisionError: A revision is unknown, or they share no history (in a shallow clone: none
+                that was fetched).
+        """
+        shas = self.commit(one).sha, self.commit(other).sha
+        try:
+            return self.commit(self.read("merge-base", *shas).strip())
+        except subprocess.CalledProcessError:
+            raise RevisionError(
+                f"{one} and {other} share no commit",
+                place=str(self.root),
+                remedy=self._deepen() or "Name the base commit itself",
+            ) from None
+
+    @property
+    def shallow(self) -> bool:
+        """Whether history was cut off when this was cloned."""
+        return self.read("rev-parse", "--is-shallow-repository").strip() == "true"
+
+    def changes(self) -> tuple[str, ...]:
+        """Paths in the working tree that differ from HEAD, untracked ones included."""
+        entries = self.read("status", "--porcelain=v1", "-z", "--no-renames").split("\0")
+        return tuple(entry[3:] for entry in entries if entry)
+
+    def export(self, commit: Commit, into: Path) -> None:
+        """Write a commit's files, submodules included, to a folder.
+
+        Args:
+            commit: What to write.
+            into: A folder; made when it is not there.
+
+        Raises:
+            RevisionError: An object is missing (a partial clone whose remote is gone).
+            OSError: The folder cannot be written.
+        """
+        into.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="cascade-budget-index-") as folder:
+            index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+            try:
+                self.read("read-tree", commit.sha, **index)
+                self.read(
+                    "checkout-index",
+                    "--all",
+                    "--force",
+                    f"--prefix={into.resolve()}{os.sep}",
+                    **index,
+                )
+            except subprocess.CalledProcessError as failed:
+                raise RevisionError(
+                    f"{commit.short} cannot be read in full{_reason(failed)}",
+                    place=str(self.root),
+                    remedy="Fetch its objects: git fetch --refetch, or clone without --filter",
+                ) from None
+        for path, sha in self._submodules(commit):
+            checkout = self.root / path
+            if (checkout / ".git").exists():
+                inner = Repository.at(checkout)
+                if inner.has(sha):
+                    inner.export(inner.commit(sha), into / path)
+
+    def copy_checkout(self, into: Path) -> None:
+        """Copy the working tree as it is: tracked and untracked files, without the ignored ones.
+
+        Raises:
+            OSError: A file cannot be read, or the folder cannot be written.
+        """
+        into.mkdir(parents=True, exist_ok=True)
+        listed = self.read("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        copy_files(self.root, into, sorted(set(filter(None, listed.split("\0")))))
+
+    def ignored(self) -> tuple[str, ...]:
+        """Files that git ignores here, folders that are ignored as a whole not entered."""
+        listed = self.read(
+            "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"
+        )
+        return tuple(path for path in listed.split("\0") if path and not path.endswith("/"))
+
+    def between(self, good: Commit, bad: Commit) -> tuple[str, ...]:
+        """Commits that are in `bad` and not in `good`, `bad` included, oldest first."""
+        return tuple(
+            self.read("rev-list", "--topo-order", "--reverse", bad.sha, f"^{good.sha}").split(),
+        )
+
+    def contains(self, descendant: Commit, ancestor: Commit) -> bool:
+        """Whether one commit is in the history of another."""
+        try:
+            self.read("merge-base", "--is-ancestor", ancestor.sha, descendant.sha)
+        except subprocess.CalledProcessError:
+            return False
+        return True
+
+    def read(self, *arguments: str, **environment: str) -> str:
+        """What a git command prints.
+
+        Raises:
+            RevisionError: There is no git on the PATH.
+            subprocess.CalledProcessError: The command failed; its `stderr` says why.
+        """
+        return _git(self.root, *arguments, **environment)
+
+    def _submodules(self, commit: Commit) -> list[tuple[str, str]]:
+        entries = self.read("ls-tree", "-r", "-z", commit.sha).split("\0")
+        found = []
+        for entry in entries:
+            described, _, path = entry.partition("\t")
+            if described.startswith(_GITLINK):
+                found.append((path, described.split()[2]))
+        return found
+
+    def _unknown(self, revision: str) -> RevisionError:
+        deepen = self._deepen()
+        nearest = _nearest(revision, self._names())
+        if deepen:
+            remedy = deepen
+        elif nearest:
+            remedy = f"Did you mean {nearest}?"
+        else:
+            remedy = "List the names with git branch --all and git tag"
+        return RevisionError(
+            f"there is no revision {revision!r}"
+            + (": this clone is shallow, its history was cut off" if deepen else ""),
+            place=str(self.root),
+            remedy=remedy,
+        )
+
+    def _deepen(self) -> str:
+        if not self.shallow:
+            return ""
+        return (
+            "Run git fetch --unshallow --tags (in GitHub Actions, fetch-depth: 0 for the checkout)"
+        )
+
+    def _names(self) -> list[str]:
+        refs = self.read("for-each-ref", "--format=%(refname:short)")
+        return refs.split()
+
+
+def copy_files(source: Path, into: Path, paths: Iterable[str]) -> None:
+    """Copy files by their paths relative to a folder; links stay links, the missing are skipped."""
+    for path in paths:
+        origin, target = source / path, into / path
+        if origin.is_dir() and not origin.is_symlink():
+            if (origin / ".git").exists():
+                Repository.at(origin).copy_checkout(target)
+        elif os.path.lexists(origin):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if os.path.lexists(target):
+                target.unlink()
+            shutil.copy2(origin, target, follow_symlinks=False)
+
+
+def _git(folder: Path, *arguments: str, **environment: str) -> str:
+    inherited = {key: value for key, value in os.environ.items() if key not in _HOOK_VARIABLES}
+    try:
+        finished = subprocess.run(  # noqa: S603  the command is git, the arguments no shell reads
+            ["git", *arguments],  # noqa: S607  whichever git the user's own commands mean
+            cwd=folder,
+            env={
+                **inherited,
+                "LC_ALL": "C",
+                "GIT_OPTIONAL_LOCKS": "0",
+                "GIT_TERMINAL_PROMPT": "0",
+                **environment,
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=True,
+        )
+    except FileNotFoundError:
+        raise RevisionError(
+            "there is no git on the PATH",
+            place=str(folder),
+            remedy="Install git, or give folders to compare in place of revisions",
+        ) from None
+    return finished.stdout.decode("utf-8", "surrogateescape")
+
+
+def _reason(failed: subprocess.CalledProcessError) -> str:
+    lines: Sequence[str] = failed.stderr.decode("utf-8", "replace").strip().splitlines()
+    return f" ({lines[0]})" if lines else ""
+
+
+def _nearest(word: str, names: Sequence[str]) -> str:
+    return next(iter(difflib.get_close_matches(word, names, n=1)), "")

@@ -1,0 +1,34 @@
+"""Two sets of counts of the same tests: what grew, what brought it about, what is only moved."""
+
+from __future__ import annotations
+
+from cascade_budget.judge.growth.causes import Cause, Evidence, SiteGrowth, find_causes
+from cascade_budget.judge.growth.compare import (
+    Change,
+    Comparison,
+    Growth,
+    Move,
+    Presence,
+    compare,
+    differing,
+)
+from cascade_budget.judge.growth.definitions import defines, definitions, renamed
+from cascade_budget.judge.growth.lines import align
+
+__all__ = [
+    "Cause",
+    "Change",
+    "Comparison",
+    "Evidence",
+    "Growth",
+    "Move",
+    "Presence",
+    "SiteGrowth",
+    "align",
+    "compare",
+    "defines",
+    "definitions",
+    "differing",
+    "find_causes",
+    "renamed",
+]

@@ -1,0 +1,296 @@
+"""The pytest plugin of a census: counts around every test and writes a line for each.
+
+Loaded by `-p` in the counting process only. Settings that would spoil a count are taken back here
+and not by options, because an option of a plugin that a project has blocked is a usage error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import random
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, final
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from cascade_budget.judge.findings import Site
+from cascade_budget.measure.census.record import Census, CensusWriter, TestRecord
+from cascade_budget.measure.counting import count_calls
+from cascade_budget.measure.execution import quiet_collection
+from cascade_budget.measure.watch import DEFAULT_WATCH
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Mapping
+
+    from cascade_budget.measure.counting import CallCounts
+
+REQUEST: Final = "CASCADE_BUDGET_CENSUS"
+"""The environment variable with the path of the request, JSON."""
+
+_OWN_PACKAGE: Final = "cascade_budget"
+
+# Each would make counts depend on time, on chance or on other processes, or judge them itself.
+_SETTINGS: Final[Mapping[str, Any]] = {
+    "benchmark_disable": True,
+    "benchmark_only": False,
+    "cascade_budget": False,
+    "dist": "no",
+    "distload": False,
+    "hypothesis_seed": "0",
+    "no_cov": True,
+    "numprocesses": 0,
+    "tx": [],
+}
+
+
+@final
+class Recorder:
+    """Counts the tests of one run.
+
+    Args:
+        request: What `running.take_census` asked for.
+        lines: Writes one line to where the parent reads.
+    """
+
+    def __init__(self, request: Mapping[str, Any]) -> None:
+        self._lines = Path(request["lines"]).open("w", encoding="utf-8")  # noqa: SIM115  closed by the last hook
+        self._project = Path(request["project"])
+        self._origins = tuple(Path(origin) for origin in request["origins"])
+        self._packages = tuple(request["packages"])
+        self._attribute: bool | frozenset[str] = (
+            request["attribute"]
+            if isinstance(request["attribute"], bool)
+            else frozenset(request["attribute"])
+        )
+        self._only = None if request["only"] is None else frozenset(request["only"])
+        self._garbage: bool = request["garbage"]
+        self._warm_ups: int = request["warm_ups"]
+        self._shuffle: int | None = request["shuffle"]
+        self._seed: int | None = request["random_seed"]
+        self._writer = CensusWriter()
+        self._outcomes: dict[str, tuple[str, str]] = {}
+        self._uncollected: dict[str, str] = {}
+        self._modules: dict[str, str] = {}
+        self._known_modules = 0
+        self._watch: tuple[str, ...] = ()
+        self._blind: dict[str, str] = {}
+        self._backend = ""
+        self._seconds = 0.0
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_load_initial_conftests(
+        self, early_config: pytest.Config
+    ) -> Generator[None, None, None]:
+        """Keep the installed project out of the way of its copy."""
+        _settle(early_config.known_args_namespace)
+        sys.path[:] = [
+            entry for entry in sys.path if not (entry and self._is_astray(Path(entry).resolve()))
+        ]
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, Any, Any]:
+        """Take back what would spoil a count."""
+        _settle(config.option)
+        return (yield)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note what could not be collected."""
+        if report.failed:
+            self._uncollected[report.nodeid] = _last_line(report)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        """Keep the tests that were asked for, in the order that was asked for."""
+        if self._only is not None:
+            left_out = [item for item in items if item.nodeid not in self._only]
+            items[:] = [item for item in items if item.nodeid in self._only]
+            if left_out:
+                config.hook.pytest_deselected(items=left_out)
+        if self._shuffle is not None:
+            random.Random(self._shuffle).shuffle(items)  # noqa: S311  an order, not a secret
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Say how many tests will run."""
+        if not session.config.option.collectonly:
+            self._write(self._writer.collected(len(session.items)))
+            # What was built so far lives on; collections before each test need not look at it.
+            gc.collect()
+            gc.freeze()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> Generator[None, Any, Any]:
+        """Count one test, its set-up and its teardown included."""
+        for _ in range(self._warm_ups):
+            self._reseed()
+            runtestprotocol(item, log=False, nextitem=nextitem)
+        self._reseed()
+        attribute = (
+            self._attribute if isinstance(self._attribute, bool) else item.nodeid in self._attribute
+        )
+        before = set(threading.enumerate())
+        began = time.perf_counter()
+        with (
+            contextlib.nullcontext() if self._garbage else quiet_collection(),
+            count_calls((), watch=self._patterns(), attribute=attribute) as counts,
+        ):
+            result = yield
+        self._seconds += time.perf_counter() - began
+        threads = tuple(
+            sorted(
+                thread.name
+                for thread in threading.enumerate()
+                if thread not in before and thread.is_alive()
+            )
+        )
+        self._note(item.nodeid, counts, threads)
+        return result
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note how a test ended: its worst phase."""
+        outcome, reason = self._outcomes.get(report.nodeid, ("passed", ""))
+        if report.failed and outcome != "failed":
+            self._outcomes[report.nodeid] = ("failed", _last_line(report))
+        elif report.skipped and outcome == "passed":
+            self._outcomes[report.nodeid] = ("skipped", _last_line(report))
+        else:
+            self._outcomes[report.nodeid] = (outcome, reason)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """Write the last line."""
+        self._own_modules()
+        self._write(
+            self._writer.end(
+                Census(
+                    tests={},
+                    uncollected=self._uncollected,
+                    modules=dict(sorted(self._modules.items())),
+                    astray=dict(sorted(self._astray())),
+                    blind=self._blind,
+                    backend=self._backend,
+                    seconds=self._seconds,
+                )
+            )
+        )
+        self._lines.close()
+
+    def _write(self, line: str) -> None:
+        self._lines.write(line)
+        self._lines.flush()
+
+    def _reseed(self) -> None:
+        if self._seed is not None:
+            random.seed(self._seed)
+
+    def _note(self, node_id: str, counts: CallCounts, threads: tuple[str, ...]) -> None:
+        self._own_modules()
+        self._blind.update(counts.blind)
+        self._backend = counts.backend
+        outcome, reason = self._outcomes.pop(node_id, ("failed", "the test did not end"))
+        calls = {
+            name: calls
+            for name, calls in counts.watched.items()
+            if calls and (name in DEFAULT_WATCH or name.partition(":")[0] in self._modules)
+        }
+        sites = {
+            name: tuple(
+                Site(
+                    path=self._relative(site.path),
+                    line=site.line,
+                    function=site.function,
+                    calls=site.calls,
+                )
+                for site in found
+            )
+            for name, found in counts.sites.items()
+            if name in calls
+        }
+        self._write(
+            self._writer.test(
+                node_id,
+                TestRecord(
+                    outcome=outcome, calls=calls, sites=sites, reason=reason, threads=threads
+                ),
+            )
+        )
+
+    def _patterns(self) -> tuple[str, ...]:
+        self._own_modules()
+        return self._watch
+
+    def _own_modules(self) -> None:
+        # A thousand modules are looked at only when there are others than before.
+        if len(sys.modules) == self._known_modules:
+            return
+        self._known_modules = len(sys.modules)
+        for name, path in _files():
+            if path.is_relative_to(self._project) and not _is_own(name):
+                self._modules[name] = path.relative_to(self._project).as_posix()
+        tops = {name.partition(".")[0] for name in self._modules} | set(self._packages)
+        self._watch = (*DEFAULT_WATCH, *(f"{top}.*" for top in sorted(tops) if not _is_own(top)))
+
+    def _astray(self) -> Iterable[tuple[str, str]]:
+        for name, path in _files():
+            if self._is_astray(path) and not _is_own(name):
+                yield name, str(path)
+
+    def _is_astray(self, path: Path) -> bool:
+        return (
+            any(path.is_relative_to(origin) for origin in self._origins)
+            and not path.is_relative_to(self._project)
+            and not path.is_relative_to(sys.prefix)
+            and not path.is_relative_to(Path(sys.prefix).resolve())
+            and "site-packages" not in path.parts
+        )
+
+    def _relative(self, path: str) -> str:
+        try:
+            return Path(path).relative_to(self._project).as_posix()
+        except ValueError:
+            return path
+
+
+def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Register the recorder: the first hook that a plugin from `-p` sees."""
+    request = json.loads(Path(os.environ[REQUEST]).read_text(encoding="utf-8"))
+    pluginmanager.register(Recorder(request), "cascade-budget-census")
+
+
+def _settle(options: Any) -> None:
+    for name, value in _SETTINGS.items():
+        if hasattr(options, name):
+            setattr(options, name, value)
+
+
+def _files() -> Iterable[tuple[str, Path]]:
+    for name, module in tuple(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str):
+            yield name, Path(file)
+
+
+def _is_own(module: str) -> bool:
+    return module.partition(".")[0] == _OWN_PACKAGE
+
+
+def _last_line(report: pytest.TestReport | pytest.CollectReport) -> str:
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is not None:
+        text = str(crash.message)
+    elif isinstance(report.longrepr, tuple):
+        text = str(report.longrepr[2])
+    else:
+        text = str(report.longrepr).rstrip().rpartition("\n")[2].removeprefix("E").lstrip()
+    return text.partition("\n")[0][:200]
