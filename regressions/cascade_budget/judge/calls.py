@@ -29,7 +29,7 @@ class Counted:
     first: Mapping[int, int]
     second: Mapping[int, int]
     blind: str = ""
-    """Why this Python can't count every call of it; empty where it can."""
+    """Why this Python can't count every call of it, so that fewer than budgeted prove nothing."""
 
     @property
     def is_stable(self) -> bool:
@@ -112,6 +112,12 @@ def judge_named(
             return finding
         case "more":
             verdict = CallVerdict.EXCEEDED
+        case "less" if counted.blind:
+            return replace(
+                finding,
+                verdict=CallVerdict.UNCOUNTABLE,
+                sentence=f"{calls_text(law)} seen, budget {budget.law}: not gated, {counted.blind}",
+            )
         case "less":
             verdict = CallVerdict.SLACK
         case "incomparable":
@@ -186,12 +192,19 @@ def missing_patterns(patterns: Iterable[str]) -> list[TargetFinding]:
 
 
 def accepted(finding: TargetFinding) -> TargetFinding:
-    """The finding as an update leaves it: what the ledger lacked is recorded, contracts stand."""
-    if not finding.verdict.fails or finding.origin == "marker":
+    """The finding as an update leaves it: the ledger takes what was counted, contracts stand."""
+    if finding.origin == "marker" or finding.verdict in _SETTLED:
         return finding
-    was = "" if finding.budget is None else f", was {finding.budget}"
-    now = finding.measured or "its functions"
-    return replace(finding, verdict=CallVerdict.RECORDED, sentence=f"recorded {now}{was}")
+    if finding.verdict is CallVerdict.GONE:
+        sentence = f"removed, was {finding.budget}"
+    elif finding.budget is None:
+        sentence = f"recorded {finding.measured}"
+    else:
+        sentence = f"recorded {finding.measured}, was {finding.budget}"
+    return replace(finding, verdict=CallVerdict.RECORDED, sentence=sentence, sites=())
+
+
+_SETTLED = frozenset({CallVerdict.AS_BUDGETED, CallVerdict.UNSTABLE, CallVerdict.UNCOUNTABLE})
 
 
 def _judge_recorded(
@@ -250,12 +263,6 @@ def _ungated(
     if budget is not None and budget.law is None:
         text = f"{calls_text(counted.law)}, recorded as unstable: not gated"
         return replace(finding, verdict=CallVerdict.UNSTABLE, sentence=text)
-    if counted.blind:
-        return replace(
-            finding,
-            verdict=CallVerdict.UNCOUNTABLE,
-            sentence=f"not gated on this Python: {counted.blind}",
-        )
     return None
 
 

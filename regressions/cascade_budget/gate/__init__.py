@@ -1,0 +1,1 @@
+"""One run of the gate: what each test owes, what it costs, what follows."""

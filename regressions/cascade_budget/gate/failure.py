@@ -1,0 +1,24 @@
+"""The outcome of a test that is over its budget."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, final
+
+from _pytest.outcomes import Failed
+
+if TYPE_CHECKING:
+    from cascade_budget.judge.findings import WorkloadFinding
+
+
+@final
+class OverBudget(Failed):
+    """A failure like any other to xfail, JUnit and xdist, but without a traceback: no line failed.
+
+    Args:
+        text: the whole explanation.
+        findings: what it rests on.
+    """
+
+    def __init__(self, text: str, findings: tuple[WorkloadFinding, ...]) -> None:
+        self.findings = findings
+        super().__init__(msg=text, pytrace=False)

@@ -1,0 +1,1 @@
+"""From counts and costs to findings."""

@@ -1,0 +1,152 @@
+"""What all tests found, wherever they ran: the ledger's update and the closing summary."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, final
+
+import pytest
+
+from cascade_budget.errors import LedgerError
+from cascade_budget.gate.judging.verdicts import entry_of
+from cascade_budget.judge.findings import WorkloadFinding
+from cascade_budget.ledger import LedgerChange, read_ledger, render_ledger, update_ledger
+from cascade_budget.report.terminal import summary_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from cascade_budget.ledger import Entry
+    from cascade_budget.settings import Settings
+
+_NARROWING: Final = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise")
+"""Options of pytest under which a test may exist and not be collected or not run."""
+
+_COMPLETE: Final = frozenset({pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED})
+
+
+@final
+class Roll:
+    """Collects findings in the process that ends the run: the only one, or xdist's controller.
+
+    Args:
+        config: of the run.
+        settings: what it asks for.
+    """
+
+    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        self._config = config
+        self._settings = settings
+        self._findings: dict[str, WorkloadFinding] = {}
+        self._settled: set[str] = set()
+        self._collected: list[str] = []
+        self._change = LedgerChange()
+        self._stale: tuple[str, ...] = ()
+        self._error: LedgerError | None = None
+        self._unwritten = ""
+
+    @property
+    def findings(self) -> tuple[WorkloadFinding, ...]:
+        """Everything that was found, in the order of collection."""
+        order = {test: index for index, test in enumerate(self._collected)}
+        last = len(order)
+        return tuple(sorted(self._findings.values(), key=lambda each: order.get(each.test, last)))
+
+    def add_collection(self, tests: Sequence[str]) -> None:
+        """Note the ids of the tests that exist, before any is deselected."""
+        if not self._collected:
+            self._collected = list(tests)
+
+    def add_facts(self, test: str, facts: Sequence[Mapping[str, Any]], *, settled: bool) -> None:
+        """Note what one test found.
+
+        Args:
+            test: its id.
+            facts: its findings in JSON's types.
+            settled: whether its body passed, so that an update may record it.
+        """
+        for each in facts:
+            finding = WorkloadFinding.from_json(each)
+            self._findings[finding.key] = finding
+        if settled:
+            self._settled.add(test)
+
+    def finish(self, exitstatus: int) -> bool:
+        """Write the ledger where that was asked for. Returns whether all went well."""
+        try:
+            entries = read_ledger(self._settings.ledger, self._settings.ledger_shown).entries
+            self._stale = self._find_stale(entries, exitstatus)
+            if self._settings.update:
+                self._update(entries)
+        except LedgerError as error:
+            self._error = error
+            return False
+        return True
+
+    def summary(self) -> Iterator[str]:
+        """The lines that end the run."""
+        yield from summary_lines(self.findings, verbosity=self._config.get_verbosity())
+        shown = self._settings.ledger_shown
+        if self._error is not None:
+            yield f"ERROR: {self._error}"
+            if self._unwritten:
+                yield f"What {shown} would hold:"
+                yield from self._unwritten.splitlines()
+            return
+        if self._settings.update:
+            yield _change_line(self._change, shown)
+        elif self._stale:
+            yield f"stale in {shown}; an update of the whole suite removes them:"
+            yield from (f"  {key}" for key in self._stale)
+
+    def _update(self, old: Mapping[str, Entry]) -> None:
+        shown = self._settings.ledger_shown
+        entries = {}
+        for key, finding in self._findings.items():
+            entry = entry_of(finding, old.get(key)) if finding.test in self._settled else None
+            if entry is not None:
+                entries[key] = entry
+        if not entries and not self._stale:
+            return
+        try:
+            self._change = update_ledger(self._settings.ledger, shown, entries, drop=self._stale)
+        except LedgerError:
+            self._unwritten = render_ledger("", entries)
+            raise
+
+    def _find_stale(self, entries: Mapping[str, Entry], exitstatus: int) -> tuple[str, ...]:
+        """Keys of no test, or of a call that its test no longer makes."""
+        if exitstatus not in _COMPLETE or not self._collected or not self._is_whole_suite():
+            return ()
+        tests = set(self._collected)
+        return tuple(sorted(key for key in entries if self._is_stale(key, tests)))
+
+    def _is_stale(self, key: str, tests: set[str]) -> bool:
+        test = key if key in tests else key.rpartition(" (")[0]
+        if test not in tests:
+            return True
+        return test in self._settled and key not in self._findings
+
+    def _is_whole_suite(self) -> bool:
+        config = self._config
+        if any(config.getoption(option, None) for option in _NARROWING):
+            return False
+        given = {(config.invocation_params.dir / argument).resolve() for argument in config.args}
+        declared = config.getini("testpaths")
+        wanted = [config.rootpath / path for path in declared] or [config.rootpath]
+        everything = config.rootpath.resolve()
+        return everything in given or all(path.resolve() in given for path in wanted)
+
+
+def _change_line(change: LedgerChange, shown: str) -> str:
+    counts = [
+        f"{len(keys)} {what}"
+        for keys, what in (
+            (change.added, "new"),
+            (change.changed, "changed"),
+            (change.removed, "removed"),
+        )
+        if keys
+    ]
+    if not counts:
+        return f"{shown}: nothing to change"
+    return f"{shown}: {', '.join(counts)}; commit it"

@@ -1,0 +1,207 @@
+"""Hooks of pytest. Every pytest run imports this module, so it imports nothing that isn't light."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Final, final
+
+import pytest
+
+from cascade_budget.errors import BudgetError
+from cascade_budget.settings import MARKER_LINE, Settings, add_options, read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from cascade_budget.fixture import CascadeBudget
+    from cascade_budget.gate.roll import Roll
+    from cascade_budget.gate.run import Run
+
+_SETTINGS: Final = pytest.StashKey[Settings]()
+_RUN: Final = pytest.StashKey["Run"]()
+_REFUSAL: Final = pytest.StashKey[str]()
+_PROBE: Final = "CASCADE_BUDGET_PROBE"
+_WORKER: Final = "cascade_budget_worker"
+"""Name of the plugin that takes workloads over in a process that only serves them to be timed."""
+_FACTS: Final = "cascade_budget"
+"""Attribute of a report, and key of a worker's output, under which facts travel."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Register options and their ini twins."""
+    add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker, and start the gate where it is asked for."""
+    config.addinivalue_line("markers", MARKER_LINE)
+    try:
+        settings = config.stash[_SETTINGS] = read_settings(config)
+        if config.pluginmanager.has_plugin(_WORKER):
+            return
+        if settings.enabled or _PROBE in os.environ:
+            from cascade_budget.gate.run import start_run  # noqa: PLC0415 - only the gate needs it
+
+            run = config.stash[_RUN] = start_run(config, settings)
+            if run.roll is not None:
+                config.pluginmanager.register(_Ending(run.roll), "cascade_budget_ending")
+    except BudgetError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+@pytest.fixture
+def cascade_budget(request: pytest.FixtureRequest) -> CascadeBudget:
+    """Hold a workload to the test's budgets.
+
+    Call it as cascade_budget(workload, n=10_000), where workload(n) performs n transactions and may
+    be a coroutine function. Without --cascade-budget it runs once, at the smallest size. Returns
+    what the workload returned.
+    """
+    from cascade_budget.fixture import CascadeBudget  # noqa: PLC0415 - few tests use it
+
+    worker = request.config.pluginmanager.get_plugin(_WORKER)
+    if worker is not None:
+        return CascadeBudget(request.node, worker)
+    run = _run_of(request.config)
+    if run is not None:
+        return CascadeBudget(request.node, run.conductor)
+    from cascade_budget.gate.calls import PlainDriver  # noqa: PLC0415 - few tests use it
+
+    return CascadeBudget(request.node, PlainDriver(request.config.stash[_SETTINGS].timeout_seconds))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Refuse a module or class in which a marker is wrong."""
+    report = yield
+    problems = []
+    for item in report.result or ():
+        if isinstance(item, pytest.Item):
+            try:
+                _prepare(item)
+            except BudgetError as error:
+                problems.append(str(error))
+    if problems:
+        text = "\n".join(dict.fromkeys(problems))
+        return pytest.CollectReport(collector.nodeid, "failed", text, [])
+    return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None]:
+    """Note which tests exist, before any is deselected."""
+    run = _run_of(config)
+    if run is not None:
+        tests = [item.nodeid for item in items]
+        if run.roll is not None:
+            run.roll.add_collection(tests)
+        elif hasattr(config, "workeroutput"):
+            config.workeroutput[_FACTS] = tests
+    yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Rehearse a test that is budgeted as a whole."""
+    run = _run_of(item.config)
+    if run is not None:
+        try:
+            run.conductor.rehearse(item)
+        except BudgetError as error:
+            item.stash[_REFUSAL] = str(error)
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Count the body where it is budgeted, and fail it where it is over."""
+    run = _run_of(item.config)
+    if run is None:
+        return (yield)
+    refusal = item.stash.get(_REFUSAL, None)
+    if refusal is not None:
+        pytest.fail(refusal, pytrace=False)
+    with run.conductor.around_body(item):
+        result = yield
+    run.conductor.conclude(item)
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Put facts on the report: it travels to the controller, the test does not."""
+    report = yield
+    run = _run_of(item.config)
+    if run is not None and call.when == "call":
+        from cascade_budget.gate.failure import OverBudget  # noqa: PLC0415 - only the gate needs it
+
+        over = call.excinfo is not None and isinstance(call.excinfo.value, OverBudget)
+        facts = {"findings": run.conductor.facts(item), "over": over}
+        setattr(report, _FACTS, facts)
+    return report
+
+
+def pytest_report_teststatus(
+    report: pytest.CollectReport | pytest.TestReport,
+) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+    """A letter and a word of its own for a test that is over its budget."""
+    facts: dict[str, Any] | None = getattr(report, _FACTS, None)
+    if facts and facts["over"] and report.failed:
+        return "failed", "B", ("OVER BUDGET", {"red": True})
+    return None
+
+
+@final
+class _Ending:
+    """Hooks of the process that ends the run: the only one, or xdist's controller."""
+
+    def __init__(self, roll: Roll) -> None:
+        self._roll = roll
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Collect what a test found."""
+        facts: dict[str, Any] | None = getattr(report, _FACTS, None)
+        if facts is not None:
+            settled = report.passed or facts["over"]
+            self._roll.add_facts(report.nodeid, facts["findings"], settled=settled)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take over what a worker of xdist collected."""
+        tests = getattr(node, "workeroutput", {}).get(_FACTS)
+        if tests is not None:
+            self._roll.add_collection(tests)
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Write the ledger where that was asked for."""
+        if not self._roll.finish(exitstatus) and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the table of the judged tests."""
+        lines = list(self._roll.summary())
+        if lines:
+            terminalreporter.section("cascade budget")
+            for line in lines:
+                terminalreporter.write_line(line)
+
+
+def _run_of(config: pytest.Config) -> Run | None:
+    return config.stash.get(_RUN, None)
+
+
+def _prepare(item: pytest.Item) -> None:
+    """Read what a test owes; without the gate only check its marker."""
+    run = _run_of(item.config)
+    if run is not None:
+        run.conductor.prepare(item)
+    elif item.get_closest_marker("cascade_budget") is not None:
+        from cascade_budget.gate.budgets import read_budgets  # noqa: PLC0415 - few tests have one
+
+        read_budgets(item, None)

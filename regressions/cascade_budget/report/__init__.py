@@ -1,0 +1,1 @@
+"""Findings as text and files, for people and for other tools."""

@@ -1,0 +1,66 @@
+"""What the gate is doing, while a test takes longer than a person waits without asking."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final, final
+
+if TYPE_CHECKING:
+    import pytest
+
+_PATIENCE_SECONDS: Final = 2.0
+_LOG_SECONDS: Final = 30.0
+"""A log keeps every line, so it gets few; it must still show that the run is alive."""
+
+
+@final
+class Progress:
+    """One line that is rewritten on a terminal, and a line now and then in a log.
+
+    Args:
+        config: of the run; without a terminal reporter, as in a worker, nothing is written.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._reporter: Any = config.pluginmanager.getplugin("terminalreporter")
+        self._capture: Any = config.pluginmanager.getplugin("capturemanager")
+        self._started = 0.0
+        self._logged = 0.0
+        self._shown = False
+
+    def start(self) -> None:
+        """Begin a piece of work."""
+        self._started = self._logged = time.monotonic()
+
+    def say(self, text: str) -> None:
+        """Show what is going on, once the work has taken a while."""
+        if self._reporter is None or self._reporter.verbosity < 0:
+            return
+        now = time.monotonic()
+        if self._reporter.isatty:
+            if now - self._started >= _PATIENCE_SECONDS:
+                self._write(text)
+        elif now - self._logged >= _LOG_SECONDS:
+            self._logged = now
+            self._write(text)
+
+    def end(self) -> None:
+        """Take the line back."""
+        if self._shown:
+            self._shown = False
+            with self._uncaptured():
+                self._reporter.rewrite("", erase=True)
+
+    def _write(self, text: str) -> None:
+        with self._uncaptured():
+            if not self._reporter.isatty:
+                self._reporter.ensure_newline()
+                self._reporter.write_line(f"cascade-budget: {text}")
+                return
+            if not self._shown:
+                self._reporter.ensure_newline()
+            self._reporter.rewrite(f"cascade-budget: {text}", erase=True)
+            self._shown = True
+
+    def _uncaptured(self) -> Any:
+        return self._capture.global_and_fixture_disabled()
