@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Literal, final
 
+from cascade_budget.judge.profiles import ProfileFinding
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -39,12 +41,19 @@ Origin = Literal["marker", "ledger"]
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """A line that calls a target. `path` is relative to the project's root where it lies in it."""
+    """A line that calls a target.
+
+    Attributes:
+        path: relative to the project's root where it lies in it.
+        changed_since: the revision since which the line was written; empty where it is older, or
+            where there is nothing to compare with.
+    """
 
     path: str
     line: int
     function: str
     calls: int
+    changed_since: str = ""
 
 
 @final
@@ -154,6 +163,7 @@ class WorkloadFinding:
         watch: the patterns in use, or `("default",)` for the built-in list.
         targets: named functions first, then watched ones.
         time: throughput; None for a whole test.
+        profile: where the time goes; None where nobody asked.
     """
 
     key: str
@@ -166,6 +176,7 @@ class WorkloadFinding:
     watch: tuple[str, ...] = ()
     targets: tuple[TargetFinding, ...] = ()
     time: TimeFinding | None = None
+    profile: ProfileFinding | None = None
 
     @property
     def fails(self) -> bool:
@@ -188,6 +199,7 @@ class WorkloadFinding:
                 "watch": tuple(data["watch"]),
                 "targets": tuple(TargetFinding.from_json(each) for each in data["targets"]),
                 "time": TimeFinding.from_json(data["time"]) if data["time"] else None,
+                "profile": ProfileFinding.from_json(data["profile"]) if data["profile"] else None,
             }
         )
 

@@ -9,8 +9,8 @@ from cascade_budget.judge.profiles import (
     CodeFrame,
     FunctionKey,
     ProfileSession,
-    compare_profiles,
 )
+from cascade_budget.judge.profiles.comparison import compare_profiles
 
 
 def session(times: dict[str, float], *, plain: float = 0.0, clock: str = "cpu") -> ProfileSession:

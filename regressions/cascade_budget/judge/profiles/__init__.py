@@ -3,34 +3,32 @@
 A profile is several *sessions* of the same workload. Each session says how much self time a
 transaction each function took; the spread between sessions is the uncertainty that a difference
 has to exceed before it is shown.
+
+`comparison` is not imported here: it needs scipy, and who reads a finding doesn't.
 """
 
 from __future__ import annotations
 
-from cascade_budget.judge.profiles.comparison import (
-    CONFIDENCE,
-    FunctionDifference,
-    ProfileDifference,
-    compare_profiles,
-)
+from cascade_budget.judge.profiles.finding import ProfileFinding
 from cascade_budget.judge.profiles.values import (
     Clock,
     CodeFrame,
+    FunctionDifference,
     FunctionKey,
+    ProfileDifference,
     ProfileSession,
     function_times,
     key_of,
 )
 
 __all__ = [
-    "CONFIDENCE",
     "Clock",
     "CodeFrame",
     "FunctionDifference",
     "FunctionKey",
     "ProfileDifference",
+    "ProfileFinding",
     "ProfileSession",
-    "compare_profiles",
     "function_times",
     "key_of",
 ]

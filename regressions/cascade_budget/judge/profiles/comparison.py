@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from scipy.special import stdtrit
 
 from cascade_budget.judge.profiles.values import (
-    Clock,
     CodeFrame,
+    FunctionDifference,
     FunctionKey,
+    ProfileDifference,
     ProfileSession,
     function_times,
 )
@@ -22,49 +23,6 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.99
 """Chance that a comparison of two equal profiles shows no function at all."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FunctionDifference:
-    """One function whose self time differs between base and head beyond its error."""
-
-    key: FunctionKey
-    path: str
-    """File on the side where the function was seen last (head, or base when gone)."""
-    line: int
-    """First line of the function there, 0 where it has none."""
-    base_ns: float
-    """Self time a transaction on base, in ns."""
-    head_ns: float
-    """Self time a transaction on head, in ns."""
-    error_ns: float
-    """Half width of the difference's interval, in ns, at the comparison's confidence."""
-
-    @property
-    def difference_ns(self) -> float:
-        """Self time a transaction that head takes more than base, in ns."""
-        return self.head_ns - self.base_ns
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProfileDifference:
-    """Head's profile against base's."""
-
-    functions: tuple[FunctionDifference, ...]
-    """The functions that differ, largest difference first."""
-    compared: int
-    """How many functions were compared."""
-    base_ns: float
-    """Cost of a transaction on base, in ns, without the sampler."""
-    head_ns: float
-    """Cost of a transaction on head, in ns, without the sampler."""
-    confidence: float
-    """Chance that no function is shown when the two are equal."""
-    pairs: int
-    """Sessions of base, each beside one of head."""
-    overhead_ratio: float
-    """Cost under the sampler over the cost without it, by which self times were divided."""
-    clock: Clock
 
 
 def compare_profiles(

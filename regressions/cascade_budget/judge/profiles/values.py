@@ -77,6 +77,49 @@ class ProfileSession:
         return self.total_ns / self.transactions / self.plain_ns_per_transaction
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionDifference:
+    """One function whose self time differs between base and head beyond its error."""
+
+    key: FunctionKey
+    path: str
+    """File on the side where the function was seen last (head, or base when gone)."""
+    line: int
+    """First line of the function there, 0 where it has none."""
+    base_ns: float
+    """Self time a transaction on base, in ns."""
+    head_ns: float
+    """Self time a transaction on head, in ns."""
+    error_ns: float
+    """Half width of the difference's interval, in ns, at the comparison's confidence."""
+
+    @property
+    def difference_ns(self) -> float:
+        """Self time a transaction that head takes more than base, in ns."""
+        return self.head_ns - self.base_ns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileDifference:
+    """Head's profile against base's."""
+
+    functions: tuple[FunctionDifference, ...]
+    """The functions that differ, largest difference first."""
+    compared: int
+    """How many functions were compared."""
+    base_ns: float
+    """Cost of a transaction on base, in ns, without the sampler."""
+    head_ns: float
+    """Cost of a transaction on head, in ns, without the sampler."""
+    confidence: float
+    """Chance that no function is shown when the two are equal."""
+    pairs: int
+    """Sessions of base, each beside one of head."""
+    overhead_ratio: float
+    """Cost under the sampler over the cost without it, by which self times were divided."""
+    clock: Clock
+
+
 def function_times(session: ProfileSession) -> dict[FunctionKey, float]:
     """Self time of each function in ns a transaction, under the sampler."""
     times: defaultdict[FunctionKey, float] = defaultdict(float)
