@@ -1,0 +1,136 @@
+"""`bind`: check that a lazy result has a blueprint's structure, and read this bounce's literals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cascade.graph.literals import is_plain
+from cascade.graph.model import (
+    Binding,
+    Injected,
+    Input,
+    Items,
+    Kind,
+    Node,
+    Pairs,
+    Result,
+    Routed,
+    Structure,
+    Value,
+)
+from cascade.spec.policy import PLAIN, UNSET, Policy
+from cascade.spec.resource import Inject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def bind(structure: Structure, target: Any) -> list[Any] | None:
+    """Return the literals of a target by slot, or None when its structure is another.
+
+    Types, sharing and distinctness must agree exactly, no lazy result may hide in a literal, and
+    policies must be of the same form. The result is the values that `build_graph` would have
+    found, so either may go before the same run.
+
+    Args:
+        structure: what the target should look like; with a single target as its root.
+        target: a lazy result.
+    """
+    if structure.merged or not isinstance(structure.root, Result):
+        return None
+    found: list[Any] = [None] * len(structure.nodes)
+    values: list[Any] = [None] * structure.value_count
+    found[structure.root.node] = target
+    for node in reversed(structure.nodes):
+        item = found[node.index]
+        if type(item) is not node.lazy_class or not _same_policy(node, item):
+            return None
+        if not all(_match(binding, value, found, values) for binding, value in _parts(node, item)):
+            return None
+    return values if len(set(map(id, found))) == len(found) else None
+
+
+def _same_policy(node: Node, item: Any) -> bool:
+    if node.kind is Kind.SWITCH:
+        return len(item.routes) == len(node.routes)
+    if node.kind is Kind.MAP and (
+        item.spec is not node.spec or tuple(item.columns) != node.names[: node.columns]
+    ):
+        return False
+    policy: Policy = item.policy
+    if policy is PLAIN:
+        return not node.has_policy
+    return (
+        policy.retry == node.retry
+        and policy.cache is node.cache
+        and (policy.condition is UNSET) == (node.condition is None)
+        and tuple(policy.constraints) == tuple(name for name, _ in node.amounts)
+        and len(policy.after) == len(node.after)
+    )
+
+
+def _parts(node: Node, item: Any) -> Iterator[tuple[Binding, Any]]:
+    if node.kind is Kind.SWITCH:
+        yield node.arguments[0], item.selector
+        for (key, route), pair in zip(node.routes, item.routes.items(), strict=True):
+            yield key, pair[0]
+            yield route, pair[1]
+        return
+    if node.kind is Kind.MAP:
+        # Injected defaults follow the columns; they belong to the task and can't differ.
+        yield from zip(node.arguments, item.columns.values(), strict=False)
+    else:
+        for slot, argument in zip(node.task.slots, node.arguments, strict=True):
+            yield argument, getattr(item, slot)
+    policy: Policy = item.policy
+    if policy is PLAIN:
+        return
+    if node.condition is not None:
+        yield node.condition, policy.condition
+    for (_, amount), value in zip(node.amounts, policy.constraints.values(), strict=True):
+        yield amount, value
+    for index, other in zip(node.after, policy.after, strict=True):
+        yield Result(index), other
+
+
+def _match(binding: Binding, value: Any, found: list[Any], values: list[Any]) -> bool:
+    if isinstance(binding, Value):
+        values[binding.slot] = value
+        return is_plain(value)
+    if isinstance(binding, Result):
+        return _same_object(binding.node, value, found)
+    if isinstance(binding, Routed):
+        return _same_object(binding.switch, value, found)
+    if isinstance(binding, Injected):
+        return type(value) is Inject and value.name == binding.resource
+    if isinstance(binding, Input):
+        return id(value) == binding.key
+    return _match_container(binding, value, found, values)
+
+
+def _match_container(binding: Binding, value: Any, found: list[Any], values: list[Any]) -> bool:
+    kind: type = type(value)
+    if isinstance(binding, Items):
+        return (
+            kind is binding.kind
+            and len(value) == len(binding.items)
+            and all(
+                _match(item, each, found, values)
+                for item, each in zip(binding.items, value, strict=True)
+            )
+        )
+    assert isinstance(binding, Pairs)
+    return (
+        kind is dict
+        and len(value) == len(binding.pairs)
+        and all(
+            _match(one, key, found, values) and _match(other, item, found, values)
+            for (one, other), (key, item) in zip(binding.pairs, value.items(), strict=True)
+        )
+    )
+
+
+def _same_object(index: int, value: Any, found: list[Any]) -> bool:
+    if found[index] is None:
+        found[index] = value
+    return found[index] is value

@@ -1,0 +1,85 @@
+"""The blueprint: everything about a template that does not change from bounce to bounce."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, final
+
+if TYPE_CHECKING:
+    from cascade.graph.model import Structure
+    from cascade.graph.resources import Needs
+    from cascade.graph.stages import Stage
+
+Loop = Callable[[Any, Any], Awaitable[Any]]
+"""`await loop(target, run)` runs bounces of one template until something else comes up."""
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Blueprint:
+    """An immutable plan, shared by all runs of an engine.
+
+    Attributes:
+        structure: nodes and bindings.
+        stages: their plan; empty where a Router decides on the way.
+        needs: resources in the order to acquire them.
+        names: each node's task name.
+        unfusable: why no loop can be written for it, or None.
+    """
+
+    structure: Structure
+    stages: tuple[Stage, ...]
+    needs: Needs
+    names: tuple[str, ...]
+    unfusable: str | None
+
+    @property
+    def hot(self) -> bool:
+        """Whether it is a single node that a loop can run."""
+        return len(self.structure.nodes) == 1 and self.unfusable is None
+
+
+@final
+class Missing:
+    """Stands where a node has no result yet."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = Missing()
+
+
+@final
+class Miss:
+    """A loop met a lazy result of its task with another structure; nothing of it has run."""
+
+    __slots__ = ("target",)
+
+    def __init__(self, target: Any) -> None:
+        self.target = target
+
+
+@final
+class Break:
+    """A loop left in the middle of a bounce, which the node-by-node runner must finish.
+
+    Attributes:
+        node: the node that ran last; its result may be deferred.
+        values: the frame's literals.
+        results: results by node, MISSING where none.
+        blueprint: what the loop was made from.
+    """
+
+    __slots__ = ("blueprint", "node", "results", "values")
+
+    def __init__(
+        self, node: int, values: list[Any], results: list[Any], blueprint: Blueprint
+    ) -> None:
+        self.node = node
+        self.values = values
+        self.results = results
+        self.blueprint = blueprint

@@ -1,0 +1,75 @@
+"""The text of a task's constructor: the function that users call, which only fills slots.
+
+A constructor of its own per task costs half of what one `__call__` for all costs: Python itself
+checks the arguments, the class needs no lookup, and each attribute store is specialised.
+"""
+
+from __future__ import annotations
+
+from inspect import Parameter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+PREFIX = "_arg_"
+
+
+def slot_names(parameters: Iterable[Parameter]) -> tuple[str, ...]:
+    """Return the slot of each parameter, in order."""
+    return tuple(PREFIX + parameter.name for parameter in parameters)
+
+
+def constructor_text(parameters: tuple[Parameter, ...]) -> str:
+    """Return the constructor's source: the signature of the task, a store per parameter.
+
+    The defaults are left out; the caller sets them on the function, where any object can stand.
+    """
+    lines = [f"def construct({parameter_list(parameters)}):", "    lazy_ = LazyClass_()"]
+    lines += [f"    lazy_.{PREFIX}{each.name} = {each.name}" for each in parameters]
+    lines.append("    return lazy_")
+    return "\n".join(lines) + "\n"
+
+
+def parameter_list(parameters: tuple[Parameter, ...]) -> str:
+    """Return the parameters as they stand between the parentheses of a `def`, without defaults."""
+    parts: list[str] = []
+    star_seen = False
+    for position, parameter in enumerate(parameters):
+        if parameter.kind is Parameter.VAR_POSITIONAL:
+            star_seen = True
+            parts.append("*" + parameter.name)
+        elif parameter.kind is Parameter.VAR_KEYWORD:
+            parts.append("**" + parameter.name)
+        else:
+            if parameter.kind is Parameter.KEYWORD_ONLY and not star_seen:
+                star_seen = True
+                parts.append("*")
+            parts.append(parameter.name)
+        if parameter.kind is Parameter.POSITIONAL_ONLY and (
+            position + 1 == len(parameters)
+            or parameters[position + 1].kind is not Parameter.POSITIONAL_ONLY
+        ):
+            parts.append("/")
+    return ", ".join(parts)
+
+
+def call_text(parameters: tuple[Parameter, ...], values: tuple[str, ...]) -> str:
+    """Return the arguments of a call of the task's body, one expression per parameter."""
+    parts: list[str] = []
+    for parameter, value in zip(parameters, values, strict=True):
+        if parameter.kind is Parameter.VAR_POSITIONAL:
+            parts.append("*" + value)
+        elif parameter.kind is Parameter.VAR_KEYWORD:
+            parts.append("**" + value)
+        elif parameter.kind is Parameter.KEYWORD_ONLY:
+            parts.append(f"{parameter.name}={value}")
+        else:
+            parts.append(value)
+    return ", ".join(parts)
+
+
+def invoker_text(parameters: tuple[Parameter, ...]) -> str:
+    """Return the source of `invoke(body, values)`: the body called with one value per parameter."""
+    values = tuple(f"values[{position}]" for position in range(len(parameters)))
+    return f"def invoke(body, values):\n    return body({call_text(parameters, values)})\n"

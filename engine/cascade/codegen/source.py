@@ -1,0 +1,66 @@
+"""Turning generated text into functions whose source stays visible to tracebacks and to people."""
+
+from __future__ import annotations
+
+import linecache
+import types
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_TEXTS_KEPT = 512
+
+
+@lru_cache(maxsize=_TEXTS_KEPT)
+def compile_text(text: str, name: str) -> types.CodeType:
+    """Compile a module that holds one function and return that function's code.
+
+    Equal texts share one compilation: the text names only positions, so that all tasks of one shape
+    meet here.
+
+    Args:
+        text: source of one function definition.
+        name: the function's name.
+    """
+    filename = f"<cascade {name} {hash(text) & 0xFFFFFFFF:08x}>"
+    module = compile(text, filename, "exec", dont_inherit=True)
+    (code,) = (item for item in module.co_consts if isinstance(item, types.CodeType))
+    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    return code
+
+
+def function_from(
+    text: str,
+    name: str,
+    namespace: Mapping[str, Any],
+    *,
+    label: str | None = None,
+) -> types.FunctionType:
+    """Return the function that `text` defines, with `namespace` as its globals.
+
+    The code object is a copy: inline caches belong to code, and two tasks that shared one would
+    undo each other's specialisation.
+
+    Args:
+        text: source of one function definition without defaults.
+        name: the function's name in the text.
+        namespace: the objects that the text names.
+        label: the name that tracebacks and error messages show.
+    """
+    label = label or name
+    code = compile_text(text, name).replace(co_name=label, co_qualname=label)
+    function = types.FunctionType(code, {"__builtins__": __builtins__, **namespace}, label)
+    function.__dict__["__source__"] = text
+    return function
+
+
+def source_of(function: types.FunctionType) -> str:
+    """Return the text that a generated function was made from.
+
+    Raises:
+        KeyError: the function was not generated here.
+    """
+    text: str = function.__dict__["__source__"]
+    return text

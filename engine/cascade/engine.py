@@ -1,0 +1,375 @@
+"""The engine: caches, constraints and subscribers that its runs share."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, final, get_args, overload
+
+from cascade.blueprint.cache import COMPILE_AFTER, CacheStatistics, CycleCache
+from cascade.errors import ConstraintError, NotATargetError, ResourceError, RunningLoopError
+from cascade.events import (
+    Event,
+    RunFinished,
+    RunStarted,
+    StaticAnalysisWarning,
+    Status,
+    TaskFinished,
+    TaskStarted,
+)
+from cascade.graph.resources import check_registry
+from cascade.runtime.bus import Bus
+from cascade.runtime.limiter import Limiter
+from cascade.runtime.pace import Pace
+from cascade.runtime.state import MemoryState, State
+from cascade.runtime.trampoline import Run, trampoline
+from cascade.spec.lazy import LazyResult, TailCall
+from cascade.spec.resource import Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from cascade.blueprint.model import Loop
+    from cascade.events import Subscriber
+
+R = TypeVar("R")
+
+Tier = Literal["auto", "reference", "blueprint", "hot"]
+"""How far an engine may go: "auto" as far as pays, the others as far as they say at once."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """What an engine has done since it was made, and what it holds.
+
+    Attributes:
+        bounces: targets evaluated, tail calls included.
+        cache: the cycle cache.
+        active_runs: runs that have begun and not ended.
+        waiting: task bodies that wait for a constraint.
+        recorded: results held by the in-memory state; 0 for a state of one's own.
+    """
+
+    bounces: int
+    cache: CacheStatistics
+    active_runs: int
+    waiting: int
+    recorded: int
+
+    @property
+    def blueprint_hits(self) -> int:
+        """Bounces that a blueprint was found for."""
+        return self.cache.hits
+
+    @property
+    def blueprint_misses(self) -> int:
+        """Bounces whose graph was built."""
+        return self.cache.misses
+
+    @property
+    def compiled(self) -> int:
+        """Fused loops written."""
+        return self.cache.compiled
+
+    @property
+    def evicted(self) -> int:
+        """Blueprints dropped to keep the cache's bound."""
+        return self.cache.evicted
+
+
+@final
+class Engine:
+    """Runs lazy results.
+
+    One engine serves many runs at once, and several event loops in turn. What it learns about the
+    structure of targets stays for its next runs.
+
+    Args:
+        resources: what `cs.Inject` may name.
+        capacity: total of each capacity that `.with_constraints` may ask for.
+        state: where results are recorded node by node; by default in memory, and only where that
+            costs a loop nothing.
+        tier: "auto", or the highest tier to use from first sight on: "reference", "blueprint" or
+            "hot".
+        slice_s: seconds after which a run lets others on the event loop have their turn.
+        max_threads: bound of the pool for tasks with mode="thread"; Python's default when None.
+        clock: seconds, monotonic. Tests may pass a virtual one.
+
+    Raises:
+        ResourceError: two resources have one name, or their needs can't be met.
+        ConstraintError: a capacity is no number of 0 or more.
+        ValueError: the tier is unknown, or the slice is not above 0.
+        TypeError: a resource was not made with `@cs.resource`, or the state is none.
+    """
+
+    def __init__(
+        self,
+        *,
+        resources: Iterable[Resource] = (),
+        capacity: Mapping[str, float] | None = None,
+        state: State | None = None,
+        tier: Tier = "auto",
+        slice_s: float = 0.001,
+        max_threads: int | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        if tier not in get_args(Tier):
+            raise ValueError(f"tier {tier!r} is unknown. Use one of {', '.join(get_args(Tier))}.")
+        if not slice_s > 0:
+            raise ValueError(f"slice_s is {slice_s}. Pass a number of seconds above 0.")
+        if state is not None and not isinstance(state, State):
+            raise TypeError(
+                f"{type(state).__name__} is no state: it needs async put, get, has, skip and clear."
+            )
+        self.tier = tier
+        self.clock = clock
+        self.resources: Mapping[str, Resource] = _registry(resources)
+        self.records = state is not None
+        self.state: State = MemoryState() if state is None else state
+        self.uses_blueprints = tier != "reference"
+        self.fuses = tier in ("auto", "hot") and not self.records
+        self.compile_after = COMPILE_AFTER if tier == "auto" else 0
+        self.cache = CycleCache()
+        self.bounces = 0
+        self.observed = False
+        self.analyses = False
+        self.loops: Mapping[type, Loop] = {}
+        self._slice_s = slice_s
+        self._max_threads = max_threads
+        self._pool: ThreadPoolExecutor | None = None
+        self._paces: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Pace] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._last_run = 0
+        self.limiter = Limiter(_capacities(capacity or {}), clock, self._changed)
+        self.bus = Bus(self._changed)
+        self._changed()
+
+    async def run(
+        self,
+        target: LazyResult[R] | R | list[Any] | tuple[Any, ...],
+        params: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Run a lazy result and all that it tail-calls, and return its value.
+
+        Args:
+            target: a lazy result, or a list or tuple of them for a list of their values.
+            params: values of `cs.Param` markers by name.
+
+        Raises:
+            NotATargetError: the target is no lazy result.
+            ParamError: an input is missing or can't be converted; no task has run then.
+            DependencyMissingError: the target was skipped.
+            Exception: whatever a task body raised, as it was.
+        """
+        target = _checked_target(target)
+        self._last_run += 1
+        pace = self._pace()
+        run = Run(self, self._last_run, pace, params or {})
+        began = self.clock()
+        if self.bus.wants(RunStarted):
+            self.bus.publish(RunStarted(run.run_id))
+        error: BaseException | None = None
+        try:
+            await pace.enter()
+            return await self._run_and_release(run, target)
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            pace.leave()
+            if self.bus.wants(RunFinished):
+                self.bus.publish(
+                    RunFinished(run.run_id, _status(error), self.clock() - began, error)
+                )
+
+    async def _run_and_release(self, run: Run, target: Any) -> Any:
+        cause: BaseException | None = None
+        try:
+            return await trampoline(run, target)
+        except BaseException as error:
+            cause = error
+            raise
+        finally:
+            await run.scope.close(cause)
+
+    def subscribe(self, subscriber: Subscriber, *kinds: type[Event]) -> Callable[[], None]:
+        """Deliver events to a callable, and return the function that ends this.
+
+        Args:
+            subscriber: called with each event. If it raises, it is logged and dropped.
+            *kinds: event classes, a base class for all below it; all events by default.
+
+        Raises:
+            TypeError: the subscriber can't be called, or a kind is no event class.
+        """
+        return self.bus.subscribe(subscriber, *kinds)
+
+    def register(self, *resources: Resource) -> None:
+        """Add resources.
+
+        Raises:
+            ResourceError: a name is taken, or the resources' needs can't be met.
+        """
+        self.resources = _registry((*self.resources.values(), *resources))
+
+    def set_concurrency(
+        self, pattern: str, limit: int | None, *, expires_in: float | None = None
+    ) -> None:
+        """Let at most so many bodies of matching tasks run at once.
+
+        Args:
+            pattern: a glob on task names, such as "fetch_*".
+            limit: 1 or more, or None to lift the limit.
+            expires_in: seconds after which the limit is lifted by itself.
+
+        Raises:
+            ConstraintError: the limit is no whole number of 1 or more.
+        """
+        self.limiter.set_concurrency(pattern, limit, expires_in)
+
+    def set_rate(self, pattern: str, rate: str | None, *, expires_in: float | None = None) -> None:
+        """Let matching tasks start at most so often.
+
+        Args:
+            pattern: a glob on task names.
+            rate: starts per time, such as "10/s", "100/m" or "5/200ms", or None to lift the limit.
+            expires_in: seconds after which the limit is lifted by itself.
+
+        Raises:
+            ConstraintError: the rate can't be read.
+        """
+        self.limiter.set_rate(pattern, rate, expires_in)
+
+    def pause(self, pattern: str = "*", *, expires_in: float | None = None) -> None:
+        """Let no body of a matching task start. Bodies that are running run to their end.
+
+        Args:
+            pattern: a glob on task names.
+            expires_in: seconds after which the pause ends by itself.
+        """
+        self.limiter.set_paused(pattern, paused=True, expires_in=expires_in)
+
+    def resume(self, pattern: str = "*") -> None:
+        """End the pause that was set for exactly this pattern."""
+        self.limiter.set_paused(pattern, paused=False, expires_in=None)
+
+    def statistics(self) -> Statistics:
+        """Return what the engine has done and holds, as a frozen value."""
+        return Statistics(
+            bounces=self.bounces,
+            cache=self.cache.statistics(),
+            active_runs=sum(pace.runs for pace in self._paces.values()),
+            waiting=self.limiter.waiting,
+            recorded=len(self.state) if isinstance(self.state, MemoryState) else 0,
+        )
+
+    def clear_caches(self) -> None:
+        """Forget every blueprint; the next runs learn them again."""
+        self.cache.clear()
+
+    def close(self) -> None:
+        """Stop the thread pool when its bodies have ended. The engine can still be used."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def threads(self) -> ThreadPoolExecutor:
+        """Return the pool for tasks with mode="thread", made when it is first needed."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._max_threads, thread_name_prefix="cascade")
+        return self._pool
+
+    def _pace(self) -> Pace:
+        loop = asyncio.get_running_loop()
+        pace = self._paces.get(loop)
+        if pace is None:
+            pace = self._paces[loop] = Pace(self._slice_s, self.clock)
+        return pace
+
+    def _changed(self) -> None:
+        """Take in who listens and what is limited, and let running loops know."""
+        self.observed = self.bus.wants(TaskStarted) or self.bus.wants(TaskFinished)
+        self.analyses = self.bus.wants(StaticAnalysisWarning)
+        plain = self.fuses and not self.analyses and not self.limiter.rules
+        self.loops = self.cache.loops[self.observed] if plain else {}
+        for pace in list(self._paces.values()):
+            pace.interrupt()
+
+
+def _registry(resources: Iterable[Any]) -> dict[str, Resource]:
+    registered: dict[str, Resource] = {}
+    for resource in resources:
+        if not isinstance(resource, Resource):
+            raise TypeError(
+                f"resources must be made with @cs.resource, and got {type(resource).__name__}."
+            )
+        if resource.name in registered and registered[resource.name] is not resource:
+            raise ResourceError.duplicate(resource.name)
+        registered[resource.name] = resource
+    check_registry(registered)
+    return registered
+
+
+def _capacities(capacity: Mapping[str, Any]) -> dict[str, float]:
+    for name, total in capacity.items():
+        if isinstance(total, bool) or not isinstance(total, (int, float)) or not total >= 0:
+            raise ConstraintError(
+                name, f"capacity '{name}' is {total!r}. Pass a number of 0 or more."
+            )
+    return dict(capacity)
+
+
+def _checked_target(target: Any) -> Any:
+    if isinstance(target, (list, tuple)):
+        for each in target:
+            if not isinstance(each, LazyResult):
+                raise NotATargetError(each)
+        return list(target)
+    if not isinstance(target, (LazyResult, TailCall)):
+        raise NotATargetError(target)
+    return target
+
+
+def _status(error: BaseException | None) -> Status:
+    if error is None:
+        return Status.SUCCEEDED
+    return Status.CANCELLED if isinstance(error, asyncio.CancelledError) else Status.FAILED
+
+
+@overload
+def run(target: LazyResult[R], params: Mapping[str, Any] | None = ..., **options: Any) -> R: ...
+@overload
+def run(target: R, params: Mapping[str, Any] | None = ..., **options: Any) -> R: ...
+
+
+def run(target: Any, params: Mapping[str, Any] | None = None, **options: Any) -> Any:
+    """Run a target on an engine and an event loop made for this call.
+
+    Args:
+        target: a lazy result, or a list or tuple of them for a list of their values.
+        params: values of `cs.Param` markers by name.
+        **options: arguments of `Engine`.
+
+    Raises:
+        RunningLoopError: an event loop is running in this thread already.
+        Exception: whatever `Engine.run` raises.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        pass
+    else:
+        raise RunningLoopError
+    with Engine(**options) as engine:
+        return asyncio.run(engine.run(target, params))

@@ -1,0 +1,280 @@
+"""`build_graph`: from a lazy result to nodes in evaluation order, at any depth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, final
+
+from cascade.errors import CyclicTargetError
+from cascade.graph.literals import CONTAINERS, is_plain
+from cascade.graph.model import (
+    Binding,
+    Graph,
+    Injected,
+    Input,
+    Items,
+    Kind,
+    Node,
+    Pairs,
+    Result,
+    Routed,
+    Structure,
+    Value,
+)
+from cascade.spec.lazy import LazyResult, MappedLazyResult
+from cascade.spec.param import Env, Param
+from cascade.spec.policy import PLAIN, UNSET
+from cascade.spec.resource import Inject
+from cascade.spec.routing import Router
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def build_graph(target: object) -> Graph:
+    """Build the graph of a lazy result, or of a list or tuple of them.
+
+    Nodes stand in evaluation order: what a call needs comes before it, arguments from left to
+    right, as Python itself would evaluate nested calls.
+
+    Args:
+        target: a lazy result, or a container of them.
+
+    Raises:
+        CyclicTargetError: a lazy result reaches itself.
+        TypeError: a lazy result hides in a container type that can't be rebuilt.
+    """
+    builder = _Builder()
+    for lazy in _lazies_in(target):
+        builder.visit(lazy)
+    root = builder.binding(target, "target", "run")
+    return Graph(
+        Structure(
+            nodes=tuple(builder.nodes),
+            root=root,
+            value_count=len(builder.values),
+            inputs=tuple(builder.inputs.values()),
+            injects=tuple(builder.injects),
+            merged=builder.pure_nodes > len(builder.pure_tasks),
+        ),
+        builder.values,
+    )
+
+
+@final
+class _Builder:
+    """The state of one build; made and dropped by `build_graph`."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.values: list[Any] = []
+        self.inputs: dict[int, Param | Env] = {}
+        self.injects: list[tuple[str, str, str]] = []
+        self.pure_nodes = 0
+        self.pure_tasks: set[int] = set()
+        self._index: dict[int, int] = {}
+        self._open: set[int] = set()
+        self._pure: dict[object, int] = {}
+        # Ids are compared while the objects live: the target holds them all.
+
+    def visit(self, target: object) -> None:
+        stack: list[tuple[object, Iterator[object]]] = []
+        self._enter(target, stack)
+        while stack:
+            item, pending = stack[-1]
+            for child in pending:
+                if self._enter(child, stack):
+                    break
+            else:
+                stack.pop()
+                self._open.discard(id(item))
+                self._index[id(item)] = self._add(item)
+
+    def _enter(self, item: object, stack: list[tuple[object, Iterator[object]]]) -> bool:
+        if id(item) in self._index:
+            return False
+        if id(item) in self._open:
+            raise CyclicTargetError(item.spec.name if isinstance(item, LazyResult) else "a Router")
+        self._open.add(id(item))
+        stack.append((item, _children(item)))
+        return True
+
+    def _add(self, item: object) -> int:
+        if isinstance(item, Router):
+            return self._add_switch(item)
+        assert isinstance(item, LazyResult)
+        spec, policy = item.spec, item.policy
+        values_before = len(self.values)
+        injects_before = len(self.injects)
+        names: tuple[str, ...] = ()
+        if isinstance(item, MappedLazyResult):
+            kind, names = Kind.MAP, tuple(item.columns)
+            arguments = tuple(
+                self.binding(column, name, spec.name) for name, column in item.columns.items()
+            ) + self._defaults_injected(item)
+            names += tuple(each.name for each in _injected_defaults(item))
+        else:
+            kind = Kind.CALL
+            arguments = tuple(
+                self.binding(getattr(item, slot), parameter.name, spec.name)
+                for slot, parameter in zip(spec.slots, spec.parameters, strict=True)
+            )
+        if spec.pure and kind is Kind.CALL and policy is PLAIN:
+            self.pure_nodes += 1
+            self.pure_tasks.add(id(spec))
+            merge_key = (id(spec), *(self._merge_key(each) for each in arguments))
+            known = self._pure.setdefault(merge_key, len(self.nodes))
+            if known != len(self.nodes):
+                del self.values[values_before:]
+                del self.injects[injects_before:]
+                return known
+        condition = policy.condition
+        node = Node(
+            index=len(self.nodes),
+            kind=kind,
+            spec=spec,
+            lazy_class=type(item),
+            arguments=arguments,
+            names=names,
+            columns=len(item.columns) if isinstance(item, MappedLazyResult) else 0,
+            retry=policy.retry,
+            cache=policy.cache,
+            condition=None if condition is UNSET else self.binding(condition, "run_if", spec.name),
+            amounts=tuple(
+                (name, self.binding(amount, name, spec.name))
+                for name, amount in policy.constraints.items()
+            ),
+            after=tuple(self._index[id(other)] for other in policy.after),
+        )
+        self.nodes.append(node)
+        return node.index
+
+    def _add_switch(self, router: Router) -> int:
+        selector = self.binding(router.selector, "selector", "a Router")
+        routes = tuple(
+            (self.binding(key, "routes", "a Router"), self.binding(route, "routes", "a Router"))
+            for key, route in router.routes.items()
+        )
+        index = len(self.nodes)
+        self.nodes.append(Node(index, Kind.SWITCH, None, Router, (selector,), routes=routes))
+        return index
+
+    def _defaults_injected(self, item: MappedLazyResult[Any]) -> tuple[Binding, ...]:
+        return tuple(
+            self.binding(parameter.default, parameter.name, item.spec.name)
+            for parameter in _injected_defaults(item)
+        )
+
+    def binding(self, value: object, parameter: str, user: str) -> Binding:
+        """Return where an argument comes from, noting a literal in the next slot."""
+        if isinstance(value, LazyResult):
+            return Result(self._index[id(value)])
+        if isinstance(value, Inject):
+            self.injects.append((value.name, parameter, user))
+            return Injected(value.name)
+        if isinstance(value, (Param, Env)):
+            self.inputs[id(value)] = value
+            return Input(id(value))
+        if isinstance(value, Router):
+            return Routed(self._index[id(value)])
+        if is_plain(value):
+            self.values.append(value)
+            return Value(len(self.values) - 1)
+        return self._container(value, parameter, user)
+
+    def _container(self, value: Any, parameter: str, user: str) -> Binding:
+        kind = type(value)
+        if kind is dict:
+            return Pairs(
+                tuple(
+                    (self.binding(key, parameter, user), self.binding(item, parameter, user))
+                    for key, item in value.items()
+                )
+            )
+        if kind in CONTAINERS or (issubclass(kind, tuple) and hasattr(kind, "_make")):
+            return Items(kind, tuple(self.binding(item, parameter, user) for item in value))
+        raise TypeError(
+            f"argument '{parameter}' of task '{user}' holds a lazy result inside "
+            f"{kind.__name__}, which can't be rebuilt with the value. "
+            "Pass a plain list, tuple, dict or set."
+        )
+
+    def _merge_key(self, binding: Binding) -> object:
+        if isinstance(binding, Value):
+            return _literal_key(self.values[binding.slot])
+        if isinstance(binding, Items):
+            return (binding.kind, *(self._merge_key(item) for item in binding.items))
+        if isinstance(binding, Pairs):
+            return (dict, *(self._merge_key(item) for pair in binding.pairs for item in pair))
+        return binding
+
+
+def _literal_key(value: Any) -> object:
+    # The type stands beside the value, because 1 == 1.0 == True; so does the sign of a zero.
+    if type(value) in (list, tuple):
+        return (type(value), *(_literal_key(item) for item in value))
+    if type(value) is dict:
+        return (dict, *((_literal_key(key), _literal_key(item)) for key, item in value.items()))
+    if type(value) is float:
+        return (float, value, value.hex())
+    try:
+        hash(value)
+    except TypeError:
+        return id(value)
+    return (type(value), value)
+
+
+def _injected_defaults(item: MappedLazyResult[Any]) -> list[Any]:
+    return [
+        parameter
+        for parameter in item.spec.parameters
+        if parameter.name not in item.columns
+        and isinstance(parameter.default, (Inject, Param, Env, LazyResult, Router))
+    ]
+
+
+def _children(item: object) -> Iterator[object]:
+    if isinstance(item, Router):
+        yield from _lazies_in(item.selector)
+        for key, route in item.routes.items():
+            yield from _lazies_in(key)
+            yield from _lazies_in(route)
+        return
+    assert isinstance(item, LazyResult)
+    if isinstance(item, MappedLazyResult):
+        for column in item.columns.values():
+            yield from _lazies_in(column)
+        for parameter in _injected_defaults(item):
+            yield from _lazies_in(parameter.default)
+    else:
+        for slot in item.spec.slots:
+            yield from _lazies_in(getattr(item, slot))
+    policy = item.policy
+    if policy is PLAIN:
+        return
+    yield from _lazies_in(policy.condition)
+    for amount in policy.constraints.values():
+        yield from _lazies_in(amount)
+    yield from policy.after
+
+
+def _lazies_in(value: Any) -> Iterator[object]:
+    if isinstance(value, (LazyResult, Router)):
+        yield value
+    elif isinstance(value, CONTAINERS) and not is_plain(value):
+        items = (
+            [item for pair in value.items() for item in pair] if isinstance(value, dict) else value
+        )
+        for item in items:
+            yield from _lazies_in(item)
+
+
+def calls_within(target: LazyResult[Any]) -> list[Any]:
+    """Return the lazy results and Routers that the arguments of a call hold, at any depth."""
+    found: dict[int, object] = {}
+    pending = list(_children(target))
+    while pending:
+        item = pending.pop()
+        if id(item) not in found:
+            found[id(item)] = item
+            pending += _children(item)
+    return list(found.values())

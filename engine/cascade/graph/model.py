@@ -1,0 +1,315 @@
+"""The graph: nodes, and bindings that say where each argument comes from.
+
+A structure holds no value of any run. Values live in a frame, one per bounce, so that a structure
+can be kept and shared by concurrent runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Protocol, final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cascade.spec.param import Env, Param
+    from cascade.spec.policy import CachePolicy, Retry
+    from cascade.spec.task import TaskSpec
+
+
+@final
+class Frame:
+    """What one bounce reads and writes.
+
+    Attributes:
+        values: the literals of this bounce, by slot.
+        results: what each node gave, by index.
+        resources: acquired resources by name.
+        inputs: values of Param and Env by `id` of the marker.
+    """
+
+    __slots__ = ("inputs", "resources", "results", "values")
+
+    def __init__(
+        self,
+        values: list[Any],
+        results: list[Any],
+        resources: Mapping[str, Any],
+        inputs: Mapping[int, Any],
+    ) -> None:
+        self.values = values
+        self.results = results
+        self.resources = resources
+        self.inputs = inputs
+
+
+class Binding(Protocol):
+    """Where a value comes from."""
+
+    def fetch(self, frame: Frame) -> Any:
+        """Return the value in this frame."""
+        ...
+
+    def nodes(self) -> tuple[int, ...]:
+        """Return the nodes whose results it needs, in reading order."""
+        ...
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A literal of the bounce, by slot."""
+
+    slot: int
+
+    def fetch(self, frame: Frame) -> Any:
+        """Return the literal itself, by reference."""
+        return frame.values[self.slot]
+
+    def nodes(self) -> tuple[int, ...]:
+        """Return nothing: a literal needs no node."""
+        return ()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Another node's result."""
+
+    node: int
+
+    def fetch(self, frame: Frame) -> Any:
+        """Return the node's result."""
+        return frame.results[self.node]
+
+    def nodes(self) -> tuple[int, ...]:
+        """Return the node."""
+        return (self.node,)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """What a switch chose; the switch's own result is the binding of the chosen route."""
+
+    switch: int
+
+    def fetch(self, frame: Frame) -> Any:
+        """Return the chosen route's value."""
+        chosen: Binding = frame.results[self.switch]
+        return chosen.fetch(frame)
+
+    def nodes(self) -> tuple[int, ...]:
+        """Return the switch; the chosen route's nodes are known when it has run."""
+        return (self.switch,)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Injected:
+    """A resource's value."""
+
+    resource: str
+
+    def fetch(self, frame: Frame) -> Any:
+        """Return the acquired value."""
+        return frame.resources[self.resource]
+
+    def nodes(self) -> tuple[int, ...]:
+        """Return nothing: resources are acquired before the bounce."""
+        return ()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A run input. Keyed by the marker's identity, because its default may be unhashable."""
+
+    key: int
+
+    def fetch(self, frame: Frame) -> Any:
+        """Return the run's value."""
+        return frame.inputs[self.key]
+
+    def nodes(self) -> tuple[int, ...]:
+        """Return nothing: inputs are read before the bounce."""
+        return ()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list, tuple, named tuple or set that holds something to resolve; rebuilt each bounce."""
+
+    kind: type
+    items: tuple[Binding, ...]
+
+    def fetch(self, frame: Frame) -> Any:
+        """Return a new container of the same type with everything resolved."""
+        values = [item.fetch(frame) for item in self.items]
+        make = getattr(self.kind, "_make", self.kind)
+        return make(values)
+
+    def nodes(self) -> tuple[int, ...]:
+        """Return the nodes of all items."""
+        return tuple(node for item in self.items for node in item.nodes())
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """A dict that holds something to resolve in its keys or values."""
+
+    pairs: tuple[tuple[Binding, Binding], ...]
+
+    def fetch(self, frame: Frame) -> Any:
+        """Return a new dict with everything resolved."""
+        return {key.fetch(frame): value.fetch(frame) for key, value in self.pairs}
+
+    def nodes(self) -> tuple[int, ...]:
+        """Return the nodes of all keys and values."""
+        return tuple(node for pair in self.pairs for item in pair for node in item.nodes())
+
+
+class Kind(Enum):
+    """What a node does."""
+
+    CALL = "call"
+    MAP = "map"
+    SWITCH = "switch"
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """One step of a graph.
+
+    Attributes:
+        index: place in evaluation order; everything it needs has a lower index.
+        kind: call, map or switch.
+        spec: the task; None for a switch.
+        lazy_class: exact class of the object that it was made from.
+        arguments: a binding per parameter, per column of a map, or the selector of a switch.
+        names: the parameter of each argument of a map; empty otherwise.
+        columns: how many of the names are the map's own columns; injected defaults follow them.
+        routes: (key, route) bindings of a switch.
+        retry: or None.
+        cache: or None.
+        condition: or None.
+        amounts: (capacity, amount) of its constraints.
+        after: nodes that must have ended first.
+    """
+
+    index: int
+    kind: Kind
+    spec: TaskSpec | None
+    lazy_class: type
+    arguments: tuple[Binding, ...]
+    names: tuple[str, ...] = ()
+    columns: int = 0
+    routes: tuple[tuple[Binding, Binding], ...] = ()
+    retry: Retry | None = None
+    cache: CachePolicy | None = None
+    condition: Binding | None = None
+    amounts: tuple[tuple[str, Binding], ...] = ()
+    after: tuple[int, ...] = ()
+    needs: tuple[int, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        bindings = [*self.arguments, *(amount for _, amount in self.amounts)]
+        bindings += [key for key, _ in self.routes]
+        if self.condition is not None:
+            bindings.append(self.condition)
+        needs = dict.fromkeys(node for binding in bindings for node in binding.nodes())
+        object.__setattr__(self, "needs", tuple(needs))
+
+    @property
+    def task(self) -> TaskSpec:
+        """The task of a node that has one."""
+        assert self.spec is not None
+        return self.spec
+
+    @property
+    def name(self) -> str:
+        """The task's name, for people."""
+        return "Router" if self.spec is None else self.spec.name
+
+    @property
+    def has_policy(self) -> bool:
+        """Whether anything but its arguments decides how it runs."""
+        return (
+            self.retry is not None
+            or self.cache is not None
+            or self.condition is not None
+            or bool(self.amounts)
+            or bool(self.after)
+        )
+
+    @property
+    def inline(self) -> bool:
+        """Whether it is a bare call of a sync body on the event loop."""
+        return (
+            self.kind is Kind.CALL
+            and not self.has_policy
+            and not self.task.is_async
+            and not self.task.threaded
+        )
+
+    def key(self) -> tuple[object, ...]:
+        """Return what tells this node from others of another template; hashable, by identity."""
+        return (
+            self.kind,
+            self.spec,
+            self.lazy_class,
+            self.arguments,
+            self.names,
+            self.columns,
+            self.routes,
+            self.retry,
+            None if self.cache is None else id(self.cache),
+            self.condition,
+            self.amounts,
+            self.after,
+        )
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Structure:
+    """A graph without values: what a template names and a blueprint keeps.
+
+    Attributes:
+        nodes: in evaluation order.
+        root: where the result comes from.
+        value_count: number of literal slots.
+        inputs: the run inputs that its arguments name.
+        injects: (resource, parameter, task) of each Inject marker.
+        merged: whether calls of a pure task may merge here, which only building can tell.
+    """
+
+    nodes: tuple[Node, ...]
+    root: Binding
+    value_count: int
+    inputs: tuple[Param | Env, ...] = ()
+    injects: tuple[tuple[str, str, str], ...] = ()
+    merged: bool = False
+
+    @property
+    def has_switch(self) -> bool:
+        """Whether which nodes run is known only while they run."""
+        return any(node.kind is Kind.SWITCH for node in self.nodes)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Graph:
+    """A structure together with the literals of one target.
+
+    Attributes:
+        structure: what may be kept.
+        values: what must not be.
+    """
+
+    structure: Structure
+    values: list[Any]

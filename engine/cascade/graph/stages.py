@@ -1,0 +1,104 @@
+"""`plan_stages`: the nodes in groups whose members don't need each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from cascade.graph.model import Kind
+
+if TYPE_CHECKING:
+    from cascade.graph.model import Node, Structure
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Nodes that can run side by side.
+
+    Attributes:
+        concurrent: nodes that may wait: async and threaded bodies, maps, and all with a policy.
+        inline: bare sync calls, run in order.
+    """
+
+    concurrent: tuple[Node, ...]
+    inline: tuple[Node, ...]
+
+
+def plan_stages(structure: Structure) -> tuple[Stage, ...]:
+    """Solve the evaluation order: each stage needs only the stages before it.
+
+    A structure with a Router has no order before it runs, because which of its nodes run is chosen
+    on the way; its plan is empty, and `next_stage` takes the place of it.
+    """
+    if structure.has_switch:
+        return ()
+    level: list[int] = []
+    stages: list[list[Node]] = []
+    for node in structure.nodes:
+        own = 1 + max((level[other] for other in (*node.needs, *node.after)), default=-1)
+        level.append(own)
+        if own == len(stages):
+            stages.append([])
+        stages[own].append(node)
+    return tuple(_stage(nodes) for nodes in stages)
+
+
+def _stage(nodes: list[Node]) -> Stage:
+    return Stage(
+        concurrent=tuple(node for node in nodes if not node.inline),
+        inline=tuple(node for node in nodes if node.inline),
+    )
+
+
+@final
+class Demand:
+    """Which nodes of a structure with Routers are wanted, as far as the routes are chosen."""
+
+    __slots__ = ("_done", "_structure", "_wanted")
+
+    def __init__(self, structure: Structure) -> None:
+        self._structure = structure
+        self._wanted: set[int] = set()
+        self._done: set[int] = set()
+        self.want(structure.root.nodes())
+
+    def want(self, nodes: tuple[int, ...]) -> None:
+        """Add nodes and everything that they need, up to switches that have not chosen yet."""
+        pending = list(nodes)
+        while pending:
+            index = pending.pop()
+            if index in self._wanted:
+                continue
+            self._wanted.add(index)
+            node = self._structure.nodes[index]
+            pending += node.needs
+            pending += node.after
+
+    def next_stage(self, results: list[object]) -> Stage | None:
+        """Return the wanted nodes that can run now, or None when all have run.
+
+        Args:
+            results: results so far; a switch's result is the binding of the chosen route.
+        """
+        ready = [
+            self._structure.nodes[index]
+            for index in sorted(self._wanted - self._done)
+            if all(self._settled(other, results) for other in self._upstream(index))
+        ]
+        if not ready:
+            return None
+        self._done.update(node.index for node in ready)
+        return _stage(ready)
+
+    def _upstream(self, index: int) -> tuple[int, ...]:
+        node = self._structure.nodes[index]
+        return (*node.needs, *node.after)
+
+    def _settled(self, index: int, results: list[object]) -> bool:
+        if index not in self._done:
+            return False
+        if self._structure.nodes[index].kind is not Kind.SWITCH:
+            return True
+        nodes = getattr(results[index], "nodes", None)
+        return nodes is None or all(self._settled(other, results) for other in nodes())

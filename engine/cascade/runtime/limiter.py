@@ -1,0 +1,298 @@
+"""Constraints: capacities that tasks hold; limits, rates and pauses set from outside by pattern.
+
+Whoever changes something admits those that may now go on, in the order in which they came. Nobody
+polls, and nobody has to be woken to find out, so no wake-up can be lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, final
+
+from cascade.errors import ConstraintError
+from cascade.spec.constraint import Rate, checked_limit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+_FOREVER = float("inf")
+
+
+@final
+class Rule:
+    """What is set for one pattern. Each part has an end of its own.
+
+    Attributes:
+        pattern: a glob on task names.
+        limit: bodies at once, None for no limit.
+        rate: starts per time, None for no limit.
+        paused: whether no task may start.
+        running: bodies that count against the limit now.
+    """
+
+    __slots__ = ("_ends", "limit", "pattern", "paused", "rate", "running", "starts")
+
+    def __init__(self, pattern: str) -> None:
+        self.pattern = pattern
+        self.limit: int | None = None
+        self.rate: Rate | None = None
+        self.paused = False
+        self.running = 0
+        self.starts: deque[float] = deque()
+        self._ends: dict[str, float] = {}
+
+    def end(self, part: str, at: float | None) -> None:
+        """Set when a part ends, as a clock reading in seconds, or never."""
+        if at is None:
+            self._ends.pop(part, None)
+        else:
+            self._ends[part] = at
+
+    def expire(self, now: float) -> None:
+        """Drop the parts whose end has come."""
+        for part, at in list(self._ends.items()):
+            if now >= at:
+                del self._ends[part]
+                setattr(self, part, False if part == "paused" else None)
+
+    @property
+    def next_end(self) -> float:
+        """Clock reading at which the next part ends; infinite when none does."""
+        return min(self._ends.values(), default=_FOREVER)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is set any more."""
+        return self.limit is None and self.rate is None and not self.paused
+
+    def denial(self, now: float) -> tuple[str, float] | None:
+        """Return why a start is denied and when to look again, or None when it is not."""
+        if self.paused:
+            return f"'{self.pattern}' is paused", _FOREVER
+        if self.limit is not None and self.running >= self.limit:
+            return f"'{self.pattern}' is limited to {self.limit} at once", _FOREVER
+        if self.rate is not None:
+            while self.starts and now - self.starts[0] >= self.rate.seconds:
+                self.starts.popleft()
+            if len(self.starts) >= self.rate.starts:
+                again = self.starts[0] + self.rate.seconds
+                return f"'{self.pattern}' is limited to {self.rate}", again
+        return None
+
+
+@final
+class Admission:
+    """What one body holds while it runs, and before that its place in the queue."""
+
+    __slots__ = ("amounts", "denied", "granted", "loop", "rules", "task", "turn")
+
+    def __init__(self, task: str, amounts: Mapping[str, float]) -> None:
+        self.task = task
+        self.amounts = amounts
+        self.rules: tuple[Rule, ...] = ()
+        self.granted = False
+        self.denied = ""
+        self.loop = asyncio.get_running_loop()
+        self.turn: asyncio.Future[None] | None = None
+
+
+@final
+class Limiter:
+    """Admits task bodies against capacities and rules.
+
+    Args:
+        capacity: total of each capacity.
+        clock: seconds, monotonic.
+        on_change: called whenever a rule comes or goes.
+    """
+
+    def __init__(
+        self,
+        capacity: Mapping[str, float],
+        clock: Callable[[], float],
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._capacity = dict(capacity)
+        self._used = dict.fromkeys(capacity, 0.0)
+        self._clock = clock
+        self._on_change = on_change
+        self._queue: deque[Admission] = deque()
+        self._timers: dict[asyncio.AbstractEventLoop, asyncio.TimerHandle] = {}
+        self.rules: dict[str, Rule] = {}
+
+    @property
+    def waiting(self) -> int:
+        """Number of bodies that wait for a start."""
+        return len(self._queue)
+
+    def affects(self, names: Iterable[str]) -> bool:
+        """Tell whether any rule is about one of these tasks."""
+        return any(fnmatchcase(name, pattern) for name in names for pattern in self.rules)
+
+    def set_concurrency(self, pattern: str, limit: int | None, expires_in: float | None) -> None:
+        """Allow so many bodies at once; None lifts the limit."""
+        rule = self._rule(pattern)
+        rule.limit = None if limit is None else checked_limit(pattern, limit)
+        self._changed(rule, "limit", expires_in)
+
+    def set_rate(self, pattern: str, rate: str | None, expires_in: float | None) -> None:
+        """Allow so many starts per time; None lifts the limit."""
+        parsed = None if rate is None else Rate.parse(rate)
+        rule = self._rule(pattern)
+        rule.rate = parsed
+        self._changed(rule, "rate", expires_in)
+
+    def set_paused(self, pattern: str, *, paused: bool, expires_in: float | None) -> None:
+        """Let no body start, or let them start again."""
+        rule = self._rule(pattern)
+        rule.paused = paused
+        self._changed(rule, "paused", expires_in)
+
+    def _rule(self, pattern: str) -> Rule:
+        if pattern not in self.rules:
+            self.rules[pattern] = Rule(pattern)
+        return self.rules[pattern]
+
+    def _changed(self, rule: Rule, part: str, expires_in: float | None) -> None:
+        rule.end(part, None if expires_in is None else self._clock() + expires_in)
+        if rule.empty and not rule.running:
+            del self.rules[rule.pattern]
+        self._on_change()
+        self._admit_everywhere()
+
+    def enter(self, task: str, amounts: Mapping[str, float]) -> Admission:
+        """Ask for a start. Either it is granted at once, or `wait` waits for it.
+
+        Raises:
+            ConstraintError: an amount is of an unknown capacity, or above its total.
+        """
+        for name, amount in amounts.items():
+            self._check(task, name, amount)
+        admission = Admission(task, amounts)
+        self._queue.append(admission)
+        self._admit()
+        return admission
+
+    def _check(self, task: str, name: str, amount: float) -> None:
+        if name not in self._capacity:
+            raise ConstraintError(
+                name,
+                f"task '{task}' asks for capacity '{name}', which the engine does not have. "
+                f"Give it with Engine(capacity={{'{name}': ...}}).",
+            )
+        if amount > self._capacity[name]:
+            raise ConstraintError(
+                name,
+                f"task '{task}' asks for {amount:g} of capacity '{name}', and the engine has "
+                f"{self._capacity[name]:g} in all, so it would wait for ever. "
+                "Ask for less, or raise Engine(capacity=...).",
+            )
+
+    async def wait(self, admission: Admission) -> None:
+        """Wait until a start that was denied is granted."""
+        admission.turn = admission.loop.create_future()
+        try:
+            await admission.turn
+        except BaseException:
+            if not admission.granted:
+                self._queue.remove(admission)
+                self._admit()
+            else:
+                self.leave(admission)
+            raise
+
+    def leave(self, admission: Admission) -> None:
+        """Give back what a body held, and admit those who waited for it."""
+        for name, amount in admission.amounts.items():
+            self._used[name] -= amount
+        for rule in admission.rules:
+            rule.running -= 1
+            if rule.empty and not rule.running and self.rules.get(rule.pattern) is rule:
+                del self.rules[rule.pattern]
+        self._admit()
+
+    def _admit(self) -> None:
+        """Grant what can be granted, first come first served where two want the same thing."""
+        now = self._clock()
+        for rule in list(self.rules.values()):
+            rule.expire(now)
+            if rule.empty and not rule.running:
+                del self.rules[rule.pattern]
+                self._on_change()
+        held: set[str] = set()
+        again = min((rule.next_end for rule in self.rules.values()), default=_FOREVER)
+        for admission in list(self._queue):
+            denial = self._denial(admission, now, held)
+            if denial is None:
+                self._grant(admission, now)
+            else:
+                admission.denied, look_again = denial
+                held.update(admission.amounts)
+                again = min(again, look_again)
+        if self._queue and again < _FOREVER:
+            self._look_again(max(0.0, again - now))
+
+    def _denial(self, admission: Admission, now: float, held: set[str]) -> tuple[str, float] | None:
+        for pattern, rule in self.rules.items():
+            if fnmatchcase(admission.task, pattern):
+                denial = rule.denial(now)
+                if denial is not None:
+                    return denial
+        for name, amount in admission.amounts.items():
+            if name in held or self._used[name] + amount > self._capacity[name]:
+                return f"capacity '{name}' is used up", _FOREVER
+        return None
+
+    def _grant(self, admission: Admission, now: float) -> None:
+        self._queue.remove(admission)
+        for name, amount in admission.amounts.items():
+            self._used[name] += amount
+        admission.rules = tuple(
+            rule for pattern, rule in self.rules.items() if fnmatchcase(admission.task, pattern)
+        )
+        for rule in admission.rules:
+            rule.running += 1
+            if rule.rate is not None:
+                rule.starts.append(now)
+        admission.granted = True
+        turn = admission.turn
+        if turn is not None and not turn.done():
+            if admission.loop is _running_loop():
+                turn.set_result(None)
+            else:
+                admission.loop.call_soon_threadsafe(_wake, turn)
+
+    def _look_again(self, delay_s: float) -> None:
+        for loop in {admission.loop for admission in self._queue}:
+            if loop is not _running_loop():
+                continue
+            timer = self._timers.pop(loop, None)
+            if timer is not None:
+                timer.cancel()
+            self._timers[loop] = loop.call_later(delay_s, self._timer_rang, loop)
+
+    def _timer_rang(self, loop: asyncio.AbstractEventLoop) -> None:
+        del self._timers[loop]
+        self._admit()
+
+    def _admit_everywhere(self) -> None:
+        here = _running_loop()
+        loops = {admission.loop for admission in self._queue}
+        if here is not None or not loops:
+            self._admit()
+        for loop in loops - {here}:
+            loop.call_soon_threadsafe(self._admit)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _wake(turn: asyncio.Future[None]) -> None:
+    if not turn.done():
+        turn.set_result(None)

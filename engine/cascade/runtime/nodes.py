@@ -1,0 +1,344 @@
+"""One node with everything that may decide how it runs: skips, cache, constraints, retries."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, final
+
+from cascade.events import (
+    SkipReason,
+)
+from cascade.graph.model import Frame, Kind, Node
+from cascade.spec.constraint import checked_amount
+from cascade.spec.lazy import DEFERRED
+from cascade.spec.policy import MISS, CacheKey, CachePolicy
+from cascade.spec.task import refuse_unequal_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
+    from concurrent.futures import Executor
+
+    from cascade.graph.model import Binding
+    from cascade.graph.stages import Demand
+    from cascade.runtime.trampoline import Run
+    from cascade.spec.task import TaskSpec
+
+Owed = list[tuple[CachePolicy, CacheKey]]
+
+
+@final
+class Skip:
+    """Stands where a node was skipped."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: SkipReason) -> None:
+        self.reason = reason
+
+
+@final
+class Bounce:
+    """One turn of the loop, run node by node.
+
+    Attributes:
+        run: the run that it belongs to.
+        nodes: the structure's.
+        frame: its values and results.
+        tail: the node whose deferred result is a tail call, -1 for none.
+        depth: how many trampolines stand around this one.
+        owed: caches that wait for what the tail call ends in.
+        demand: what is wanted, where Routers choose.
+        skipped: whether any node was.
+    """
+
+    __slots__ = ("demand", "depth", "frame", "nodes", "owed", "run", "skipped", "tail")
+
+    def __init__(
+        self,
+        run: Run,
+        nodes: tuple[Node, ...],
+        frame: Frame,
+        *,
+        tail: int,
+        depth: int,
+        owed: Owed,
+        demand: Demand | None,
+    ) -> None:
+        self.run = run
+        self.nodes = nodes
+        self.frame = frame
+        self.tail = tail
+        self.depth = depth
+        self.owed = owed
+        self.demand = demand
+        self.skipped = False
+
+
+def call_inline(bounce: Bounce, node: Node) -> bool:
+    """Run a bare sync body and return whether what it returned is still to be gone on with."""
+    run, frame = bounce.run, bounce.frame
+    task = node.task
+    values = [binding.fetch(frame) for binding in node.arguments]
+    began = run.body_starts(node.index, task.name)
+    try:
+        result = task.invoke(task.function, values)
+    except BaseException as error:
+        run.body_failed(node.index, task.name, run.clock() - began, error)
+        raise
+    run.body_ended(node.index, task.name, run.clock() - began)
+    frame.results[node.index] = result
+    return node.index != bounce.tail and isinstance(result, DEFERRED)
+
+
+async def settle(bounce: Bounce, node: Node) -> None:
+    """Go on with a deferred result until it is a value."""
+    results = bounce.frame.results
+    results[node.index] = await bounce.run.proceed(results[node.index], bounce.depth + 1)
+
+
+async def run_node(bounce: Bounce, node: Node) -> None:
+    """Run any node with all its policies and leave its result in the frame."""
+    frame = bounce.frame
+    skip = _upstream_skip(bounce, node)
+    if skip is None and node.condition is not None and not node.condition.fetch(frame):
+        skip = SkipReason.CONDITION_FALSE
+    if skip is not None:
+        bounce.skipped = True
+        frame.results[node.index] = Skip(skip)
+        bounce.run.skipped(node.index, node.name, skip)
+    elif node.kind is Kind.SWITCH:
+        frame.results[node.index] = _choose(bounce, node)
+    elif node.kind is Kind.MAP:
+        frame.results[node.index] = await _run_map(bounce, node)
+    else:
+        values = [binding.fetch(frame) for binding in node.arguments]
+        frame.results[node.index] = await _run_call(bounce, node, values)
+
+
+def _upstream_skip(bounce: Bounce, node: Node) -> SkipReason | None:
+    if not bounce.skipped:
+        return None
+    results = bounce.frame.results
+    if any(isinstance(results[index], Skip) for index in _upstream(bounce, node.needs)):
+        return SkipReason.UPSTREAM_SKIPPED
+    if any(isinstance(results[index], Skip) for index in node.after):
+        return SkipReason.SEQUENCE_CUT
+    return None
+
+
+def _upstream(bounce: Bounce, needs: tuple[int, ...]) -> Iterator[int]:
+    """Yield what a node needs, through the switches to the routes that they chose."""
+    for index in needs:
+        yield index
+        chosen = bounce.frame.results[index]
+        if bounce.nodes[index].kind is Kind.SWITCH and not isinstance(chosen, Skip):
+            yield from _upstream(bounce, chosen.nodes())
+
+
+def _choose(bounce: Bounce, node: Node) -> Binding:
+    frame = bounce.frame
+    selected = node.arguments[0].fetch(frame)
+    routes = {key.fetch(frame): route for key, route in node.routes}
+    try:
+        chosen = routes[selected]
+    except (KeyError, TypeError):
+        known = ", ".join(repr(key) for key in routes)
+        raise ValueError(
+            f"a Router's selector gave {selected!r}, and its routes are {known}. "
+            "Add a route for it, or select one of these."
+        ) from None
+    assert bounce.demand is not None
+    bounce.demand.want(chosen.nodes())
+    return chosen
+
+
+async def _run_call(bounce: Bounce, node: Node, values: list[Any]) -> Any:
+    run, task, cache = bounce.run, node.task, node.cache
+    key: CacheKey | None = None
+    if cache is not None:
+        names = (parameter.name for parameter in task.parameters)
+        key = CacheKey(task.function, task.name, tuple(zip(names, values, strict=True)))
+        known = await cache.get(key)
+        if known is not MISS:
+            run.skipped(node.index, task.name, SkipReason.CACHE_HIT)
+            return known
+    amounts = {
+        name: checked_amount(name, amount.fetch(bounce.frame), task.name)
+        for name, amount in node.amounts
+    }
+    result = await _admitted(run, node, values, amounts)
+    if isinstance(result, DEFERRED):
+        if node.index == bounce.tail:
+            if cache is not None and key is not None:
+                bounce.owed.append((cache, key))
+            return result
+        result = await run.proceed(result, bounce.depth + 1)
+    if cache is not None and key is not None:
+        await cache.put(key, result)
+    return result
+
+
+async def _admitted(run: Run, node: Node, values: list[Any], amounts: dict[str, float]) -> Any:
+    limiter, name = run.limiter, node.task.name
+    if not amounts and not limiter.rules:
+        return await _attempts(run, node, values)
+    admission = limiter.enter(name, amounts)
+    if not admission.granted:
+        run.blocked(node.index, name, admission.denied)
+        await limiter.wait(admission)
+    try:
+        return await _attempts(run, node, values)
+    finally:
+        limiter.leave(admission)
+
+
+async def _attempts(run: Run, node: Node, values: list[Any]) -> Any:
+    index, task, retry = node.index, node.task, node.retry
+    attempt = 1
+    delay_s = 0.0 if retry is None else retry.delay_s
+    began = run.body_starts(index, task.name)
+    try:
+        while True:
+            try:
+                result = await _call_body(run, task, values)
+                break
+            except Exception as error:
+                if retry is None or attempt >= retry.max_attempts:
+                    raise
+                run.retrying(index, task.name, attempt, delay_s, error)
+            await asyncio.sleep(delay_s)
+            delay_s *= retry.backoff
+            attempt += 1
+    except BaseException as error:
+        run.body_failed(index, task.name, run.clock() - began, error)
+        raise
+    run.body_ended(index, task.name, run.clock() - began)
+    if run.clock() >= run.pace.deadline:
+        await run.pace.rest()
+    return result
+
+
+async def _call_body(run: Run, task: TaskSpec, values: list[Any]) -> Any:
+    if task.is_async:
+        return await task.invoke(task.function, values)
+    if task.threaded:
+        return await offload(run.threads(), lambda: task.invoke(task.function, values))
+    return task.invoke(task.function, values)
+
+
+async def offload(pool: Executor, call: Callable[[], Any]) -> Any:
+    """Run a call in a thread, in a copy of this context.
+
+    A thread can't be stopped, so a cancelled caller waits for it: nothing that the body uses is
+    released under it.
+    """
+    submitted = pool.submit(contextvars.copy_context().run, call)
+    result = asyncio.wrap_future(submitted)
+    try:
+        return await asyncio.shield(result)
+    except asyncio.CancelledError:
+        if not submitted.cancel():
+            await asyncio.wait([result])
+            result.exception()
+        raise
+
+
+async def _run_map(bounce: Bounce, node: Node) -> list[Any]:
+    task = node.task
+    resolved = [binding.fetch(bounce.frame) for binding in node.arguments]
+    columns = {
+        name: _items(task.name, name, column)
+        for name, column in zip(node.names[: node.columns], resolved, strict=False)
+    }
+    shared = dict(zip(node.names[node.columns :], resolved[node.columns :], strict=True))
+    refuse_unequal_columns(task.name, {name: len(items) for name, items in columns.items()})
+    count = len(next(iter(columns.values()), ()))
+    calls: list[list[Any]] = []
+    for position in range(count):
+        item = {name: items[position] for name, items in columns.items()}
+        lazy = task.construct(**item, **shared)
+        calls.append([getattr(lazy, slot) for slot in task.slots])
+    item_node = replace(node, kind=Kind.CALL, condition=None, after=())
+    if item_node.inline and not bounce.run.limiter.rules:
+        return await _map_inline(bounce, item_node, calls)
+    return await side_by_side([_run_call(bounce, item_node, values) for values in calls])
+
+
+def _items(task: str, name: str, column: Any) -> list[Any]:
+    try:
+        return list(column)
+    except TypeError:
+        raise TypeError(
+            f"column '{name}' of '{task}.map' is {type(column).__name__}, which has no items. "
+            "Pass a list, or a lazy result of one."
+        ) from None
+
+
+async def _map_inline(bounce: Bounce, node: Node, calls: list[list[Any]]) -> list[Any]:
+    results: list[Any] = []
+    deferred: list[int] = []
+    run = bounce.run
+    for values in calls:
+        result = await _attempts(run, node, values)
+        if isinstance(result, DEFERRED):
+            deferred.append(len(results))
+        results.append(result)
+    settled = await side_by_side(
+        [run.proceed(results[position], bounce.depth + 1) for position in deferred]
+    )
+    for position, value in zip(deferred, settled, strict=True):
+        results[position] = value
+    return results
+
+
+async def side_by_side(
+    coroutines: Sequence[Coroutine[Any, Any, Any]],
+    meanwhile: Callable[[], Coroutine[Any, Any, None]] | None = None,
+) -> list[Any]:
+    """Run coroutines at once and return their results in order.
+
+    When one fails, the others are cancelled and awaited before its error is raised, so that what
+    they use may be released then. Of several that failed at once the first in order is raised.
+
+    Args:
+        coroutines: what to run.
+        meanwhile: what to await in this task once they have all begun.
+    """
+    if len(coroutines) == 1 and meanwhile is None:
+        return [await coroutines[0]]
+    tasks = [asyncio.ensure_future(each) for each in coroutines]
+    try:
+        if meanwhile is not None:
+            await asyncio.sleep(0)
+            await meanwhile()
+        if tasks:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        await _end(tasks)
+    return [task.result() for task in tasks]
+
+
+async def _end(tasks: Sequence[asyncio.Future[Any]]) -> None:
+    failed = next((each for each in tasks if each.done() and _raised(each)), None)
+    pending = [each for each in tasks if not each.done()]
+    for each in pending:
+        each.cancel()
+    cancelled: asyncio.CancelledError | None = None
+    while any(not each.done() for each in pending):
+        try:
+            await asyncio.wait(pending)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    for each in tasks:
+        if not each.cancelled():
+            each.exception()
+    if failed is not None:
+        failed.result()
+    if cancelled is not None:
+        raise cancelled
+
+
+def _raised(task: asyncio.Future[Any]) -> bool:
+    return task.cancelled() or task.exception() is not None

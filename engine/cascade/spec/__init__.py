@@ -1,0 +1,1 @@
+"""What a user writes. Values only: nothing here runs a task."""

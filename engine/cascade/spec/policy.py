@@ -1,0 +1,102 @@
+"""What a lazy result carries besides its arguments: how its task is to be run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, Protocol, final, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class _Mark(Enum):
+    MISS = "miss"
+    UNSET = "unset"
+
+
+MISS: Final = _Mark.MISS
+"""What `CachePolicy.get` returns when it holds nothing, so that a cached None is a hit."""
+
+UNSET: Final = _Mark.UNSET
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CacheKey:
+    """Identifies one call to a cache policy: the function itself and the values it was given.
+
+    It is hashable when the values are.
+
+    Attributes:
+        function: the task's body; two tasks of one name have different keys.
+        task: the task's name, for people.
+        arguments: (parameter, value) pairs in signature order, resolved.
+    """
+
+    function: Callable[..., Any]
+    task: str = field(compare=False)
+    arguments: tuple[tuple[str, Any], ...]
+
+
+@runtime_checkable
+class CachePolicy(Protocol):
+    """Where `.with_cache` looks before a body runs, and puts what came out."""
+
+    async def get(self, key: CacheKey) -> object:
+        """Return the stored value, or `cs.MISS`."""
+        ...
+
+    async def put(self, key: CacheKey, value: object) -> None:
+        """Store a value. It is never a lazy result: a tail call is stored when it has ended."""
+        ...
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often a body is called.
+
+    Attributes:
+        max_attempts: all attempts, the first included; at least 1.
+        delay_s: seconds before the second attempt.
+        backoff: factor on the delay after each further attempt.
+    """
+
+    max_attempts: int = 3
+    delay_s: float = 0.0
+    backoff: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.max_attempts < 1:
+            raise ValueError(
+                f"max_attempts is {self.max_attempts}, but the first call is an attempt too. "
+                "Pass 1 for a single call."
+            )
+        if self.delay_s < 0:
+            raise ValueError(f"delay is {self.delay_s} s. Pass 0 or more.")
+        if self.backoff < 0:
+            raise ValueError(f"backoff is {self.backoff}. Pass 0 or more; 1 keeps the delay.")
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Policy:
+    """The policies of one lazy result. `PLAIN` is the one without any.
+
+    Attributes:
+        retry: or None for a single attempt.
+        cache: or None.
+        condition: a value or lazy result, `UNSET` when the task always runs.
+        constraints: amounts of named capacities, literal or lazy.
+        after: lazy results that must have ended first.
+    """
+
+    retry: Retry | None = None
+    cache: CachePolicy | None = None
+    condition: object = UNSET
+    constraints: Mapping[str, object] = field(default_factory=dict)
+    after: tuple[object, ...] = ()
+
+
+PLAIN: Final = Policy()

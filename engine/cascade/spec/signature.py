@@ -1,0 +1,40 @@
+"""The signature cache: a function's signature is read once in its life."""
+
+from __future__ import annotations
+
+import inspect
+import weakref
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_known: weakref.WeakKeyDictionary[Any, tuple[inspect.Parameter, ...]] = weakref.WeakKeyDictionary()
+
+
+def parameters_of(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
+    """Return the parameters of a function, read once however many tasks are made of it.
+
+    Raises:
+        TypeError: the object is not callable or shows no signature.
+    """
+    parameters = _known.get(function)
+    if parameters is None:
+        parameters = read_signature(function)
+        _known[function] = parameters
+    return parameters
+
+
+def read_signature(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
+    """Read a function's parameters from the function itself; the one place that does.
+
+    Raises:
+        TypeError: the object is not callable or shows no signature.
+    """
+    try:
+        return tuple(inspect.signature(function).parameters.values())
+    except ValueError as error:
+        raise TypeError(
+            f"{function!r} shows no signature, so its calls can't be checked. "
+            "Wrap it in a function of your own and decorate that."
+        ) from error
