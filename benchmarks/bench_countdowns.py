@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 try:
-    from cascade_budget.measure.counting import count_calls
-    from cascade_budget.measure.targets import TargetError, resolve_target
+    import cascade_budget
 except ImportError:
-    # A revision from before the gate counted calls: its counts are n/a, its times are not.
-    count_calls = None  # type: ignore[assignment]
+    # A revision from before the gate: its counts are n/a, its times are not.
+    count_calls: Any = None
+else:
+    count_calls = getattr(cascade_budget, "count", None)
 
 GRAPHS = "cascade.graph.build:build_graph"
 PLANS = "cascade.graph.stages:plan_stages"
@@ -75,12 +76,13 @@ class _Countdown:
         if count_calls is None:
             return math.nan
         try:
-            target = resolve_target(name)
-        except TargetError:
+            with count_calls(name) as calls:
+                self._run(self.counted_n, engine)
+        except cascade_budget.UsageError:
+            # A revision that has no such stage, or another name for it.
             return math.nan
-        with count_calls([target]) as calls:
-            self._run(self.counted_n, engine)
-        return calls[name]
+        counted: int = calls[name]
+        return counted
 
     def time_transaction(self) -> None:
         self._run(self.n)

@@ -140,7 +140,7 @@ async def _trampoline(n: int) -> Any:
 
 
 def _code(task: Task) -> CodeType:
-    code: CodeType = task.body.__code__  # type: ignore[attr-defined]
+    code: CodeType = task.body.__code__
     return code
 
 
