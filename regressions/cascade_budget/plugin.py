@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any, Final, final
 import pytest
 
 from cascade_budget.errors import BudgetError
-from cascade_budget.settings import MARKER_LINE, Settings, add_options, read_settings
+from cascade_budget.settings import (
+    MARKER_LINE,
+    PROBE_VARIABLE,
+    Settings,
+    add_options,
+    read_settings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -20,7 +26,6 @@ if TYPE_CHECKING:
 _SETTINGS: Final = pytest.StashKey[Settings]()
 _RUN: Final = pytest.StashKey["Run"]()
 _REFUSAL: Final = pytest.StashKey[str]()
-_PROBE: Final = "CASCADE_BUDGET_PROBE"
 _WORKER: Final = "cascade_budget_worker"
 """Name of the plugin that takes workloads over in a process that only serves them to be timed."""
 _FACTS: Final = "cascade_budget"
@@ -39,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
         settings = config.stash[_SETTINGS] = read_settings(config)
         if config.pluginmanager.has_plugin(_WORKER):
             return
-        if settings.enabled or _PROBE in os.environ:
+        if settings.enabled or PROBE_VARIABLE in os.environ:
             from cascade_budget.gate.run import start_run  # noqa: PLC0415 - only the gate needs it
 
             run = config.stash[_RUN] = start_run(config, settings)

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     import pytest
 
+PROBE_VARIABLE: Final = "CASCADE_BUDGET_PROBE"
+"""In the environment of a fresh process: the order that it carries out."""
+
 DEFAULT_LEDGER: Final = "cascade-budget.toml"
 DEFAULT_TIMEOUT_SECONDS: Final = 300.0
 DEFAULT_COARSE_PERCENT: Final = 25.0

@@ -19,6 +19,8 @@ class OverBudget(Failed):
         findings: what it rests on.
     """
 
+    __module__ = "builtins"  # as pytest's own outcomes: summaries print the qualified name
+
     def __init__(self, text: str, findings: tuple[WorkloadFinding, ...]) -> None:
         self.findings = findings
         super().__init__(msg=text, pytrace=False)

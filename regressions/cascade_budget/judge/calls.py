@@ -184,7 +184,7 @@ def missing_patterns(patterns: Iterable[str]) -> list[TargetFinding]:
         TargetFinding(
             target=pattern,
             verdict=CallVerdict.MISSING,
-            sentence="nothing recorded under this watch pattern",
+            sentence="nothing recorded",
             watched=True,
         )
         for pattern in patterns

@@ -12,7 +12,14 @@ if TYPE_CHECKING:
 WIDTH: Final = 80
 UPDATE: Final = "--cascade-budget-update"
 _MOST_SITES: Final = 5
-_QUIET: Final = frozenset({CallVerdict.AS_BUDGETED})
+
+
+def _is_quiet(target: TargetFinding) -> bool:
+    """Whether a watched function needs no line of its own."""
+    if not target.watched:
+        return False
+    first_time = target.verdict is CallVerdict.RECORDED and target.budget is None
+    return target.verdict is CallVerdict.AS_BUDGETED or first_time
 
 
 def failure_text(findings: Sequence[WorkloadFinding], *, test: str) -> str:
@@ -50,7 +57,7 @@ def _heading(finding: WorkloadFinding) -> str:
 
 
 def _target_lines(targets: Sequence[TargetFinding]) -> Iterator[str]:
-    shown = [t for t in targets if t.verdict not in _QUIET or not t.watched]
+    shown = [target for target in targets if not _is_quiet(target)]
     width = max((len(target.target) for target in shown), default=0)
     failing_first = sorted(shown, key=lambda target: not target.verdict.fails)
     for target in failing_first:
@@ -73,16 +80,15 @@ def _site_lines(target: TargetFinding) -> Iterator[str]:
         f"{site.path}:{site.line} in {site.function}" if site.path else "called from C"
         for site in target.sites
     ]
-    column = min(max((len(place) for place in places), default=0), WIDTH - 16)
-    for place, site in list(zip(places, target.sites, strict=True))[:_MOST_SITES]:
-        yield f"    {place:{column}}  {site.calls:>8,}"
-    rest = target.sites[_MOST_SITES:]
-    if rest:
-        total = sum(site.calls for site in rest)
-        lines = "line" if len(rest) == 1 else "lines"
-        yield f"    {f'{len(rest)} more {lines}':{column}}  {total:>8,}"
-    if target.sites and target.sites_at is not None:
-        yield f"    {'(calls at n =':>{column}}  {f'{target.sites_at:,})':>9}"
+    calls = [site.calls for site in target.sites]
+    if len(places) > _MOST_SITES:
+        rest = len(places) - _MOST_SITES
+        places[_MOST_SITES:] = [f"{rest} more {'line' if rest == 1 else 'lines'}"]
+        calls[_MOST_SITES:] = [sum(calls[_MOST_SITES:])]
+    column = min(max(map(len, places), default=0), WIDTH - 32)
+    at = "" if target.sites_at is None else f" at n = {target.sites_at:,}"
+    for place, count in zip(places, calls, strict=True):
+        yield f"    {place:{column}}  {count:>9,}{at}"
 
 
 def _time_lines(time: TimeFinding) -> Iterator[str]:
@@ -134,8 +140,14 @@ def summary_lines(findings: Iterable[WorkloadFinding], *, verbosity: int = 0) ->
             file = path
             yield path
         yield from _finding_rows(each, verbosity)
+    unrecorded = {
+        each.time.sentence for each in shown if each.time and each.time.verdict == "not recorded"
+    }
+    if unrecorded and verbosity <= 0:
+        yield from sorted(unrecorded)
 
 
+_UNREMARKABLE: Final = frozenset({"within", "recorded", "not recorded"})
 _NAME: Final = 42
 _VERDICT: Final = 14
 _TPS: Final = 11
@@ -153,20 +165,22 @@ def _finding_rows(finding: WorkloadFinding, verbosity: int) -> Iterator[str]:
         yield name
         name = ""
     yield _row(name, _verdict(finding), cpu, wall)
-    quiet = [t for t in finding.targets if t.watched and t.verdict in _QUIET]
-    listed = [t for t in finding.targets if verbosity > 0 or t not in quiet]
+    quiet = [target for target in finding.targets if _is_quiet(target)]
+    listed = [target for target in finding.targets if verbosity > 0 or not _is_quiet(target)]
     width = min(max((len(target.target) for target in listed), default=0), _NAME - 4)
     for target in listed:
         yield from _listed(target, width)
     if quiet and verbosity <= 0:
         functions = "function" if len(quiet) == 1 else "functions"
-        yield f"    {len(quiet)} watched {functions} as recorded"
-    if time is not None and (time.verdict not in ("within", "recorded") or verbosity > 0):
+        recorded = any(target.verdict is CallVerdict.RECORDED for target in quiet)
+        yield f"    {len(quiet)} watched {functions} {'recorded' if recorded else 'as recorded'}"
+    if time is not None and (time.verdict not in _UNREMARKABLE or verbosity > 0):
         yield f"    {time.sentence}"
 
 
 def _listed(target: TargetFinding, width: int) -> Iterator[str]:
-    text = target.measured if target.verdict in _QUIET else target.sentence
+    plain = target.verdict is CallVerdict.AS_BUDGETED
+    text = target.measured if plain else target.sentence
     line = f"    {target.target:{width}}  {text}"
     if len(line) <= WIDTH:
         yield line
@@ -197,9 +211,8 @@ _WORDS: Final = {
 
 
 def _is_notable(finding: WorkloadFinding) -> bool:
-    return any(target.verdict not in _QUIET for target in finding.targets) or bool(
-        finding.time and finding.time.fails
-    )
+    notable = any(target.verdict is not CallVerdict.AS_BUDGETED for target in finding.targets)
+    return notable or bool(finding.time and finding.time.fails)
 
 
 def _tps(tps: float | None) -> str:

@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Final, Self, final
 
 from cascade_budget.errors import ColdRunError
 from cascade_budget.gate.counting.counts import Snapshot
+from cascade_budget.settings import PROBE_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pytest
-
-ENVIRONMENT: Final = "CASCADE_BUDGET_PROBE"
-"""Holds the order that a fresh process carries out. It is taken out of the environment on start."""
 
 _STARTUP_SECONDS: Final = 120.0
 _TAIL_LINES: Final = 15
@@ -45,8 +43,11 @@ class ProbeOrder:
 
     @classmethod
     def take(cls) -> Self | None:
-        """The order that this process was started with; None where it is an ordinary run."""
-        text = os.environ.pop(ENVIRONMENT, None)
+        """The order that this process was started with; None where it is an ordinary run.
+
+        It is taken out of the environment, for a test may start processes of its own.
+        """
+        text = os.environ.pop(PROBE_VARIABLE, None)
         return cls(**json.loads(text)) if text else None
 
     def answer(self, snapshot: Snapshot) -> None:
@@ -93,7 +94,7 @@ def count_in_fresh_process(
 
 def _run(item: pytest.Item, order: ProbeOrder, timeout_seconds: float | None) -> str:
     """Run the test alone. Returns the last lines that it printed."""
-    environment = {**os.environ, ENVIRONMENT: json.dumps(asdict(order))}
+    environment = {**os.environ, PROBE_VARIABLE: json.dumps(asdict(order))}
     limit = None if timeout_seconds is None else timeout_seconds + _STARTUP_SECONDS
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter and the user's own arguments
