@@ -30,7 +30,8 @@ PYTEST_FILES: Final = (
 
 _ALWAYS_TESTS: Final = "tests"
 _DEFAULT_PYTHON_FILES: Final = ("test_*.py", "*_test.py")
-_USUAL_ROOTS: Final = ("src", "lib", "")
+USUAL_ROOTS: Final = ("src", "lib", "")
+"""Folders that projects import from, relative to their top."""
 _OWN_ROOT: Final = Path(cascade_budget.__file__).resolve().parents[1]
 
 
@@ -80,7 +81,7 @@ def find_test_files(tree: Path, paths: Collection[str], roots: Iterable[str]) ->
         roots: Folders that its code is imported from, relative with `/`; "" is the top.
     """
     settings = _pytest_settings(tree)
-    importing = {*roots, *_USUAL_ROOTS}
+    importing = {*roots, *USUAL_ROOTS}
     rule = TestFiles(python_files=settings["python_files"], folders=())
     packages = {str(PurePosixPath(path).parent) for path in paths if path.endswith("/__init__.py")}
     beside = {
@@ -138,7 +139,7 @@ def roots_in(
     found: dict[str, None] = {}
     for root in roots:
         names = packages.get(root, ())
-        candidates = [root, *(usual for usual in _USUAL_ROOTS if usual != root)]
+        candidates = [root, *(usual for usual in USUAL_ROOTS if usual != root)]
         holding = [
             candidate
             for candidate in candidates

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cascade_budget.bridge.layout import (
+    TestFiles,
     find_test_files,
     import_roots,
     importable,
@@ -39,12 +40,14 @@ class Source:
     """Where the files of one side come from.
 
     Attributes:
-        label: What reports call it: "main (3f2a1bc)", "the working tree", a folder's path.
+        name: What it was called: "main", "the working tree", a folder's path.
+        label: The same with what identifies it: "main (3f2a1bc)".
         folder: The checkout or plain folder.
         repository: The repository, None for a plain folder.
         commit: The commit, None where the files are taken as they are.
     """
 
+    name: str
     label: str
     folder: Path
     repository: Repository | None
@@ -74,6 +77,7 @@ class Tree:
         source: What it is a copy of.
         folder: The copy's top folder.
         roots: Folders to import from, absolute.
+        tests: Tells its tests' files.
         origins: Folders that must not be imported from: the project where it is installed from.
         digest: Of all files that the copy holds.
     """
@@ -81,6 +85,7 @@ class Tree:
     source: Source
     folder: Path
     roots: tuple[Path, ...]
+    tests: TestFiles
     origins: tuple[Path, ...]
     digest: str
 
@@ -121,16 +126,20 @@ def find_source(word: str, *, here: Path) -> Source:
 def revision_source(repository: Repository, commit: Commit, word: str) -> Source:
     """The files of a commit."""
     label = commit.short if commit.sha.startswith(word) else f"{word} ({commit.short})"
-    return Source(label=label, folder=repository.root, repository=repository, commit=commit)
+    return Source(
+        name=word, label=label, folder=repository.root, repository=repository, commit=commit
+    )
 
 
 def checkout_source(repository: Repository) -> Source:
     """The files of the working tree as they are."""
     changed = len(repository.changes())
-    label = "the working tree"
+    name = label = "the working tree"
     if changed:
         label += f" ({changed} uncommitted {'change' if changed == 1 else 'changes'})"
-    return Source(label=label, folder=repository.root, repository=repository, commit=None)
+    return Source(
+        name=name, label=label, folder=repository.root, repository=repository, commit=None
+    )
 
 
 def make_tree(source: Source, into: Path, *, tests_of: Tree | None = None) -> Tree:
@@ -149,13 +158,16 @@ def make_tree(source: Source, into: Path, *, tests_of: Tree | None = None) -> Tr
     folders = {source.folder} | ({tests_of.source.folder} if tests_of else set())
     roots = import_roots(*folders)
     if tests_of is not None:
-        _replace_tests(into, tests_of, roots)
+        _replace_tests(into, tests_of)
     packages = {root: _packages_at(root, folders) for root in roots}
     _add_products(source if tests_of is None else tests_of.source, into, packages)
     return Tree(
         source=source,
         folder=into,
         roots=tuple(into / root for root in roots_in(into, roots, packages)),
+        tests=tests_of.tests
+        if tests_of is not None
+        else find_test_files(into, list(_walk(into)), roots),
         origins=tuple(sorted(folders)),
         digest=_digest(into),
     )
@@ -213,8 +225,8 @@ def _folder_source(word: str, folder: Path) -> Source:
     except RevisionError:
         repository = None
     if repository is not None and repository.root == folder:
-        return Source(label=word, folder=folder, repository=repository, commit=None)
-    return Source(label=word, folder=folder, repository=None, commit=None)
+        return Source(name=word, label=word, folder=folder, repository=repository, commit=None)
+    return Source(name=word, label=word, folder=folder, repository=None, commit=None)
 
 
 def _walk(folder: Path) -> Iterator[str]:
@@ -228,14 +240,11 @@ def _walk(folder: Path) -> Iterator[str]:
             yield (Path(place) / name).relative_to(folder).as_posix()
 
 
-def _replace_tests(into: Path, head: Tree, roots: tuple[str, ...]) -> None:
-    theirs = list(_walk(head.folder))
-    ours = list(_walk(into))
-    rule = find_test_files(head.folder, theirs, roots)
-    for path in ours:
-        if rule.covers(path):
+def _replace_tests(into: Path, head: Tree) -> None:
+    for path in list(_walk(into)):
+        if head.tests.covers(path):
             (into / path).unlink()
-    copy_files(head.folder, into, [path for path in theirs if rule.covers(path)])
+    copy_files(head.folder, into, [path for path in _walk(head.folder) if head.tests.covers(path)])
 
 
 def _packages_at(root: str, folders: set[Path]) -> frozenset[str]:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from cascade_budget.judge.growth.causes import Cause, Evidence, SiteGrowth, find_causes
+from cascade_budget.judge.growth.causes import (
+    Cause,
+    Edit,
+    Evidence,
+    SiteGrowth,
+    find_causes,
+    nearest_edits,
+)
 from cascade_budget.judge.growth.compare import (
     Change,
     Comparison,
@@ -12,13 +19,15 @@ from cascade_budget.judge.growth.compare import (
     compare,
     differing,
 )
-from cascade_budget.judge.growth.definitions import defines, definitions, renamed
+from cascade_budget.judge.growth.definitions import Definition, defines, definitions, renamed
 from cascade_budget.judge.growth.lines import align
 
 __all__ = [
     "Cause",
     "Change",
     "Comparison",
+    "Definition",
+    "Edit",
     "Evidence",
     "Growth",
     "Move",
@@ -30,5 +39,6 @@ __all__ = [
     "definitions",
     "differing",
     "find_causes",
+    "nearest_edits",
     "renamed",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Evidence:
         return found
 
     def name_of(self, site: Site) -> str:
-        """`module:qualname` of the function around a site; a foreign module is named by its file."""
+        """`module:qualname` of the function around a site; its file for a foreign module."""
         return f"{self.modules.get(site.path, site.path)}:{caller_name(site)}"
 
 
@@ -73,6 +73,15 @@ class SiteGrowth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """A function that runs in a test and was changed since base: its first changed line."""
+
+    path: str
+    line: int
+    function: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
     """A function that grew by itself.
 
@@ -80,11 +89,14 @@ class Cause:
         growth: How it grew.
         sites: The lines that call it more often in its worst test, most calls added first.
         below: What grew in step with it, because it calls them.
+        edits: Where no line that calls it was changed: the changed functions that run in this test,
+            those next to the calls first.
     """
 
     growth: Growth
     sites: tuple[SiteGrowth, ...]
-    below: tuple[Growth, ...] = field(default=())
+    below: tuple[Growth, ...] = ()
+    edits: tuple[Edit, ...] = ()
 
 
 def caller_name(site: Site) -> str:
@@ -136,6 +148,29 @@ def find_causes(
         for growth in grown
         if owner[growth.function] == growth.function
     )
+
+
+def nearest_edits(cause: Cause, head: Evidence, edits: Mapping[str, Edit]) -> tuple[Edit, ...]:
+    """The changed functions that run in a test, those nearest to the calls of a cause first.
+
+    Nearest are the functions around the calls, then what these call, then the rest.
+
+    Args:
+        cause: What grew.
+        head: What was counted in its worst test on head.
+        edits: The functions that were changed since base, by `module:qualname`.
+    """
+    around = {f"{head.modules.get(site.path, site.path)}:{site.caller}" for site in cause.sites} | {
+        cause.growth.function
+    }
+
+    def distance(name: str) -> int:
+        if name in around:
+            return 0
+        return 1 if around & head.callers(name).keys() else 2
+
+    running = [name for name in edits if name in head.calls]
+    return tuple(edits[name] for name in sorted(running, key=lambda name: (distance(name), name)))
 
 
 def _parents(

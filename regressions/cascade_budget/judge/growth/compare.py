@@ -143,7 +143,9 @@ def compare(
             elif after < before:
                 fewer.add(name)
     fresh = {
-        name for name in called_on_head - called_on_base if name not in existed | renamed.keys()
+        name
+        for name in called_on_head - called_on_base
+        if name not in existed and name not in renamed
     }
     lost = called_on_base - called_on_head - set(renamed.values()) - set(remains)
     paired = _same_counts(base, head, tests, sorted(lost), sorted(fresh))

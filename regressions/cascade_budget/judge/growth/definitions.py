@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,12 +12,26 @@ if TYPE_CHECKING:
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def definitions(text: str) -> dict[str, str]:
-    """Functions and classes that a module's text defines: qualified name -> fingerprint.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """A function or class in a text.
 
-    A function's fingerprint is its arguments and body, without the docstring and its own name, so
-    that it outlives a rename, a move and a new layout of its lines. A class has none. Text that
-    does not parse defines nothing.
+    Attributes:
+        fingerprint: A function's arguments and body, without the docstring and its own name, so
+            that it outlives a rename, a move and a new layout of its lines; "" for a class.
+        first_line: Of the definition, from 1.
+        last_line: Of the definition.
+    """
+
+    fingerprint: str
+    first_line: int
+    last_line: int
+
+
+def definitions(text: str) -> dict[str, Definition]:
+    """Functions and classes that a module's text defines, by qualified name.
+
+    Text that does not parse defines nothing.
     """
     try:
         module = ast.parse(text)
@@ -25,7 +40,7 @@ def definitions(text: str) -> dict[str, str]:
     return dict(_defined(module, ""))
 
 
-def defines(found: Mapping[str, str], qualname: str) -> bool:
+def defines(found: Mapping[str, Definition], qualname: str) -> bool:
     """Whether definitions hold a function, be it written there or made for a class there.
 
     What a decorator makes, such as a dataclass's `__init__`, is in no text; its class is.
@@ -33,7 +48,8 @@ def defines(found: Mapping[str, str], qualname: str) -> bool:
     if qualname in found:
         return True
     owner, dot, name = qualname.rpartition(".")
-    return bool(dot) and name.startswith("__") and found.get(owner) == ""
+    made = bool(dot) and name.startswith("__") and owner in found
+    return made and not found[owner].fingerprint
 
 
 def renamed(fresh: Mapping[str, str], lost: Mapping[str, str]) -> dict[str, str]:
@@ -57,17 +73,24 @@ def renamed(fresh: Mapping[str, str], lost: Mapping[str, str]) -> dict[str, str]
     return found
 
 
-def _defined(node: ast.AST, prefix: str) -> Iterator[tuple[str, str]]:
+def _defined(node: ast.AST, prefix: str) -> Iterator[tuple[str, Definition]]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, _Function):
             name = prefix + child.name
-            yield name, _fingerprint(child)
+            yield name, _definition(child, _fingerprint(child))
             yield from _defined(child, f"{name}.<locals>.")
         elif isinstance(child, ast.ClassDef):
-            yield prefix + child.name, ""
+            yield prefix + child.name, _definition(child, "")
             yield from _defined(child, f"{prefix}{child.name}.")
         elif not isinstance(child, ast.Lambda):
             yield from _defined(child, prefix)
+
+
+def _definition(node: _Function | ast.ClassDef, fingerprint: str) -> Definition:
+    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+    return Definition(
+        fingerprint=fingerprint, first_line=first, last_line=node.end_lineno or node.lineno
+    )
 
 
 def _fingerprint(function: _Function) -> str:

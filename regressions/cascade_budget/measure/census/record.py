@@ -52,6 +52,7 @@ class Census:
         modules: The project's own modules: name -> path, relative to the project.
         astray: Modules that came from the project as it is installed, not from the copy that was to
             be measured: name -> path.
+        foreign: Packages that lie in the copy and were imported from elsewhere: name -> path.
         blind: Functions that this Python cannot count exactly -> why.
         backend: What counted.
         seconds: Wall time of the tests, without start-up and collection.
@@ -61,6 +62,7 @@ class Census:
     uncollected: Mapping[str, str]
     modules: Mapping[str, str]
     astray: Mapping[str, str]
+    foreign: Mapping[str, str]
     blind: Mapping[str, str]
     backend: str
     seconds: float
@@ -113,6 +115,7 @@ class CensusWriter:
                 "uncollected": dict(census.uncollected),
                 "modules": dict(census.modules),
                 "astray": dict(census.astray),
+                "foreign": dict(census.foreign),
                 "blind": dict(census.blind),
                 "backend": census.backend,
                 "seconds": census.seconds,
@@ -162,6 +165,7 @@ def decode(lines: Iterable[str]) -> Census | None:
                 uncollected=entry["uncollected"],
                 modules=entry["modules"],
                 astray=entry["astray"],
+                foreign=entry["foreign"],
                 blind=entry["blind"],
                 backend=entry["backend"],
                 seconds=entry["seconds"],

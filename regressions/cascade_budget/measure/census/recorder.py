@@ -178,6 +178,7 @@ class Recorder:
                     uncollected=self._uncollected,
                     modules=dict(sorted(self._modules.items())),
                     astray=dict(sorted(self._astray())),
+                    foreign=dict(self._foreign()),
                     blind=self._blind,
                     backend=self._backend,
                     seconds=self._seconds,
@@ -245,6 +246,12 @@ class Recorder:
         for name, path in _files():
             if self._is_astray(path) and not _is_own(name):
                 yield name, str(path)
+
+    def _foreign(self) -> Iterable[tuple[str, str]]:
+        for name in self._packages:
+            file = getattr(sys.modules.get(name), "__file__", None)
+            if isinstance(file, str) and not _is_own(name) and name not in self._modules:
+                yield name, file
 
     def _is_astray(self, path: Path) -> bool:
         return (
