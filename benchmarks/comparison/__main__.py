@@ -13,7 +13,7 @@ from benchmarks.comparison.endurance import Endurance, endure
 from benchmarks.comparison.lines import Line, Section, concurrent_section, short_sections
 from benchmarks.comparison.progress import Progress, wrapped
 from benchmarks.comparison.rounds import Contender, Costs, measure
-from benchmarks.comparison.table import as_json, endurance_text, met, section_text
+from benchmarks.comparison.table import as_json, endurance_text, met, replace_block, section_text
 from benchmarks.executions import ExecutionError
 from benchmarks.workloads import WORKLOADS
 
@@ -33,9 +33,14 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--only", metavar="TEXT", help="lines whose name or section contains TEXT, in any case"
     )
-    parser.add_argument("--quick", action="store_true", help="a tenth of the rounds and bounces")
+    parser.add_argument(
+        "--quick", action="store_true", help="a tenth of the rounds and of the long runs"
+    )
     parser.add_argument("--no-endurance", action="store_true", help="leave the long runs out")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write what was measured there")
+    parser.add_argument(
+        "--readme", metavar="FILE", type=Path, help="put the tables between its comparison marks"
+    )
     parser.add_argument("--strict", action="store_true", help="exit 1 where a target is missed")
     return parser.parse_args(argv)
 
@@ -79,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     loop = asyncio.new_event_loop()
     try:
         short = [one for s in short_sections(loop) if (one := _chosen(s, options.only))]
-        many = _chosen(concurrent_section(loop, bounces=BOUNCES // scale), options.only)
+        many = _chosen(concurrent_section(loop, bounces=BOUNCES), options.only)
         endurance = not options.no_endurance and options.only is None
         if not short and many is None:
             print(f"no line or section has {options.only!r} in its name", file=sys.stderr)
@@ -103,14 +108,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         loop.close()
     progress.close()
 
-    blocks = [list(section_text(section, costs)) for section, costs in timed]
+    lines: list[str] = []
+    for section, costs in timed:
+        lines += [*section_text(section, costs), ""]
     if runs:
-        blocks.append(list(endurance_text(runs)))
-    print("\n\n".join("\n".join(block) for block in blocks))
-    print(
-        f"\nCPU time a bounce on Python {sys.version.split()[0]}; "
+        lines += [*endurance_text(runs), ""]
+    lines.append(
+        f"CPU time a bounce on Python {sys.version.split()[0]}; "
         "result and executions of every line checked"
     )
+    print("\n".join(lines))
+    if options.readme is not None:
+        replace_block(options.readme, "comparison", ["```text", *lines, "```"])
     if options.json is not None:
         value = as_json(timed, runs, rounds=SHORT_ROUNDS // scale)
         options.json.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")

@@ -24,6 +24,7 @@ from benchmarks.comparison.peers_table import (
 )
 from benchmarks.comparison.progress import Progress, wrapped
 from benchmarks.comparison.rounds import Contender, measure
+from benchmarks.comparison.table import replace_block
 from benchmarks.executions import ExecutionError
 
 if TYPE_CHECKING:
@@ -106,7 +107,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--quick", action="store_true", help="three rounds")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write what was measured there")
-    parser.add_argument("--markdown", metavar="FILE", type=Path, help="write the table there")
+    parser.add_argument(
+        "--readme", metavar="FILE", type=Path, help="put the table between its peers marks"
+    )
     parser.add_argument(
         "--strict", action="store_true", help=f"exit 1 where a peer is within {AHEAD:.0f} x"
     )
@@ -132,9 +135,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.json is not None:
         value = as_json(table, costs, rounds=rounds)
         options.json.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-    if options.markdown is not None:
-        text = "\n".join(as_markdown(table, costs)) + "\n"
-        options.markdown.write_text(text, encoding="utf-8")
+    if options.readme is not None:
+        replace_block(options.readme, "peers", list(as_markdown(table, costs)))
     close = behind(table, costs)
     if close:
         print(wrapped(f"less than {AHEAD:.0f} x ahead of: " + "; ".join(close)))

@@ -11,12 +11,14 @@ from benchmarks.comparison.endurance import FLAT_BYTES, SLICES_MS, Endurance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from benchmarks.comparison.lines import Line, Section
     from benchmarks.comparison.rounds import Costs, Ratio
 
 SCHEMA_VERSION = 1
 _LABEL = 38
+_NARROW = 32
 
 
 def met(line: Line, ratio: Ratio) -> bool | None:
@@ -45,16 +47,35 @@ def section_text(section: Section, costs: Costs) -> Iterator[str]:
 
 def endurance_text(runs: Sequence[Endurance]) -> Iterator[str]:
     """Yield the rows of the long runs."""
-    yield (
-        f"{f'over {runs[0].n:,} bounces':<{_LABEL - 8}}{'peak memory':>14}"
-        f"{'a sibling waits at most':>26}"
-    )
+    title = f"over {runs[0].n:,} bounces"
+    yield f"{'':<{_NARROW}}{'peak':>10}{'longest wait of a sibling':>28}"
+    yield f"{title:<{_NARROW}}{'memory':>10}{'CPU time':>15}{'by the wall':>13}  target"
     for run in runs:
         grown = f"+{run.grown_bytes / 1024:,.0f} KiB"
-        waits = f"{run.longest_cpu_ms:.2f} ms ({run.longest_wall_ms:.2f} by the wall)"
-        missed = "" if run.flat and run.fair else " MISSED"
-        yield f"  {run.workload:<{_LABEL - 10}}{grown:>14}{waits:>28}{missed}"
+        verdict = "met" if run.flat and run.fair else "MISSED"
+        yield (
+            f"  {run.workload:<{_NARROW - 2}}{grown:>10}{run.longest_cpu_ms:>12.2f} ms"
+            f"{run.longest_wall_ms:>10.2f} ms  {verdict}"
+        )
     yield f"  targets: at most +{FLAT_BYTES // 1024:,} KiB; under {SLICES_MS:.0f} ms of CPU time"
+
+
+def replace_block(path: Path, name: str, lines: Sequence[str]) -> None:
+    """Replace what stands between `<!-- name -->` and `<!-- /name -->` in a text file.
+
+    Raises:
+        ValueError: The file has not both marks, in this order.
+    """
+    text = path.read_text(encoding="utf-8")
+    head, opening, rest = text.partition(f"<!-- {name} -->\n")
+    _, closing, tail = rest.partition(f"<!-- /{name} -->")
+    if not opening or not closing:
+        raise ValueError(
+            f"{path} has no lines `<!-- {name} -->` and `<!-- /{name} -->` to write between; "
+            f"add them where the table is to stand"
+        )
+    block = "\n".join(lines)
+    path.write_text(f"{head}{opening}\n{block}\n\n{closing}{tail}", encoding="utf-8")
 
 
 def as_json(

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import re
+
+import pytest
+
 from benchmarks.comparison.endurance import Endurance
 from benchmarks.comparison.lines import Line, Section
 from benchmarks.comparison.peers_table import Row, as_markdown, as_text, behind
 from benchmarks.comparison.rounds import Contender, Costs
-from benchmarks.comparison.table import as_json, endurance_text, section_text
+from benchmarks.comparison.table import as_json, endurance_text, replace_block, section_text
 
 
 def contender(name):
@@ -56,12 +60,45 @@ def test_a_section_shows_cost_ratio_spread_and_target():
 
 
 def test_long_runs_show_memory_and_the_wait_of_a_sibling():
-    assert list(endurance_text([run(), run(workload="heavy", longest_cpu_ms=2.5)])) == [
-        "over 1,000,000 bounces           peak memory   a sibling waits at most",
-        "  simple                              +4 KiB  1.05 ms (1.20 by the wall)",
-        "  heavy                               +4 KiB  2.50 ms (1.20 by the wall) MISSED",
+    runs = [run(), run(workload="heavy", longest_cpu_ms=2.5, longest_wall_ms=104.48)]
+    assert list(endurance_text(runs)) == [
+        "                                      peak   longest wait of a sibling",
+        "over 1,000,000 bounces              memory       CPU time  by the wall  target",
+        "  simple                            +4 KiB        1.05 ms      1.20 ms  met",
+        "  heavy                             +4 KiB        2.50 ms    104.48 ms  MISSED",
         "  targets: at most +1,024 KiB; under 2 ms of CPU time",
     ]
+
+
+def test_every_line_fits_80_columns():
+    lines = [
+        *section_text(SECTION, COSTS),
+        *endurance_text([run(grown_bytes=10**9, longest_cpu_ms=99.0, longest_wall_ms=9999.0)]),
+        *as_text([ENGINE, BURR], PEER_COSTS),
+    ]
+    assert [line for line in lines if len(line) > 80] == []
+
+
+def test_a_block_is_replaced_between_its_marks_and_nowhere_else(tmp_path):
+    page = tmp_path / "README.md"
+    page.write_text("before\n<!-- peers -->\nold\n<!-- /peers -->\nafter\n", encoding="utf-8")
+    for _ in range(2):
+        replace_block(page, "peers", ["| new |"])
+        assert page.read_text(encoding="utf-8") == (
+            "before\n<!-- peers -->\n\n| new |\n\n<!-- /peers -->\nafter\n"
+        )
+
+
+def test_a_page_without_marks_is_left_alone_and_named(tmp_path):
+    page = tmp_path / "README.md"
+    page.write_text("<!-- peers -->\n", encoding="utf-8")
+    message = (
+        f"{page} has no lines `<!-- peers -->` and `<!-- /peers -->` to write between; "
+        "add them where the table is to stand"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        replace_block(page, "peers", ["| new |"])
+    assert page.read_text(encoding="utf-8") == "<!-- peers -->\n"
 
 
 def test_memory_that_grows_a_byte_a_bounce_is_not_flat():
