@@ -1,0 +1,193 @@
+"""From what the judge found to the report's document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cascade_budget.errors import LawSyntaxError
+from cascade_budget.judge.findings import CallVerdict, TargetFinding, TimeFinding, WorkloadFinding
+from cascade_budget.judge.laws import parse_law
+from cascade_budget.report.document import (
+    CallEntry,
+    CountPoint,
+    Document,
+    FunctionEntry,
+    HistoryEntry,
+    PairedEntry,
+    ProfileEntry,
+    SessionInfo,
+    SiteEntry,
+    ThroughputEntry,
+    WorkloadEntry,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from cascade_budget.judge.profiles import ProfileDifference, ProfileFinding
+
+_VERDICTS = {
+    CallVerdict.EXCEEDED: "over budget",
+    CallVerdict.MISSING: "not recorded",
+    CallVerdict.SLACK: "under budget",
+}
+_NOTED = {
+    CallVerdict.RECORDED: "recorded",
+    CallVerdict.UNSTABLE: "unstable",
+    CallVerdict.UNCOUNTABLE: "uncountable",
+}
+
+
+def collect(
+    session: SessionInfo,
+    findings: Iterable[WorkloadFinding],
+    history: Iterable[HistoryEntry] = (),
+) -> Document:
+    """The document of a run.
+
+    Args:
+        session: what ran.
+        findings: everything that was found, in the order in which it is shown.
+        history: stored results of benchmarks.
+    """
+    return Document(
+        session=session,
+        tests=tuple(_entry(finding) for finding in findings),
+        history=tuple(history),
+    )
+
+
+def verdict_of(finding: WorkloadFinding) -> str:
+    """The gravest verdict of a finding, in one or two words."""
+    verdicts = {target.verdict for target in finding.targets}
+    time = finding.time
+    for verdict, words in _VERDICTS.items():
+        if verdict in verdicts:
+            return words
+        if verdict is CallVerdict.EXCEEDED and time is not None and time.fails:
+            return "too slow" if time.verdict != "unresolved" else "unresolved"
+    if time is not None and time.verdict == "unresolved":
+        return "unresolved"
+    return next((words for each, words in _NOTED.items() if each in verdicts), "as budgeted")
+
+
+def _entry(finding: WorkloadFinding) -> WorkloadEntry:
+    return WorkloadEntry(
+        key=finding.key,
+        test=finding.test,
+        title=finding.title,
+        verdict=verdict_of(finding),
+        fails=finding.fails,
+        n=finding.n,
+        sizes=finding.sizes,
+        cold=finding.cold,
+        backend=finding.backend,
+        watch=finding.watch,
+        calls=tuple(_call_entry(target) for target in finding.targets),
+        throughput=_throughput_entry(finding.time) if finding.time else None,
+        profile=_profile_entry(finding.profile) if finding.profile else None,
+    )
+
+
+def _call_entry(target: TargetFinding) -> CallEntry:
+    allowed = _allowed(target)
+    return CallEntry(
+        target=target.target,
+        verdict=target.verdict.value,
+        fails=target.verdict.fails,
+        sentence=target.sentence,
+        law=target.measured,
+        budget=target.budget,
+        origin=target.origin,
+        watched=target.watched,
+        counts=tuple(
+            CountPoint(n=n, calls=calls, again=target.second.get(n), budget=allowed.get(n))
+            for n, calls in sorted(target.first.items())
+        ),
+        sites=tuple(
+            SiteEntry(
+                path=site.path,
+                line=site.line,
+                function=site.function,
+                calls=site.calls,
+                changed_since=site.changed_since,
+            )
+            for site in target.sites
+        ),
+        sites_at=target.sites_at,
+    )
+
+
+def _allowed(target: TargetFinding) -> dict[int, int]:
+    """The budget at each size counted; none where it is irregular there or no law at all."""
+    if target.budget is None:
+        return {}
+    try:
+        law = parse_law(target.budget)
+    except LawSyntaxError:
+        return {}
+    allowed = {}
+    for n in target.first:
+        try:
+            allowed[n] = law.at(n)
+        except KeyError:
+            continue
+    return allowed
+
+
+def _throughput_entry(time: TimeFinding) -> ThroughputEntry:
+    return ThroughputEntry(
+        method=time.method,
+        verdict=time.verdict,
+        fails=time.fails,
+        sentence=time.sentence,
+        lines=time.lines,
+        cpu_tps=time.cpu_tps,
+        wall_tps=time.wall_tps,
+        paired=_paired_entry(time.verdict, time.details) if time.method == "paired" else None,
+    )
+
+
+def _paired_entry(outcome: str, details: Mapping[str, Any]) -> PairedEntry | None:
+    """None where the rounds never came to an interval."""
+    if "slowdown" not in details or "interval" not in details:
+        return None
+    lower, upper = details["interval"]
+    return PairedEntry(
+        outcome=outcome,
+        slowdown=details["slowdown"],
+        lower=lower,
+        upper=upper,
+        confidence=details["confidence"],
+        tolerance=details["tolerance"],
+        smallest_detectable=details.get("smallest_detectable"),
+        rounds=tuple(details.get("rounds", ())),
+        clock=details.get("clock", "cpu"),
+    )
+
+
+def _profile_entry(profile: ProfileFinding) -> ProfileEntry:
+    return ProfileEntry(
+        problem=profile.problem,
+        clock=profile.clock,
+        sessions=profile.sessions,
+        files=dict(profile.files),
+        hottest=profile.hottest,
+        difference=_function_entries(profile.difference) if profile.difference else None,
+        confidence=profile.difference.confidence if profile.difference else None,
+    )
+
+
+def _function_entries(difference: ProfileDifference) -> tuple[FunctionEntry, ...]:
+    return tuple(
+        FunctionEntry(
+            function=one.key.function,
+            caller=one.key.caller,
+            path=one.path,
+            line=one.line,
+            base_ns=one.base_ns,
+            head_ns=one.head_ns,
+            error_ns=one.error_ns,
+        )
+        for one in difference.functions
+    )

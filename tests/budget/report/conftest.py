@@ -1,0 +1,307 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cascade_budget.judge.findings import (
+    CallVerdict,
+    Site,
+    TargetFinding,
+    TimeFinding,
+    WorkloadFinding,
+)
+from cascade_budget.judge.profiles import (
+    FunctionDifference,
+    FunctionKey,
+    ProfileDifference,
+    ProfileFinding,
+)
+from cascade_budget.report.collect import collect
+from cascade_budget.report.document import Document, HistoryEntry, HistoryPoint, SessionInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SIZES = (100, 200, 300, 400)
+
+
+def session_info(**changes: Any) -> SessionInfo:
+    return SessionInfo(
+        **{
+            "tool_version": "0.1.0",
+            "python": "3.13.1",
+            "implementation": "CPython",
+            "platform": "Linux x86_64",
+            "started": "2024-05-01T12:00:00+00:00",
+            "base": "main",
+            "base_revision": "3f2a1bc",
+            "head_revision": "9d8e7f6",
+            "ledger": "cascade-budget.toml",
+            **changes,
+        }
+    )
+
+
+def exceeded(**changes: Any) -> TargetFinding:
+    return TargetFinding(
+        **{
+            "target": "inspect:signature",
+            "verdict": CallVerdict.EXCEEDED,
+            "sentence": "n + 1 calls, budget 0: never has become once per transaction",
+            "measured": "n + 1",
+            "budget": "0",
+            "origin": "marker",
+            "first": {n: n + 1 for n in SIZES},
+            "second": {n: n + 1 for n in SIZES},
+            "sites": (
+                Site(path="app/core.py", line=12, function="load", calls=2),
+                Site(
+                    path="app/resolve.py",
+                    line=41,
+                    function="resolve",
+                    calls=400,
+                    changed_since="main",
+                ),
+            ),
+            "sites_at": 400,
+            **changes,
+        }
+    )
+
+
+def as_budgeted(target: str = "app.build:build_graph", **changes: Any) -> TargetFinding:
+    return TargetFinding(
+        **{
+            "target": target,
+            "verdict": CallVerdict.AS_BUDGETED,
+            "sentence": "1, as budgeted",
+            "measured": "1",
+            "budget": "1",
+            "origin": "ledger",
+            "first": dict.fromkeys(SIZES, 1),
+            "second": dict.fromkeys(SIZES, 1),
+            **changes,
+        }
+    )
+
+
+def regressed(**changes: Any) -> TimeFinding:
+    rounds = [0.41, 0.452, 0.448, 0.47, 0.455, 0.449, 0.46, 0.458, 0.444, 0.45, 0.462, 0.457]
+    return TimeFinding(
+        **{
+            "method": "paired",
+            "verdict": "regressed",
+            "fails": True,
+            "sentence": "-31.4 % against main (3f2a1bc)",
+            "lines": ("99.9 % interval [-32.0, -30.9], 12 rounds",),
+            "cpu_ns_per_transaction": 3_100.0,
+            "wall_ns_per_transaction": 3_300.0,
+            "details": {
+                "slowdown": 0.457,
+                "interval": [0.447, 0.47],
+                "confidence": 0.999,
+                "tolerance": 0.01,
+                "smallest_detectable": 0.021,
+                "rounds": rounds,
+                "clock": "cpu",
+            },
+            **changes,
+        }
+    )
+
+
+def profiled(**changes: Any) -> ProfileFinding:
+    return ProfileFinding(
+        **{
+            "clock": "cpu",
+            "sessions": 10,
+            "files": {"html": "profiles/simple.html", "speedscope": "profiles/simple.json"},
+            "hottest": (("app.resolve:resolve > inspect:signature", 3_100.0),),
+            "difference": ProfileDifference(
+                functions=(
+                    FunctionDifference(
+                        key=FunctionKey("inspect:signature", "app.resolve:resolve"),
+                        path="app/resolve.py",
+                        line=30,
+                        base_ns=0.0,
+                        head_ns=3_100.0,
+                        error_ns=120.0,
+                    ),
+                ),
+                compared=12,
+                base_ns=6_000.0,
+                head_ns=9_100.0,
+                confidence=0.99,
+                pairs=10,
+                overhead_ratio=1.8,
+                clock="cpu",
+            ),
+            **changes,
+        }
+    )
+
+
+def finding(name: str = "test_simple_countdown", **changes: Any) -> WorkloadFinding:
+    return WorkloadFinding(
+        **{
+            "key": f"tests/test_gate.py::{name}",
+            "test": f"tests/test_gate.py::{name}",
+            "title": name,
+            "n": 10_000,
+            "sizes": SIZES,
+            "backend": "sys.monitoring",
+            "targets": (exceeded(), as_budgeted()),
+            "time": regressed(),
+            "profile": profiled(),
+            **changes,
+        }
+    )
+
+
+def kept(name: str) -> WorkloadFinding:
+    return finding(
+        name,
+        targets=(as_budgeted(), as_budgeted("uuid:uuid4", watched=True)),
+        time=TimeFinding(
+            method="coarse",
+            verdict="within",
+            fails=False,
+            sentence="6.2 laps, 6.1 recorded",
+            cpu_ns_per_transaction=3_000.0,
+            wall_ns_per_transaction=3_200.0,
+        ),
+        profile=None,
+    )
+
+
+def history() -> HistoryEntry:
+    return HistoryEntry(
+        benchmark="bench_countdowns.Simple.time_transaction",
+        parameters="",
+        unit="seconds",
+        points=tuple(
+            HistoryPoint(revision=f"{index:07x}", date="2024-05-01T12:00:00+00:00", value=value)
+            for index, value in enumerate((3.1e-6, 3.0e-6, 3.2e-6, 6.4e-6))
+        ),
+    )
+
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "line one\nline two",
+    "line one\r\n::error::owned",
+    "::set-output name=x::y",
+    "100%0A::warning::owned",
+    "]]> <![CDATA[",
+    "\x00\x07\x1b[31mred",
+    "\u202egpj.exe",
+    "half \ud800 a pair",
+    "`tick` ``two`` | bar \\ back",
+    "[link](javascript:alert(1)) @someone #12 https://example.org",
+    "</style></script><svg onload=alert(1)>",
+    "{{ 7*7 }} {% raw %}",
+    "a,b:c=d",
+)
+
+
+def hostile_document() -> Document:
+    """Every text that comes from outside is hostile, in every place where one can stand."""
+    tests = []
+    for index, text in enumerate(HOSTILE):
+        tests.append(
+            finding(
+                f"test_{index}[{text}]",
+                title=text,
+                backend=text,
+                watch=(text,),
+                targets=(
+                    exceeded(
+                        target=text,
+                        sentence=text,
+                        measured=text,
+                        budget=text,
+                        sites=(
+                            Site(path=text, line=3, function=text, calls=4, changed_since=text),
+                        ),
+                    ),
+                    as_budgeted(text, watched=True),
+                ),
+                time=regressed(sentence=text, lines=(text,)),
+                profile=profiled(
+                    problem=text, files={text: text}, hottest=((text, 1.0),), difference=None
+                ),
+            )
+        )
+        tests.append(
+            finding(
+                f"difference_{index}[{text}]",
+                profile=profiled(
+                    difference=ProfileDifference(
+                        functions=(
+                            FunctionDifference(
+                                key=FunctionKey(text, text),
+                                path=text,
+                                line=1,
+                                base_ns=1.0,
+                                head_ns=2.0,
+                                error_ns=0.5,
+                            ),
+                        ),
+                        compared=1,
+                        base_ns=1.0,
+                        head_ns=2.0,
+                        confidence=0.99,
+                        pairs=5,
+                        overhead_ratio=1.0,
+                        clock="cpu",
+                    )
+                ),
+            )
+        )
+    told = HOSTILE[0]
+    return collect(
+        session_info(base=told, base_revision=told, head_revision=told, ledger=told, platform=told),
+        tests,
+        [
+            HistoryEntry(
+                benchmark=told,
+                parameters=told,
+                unit=told,
+                points=(HistoryPoint(revision=told, date=told, value=1.0),),
+            )
+        ],
+    )
+
+
+@pytest.fixture
+def failed_document() -> Document:
+    return collect(session_info(), [kept("test_kept"), finding()], [history()])
+
+
+@pytest.fixture
+def kept_document() -> Document:
+    return collect(session_info(base=None, base_revision=None), [kept("test_kept")])
+
+
+@pytest.fixture
+def make_document() -> Callable[[int], Document]:
+    """A document of many tests, a tenth of which failed."""
+
+    def make(tests: int) -> Document:
+        return collect(
+            session_info(),
+            [
+                finding(f"test_{index:04}") if index % 10 == 0 else kept(f"test_{index:04}")
+                for index in range(tests)
+            ],
+            [history()],
+        )
+
+    return make
+
+
+@pytest.fixture
+def hostile() -> Document:
+    return hostile_document()
