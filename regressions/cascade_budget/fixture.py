@@ -114,6 +114,7 @@ class CascadeBudget:
             WorkloadThreadsError: each run left threads behind.
             ColdRunError: a fresh process did not report.
         """
+        __tracebackhide__ = True
         if not callable(workload):
             raise UsageError(
                 f"the workload is {workload!r}",
@@ -141,6 +142,7 @@ class CascadeBudget:
 
     def _suffix(self, name: str | None) -> str:
         """What tells this call from the others of the test; empty for the first without a name."""
+        __tracebackhide__ = True
         if name is not None and (not name or name != name.strip() or not name.isprintable()):
             raise UsageError(
                 f"name is {name!r}",

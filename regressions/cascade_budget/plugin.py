@@ -192,7 +192,7 @@ class _Ending:
         """Print the table of the judged tests."""
         lines = list(self._roll.summary())
         if lines:
-            terminalreporter.section("cascade budget")
+            terminalreporter.write_sep("=", "cascade budget")
             for line in lines:
                 terminalreporter.write_line(line)
 

@@ -63,12 +63,14 @@ class PlainDriver:
 
     def drive(self, call: WorkloadCall) -> Any:
         """What the workload returned for the smallest size."""
+        __tracebackhide__ = True
         with Workload(call.function, timeout_seconds=self._timeout_seconds) as workload:
             return workload.run(call.sizes[0])
 
 
 def check_n(n: Any) -> int:
     """The number of transactions. Raises UsageError unless it is a positive integer."""
+    __tracebackhide__ = True
     if isinstance(n, int) and not isinstance(n, bool) and n > 0:
         return n
     raise UsageError(
@@ -84,6 +86,7 @@ def check_sizes(sizes: Sequence[int] | None, n: int) -> tuple[int, ...]:
     Raises:
         UsageError: they are fewer than `MIN_SIZES` distinct positive integers.
     """
+    __tracebackhide__ = True
     if sizes is None:
         step = max(1, min(_STEP, n // MIN_SIZES))
         return tuple(step * factor for factor in range(1, MIN_SIZES + 1))

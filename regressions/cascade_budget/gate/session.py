@@ -69,6 +69,7 @@ class Gate:
 
     def drive(self, call: WorkloadCall) -> Any:
         """Count, judge and time a workload; see `Driver.drive`."""
+        __tracebackhide__ = True
         account = call.item.stash[ACCOUNT]
         entry = self._ledger.entries.get(call.key)
         self._progress.start()

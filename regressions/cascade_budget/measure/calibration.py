@@ -6,7 +6,6 @@ and short strings. Its code is never changed: recorded costs are quotients by it
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import platform
 import statistics
@@ -16,6 +15,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
+
+from cascade_budget.measure.execution import frozen_heap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,8 +65,8 @@ def sample_cost(run: Callable[[int], object], n: int) -> CostSample:
     chunk_ns = _chunk_ns()
     laps = _scale(run_laps, chunk_ns)
     repeats = _repeats(run, n, chunk_ns)
-    collector = _Frozen()
-    with collector:
+    # The collector stays on, for allocation has its price; what was there before is not its own.
+    with frozen_heap():
         ratios, cpu, wall, spent = [], [], [], 0
         before = _cpu_of_laps(laps)
         while True:
@@ -144,20 +145,6 @@ def run_laps(laps: int) -> int:
         if checksum in (0, 0x8000):
             names.reverse()
     return checksum
-
-
-class _Frozen:
-    """Keep the collector on, for allocation has its price, but out of what was there before."""
-
-    def __enter__(self) -> None:
-        self._mine = gc.get_freeze_count() == 0
-        gc.collect()
-        if self._mine:
-            gc.freeze()
-
-    def __exit__(self, *_: object) -> None:
-        if self._mine:
-            gc.unfreeze()
 
 
 def _chunk_ns() -> int:

@@ -76,6 +76,7 @@ def count_twice(
         sizes: at least one.
         budgets: what is counted.
     """
+    __tracebackhide__ = True
     first = {n: run(n) for n in sizes}
     second = {n: run(n) for n in sizes}
     return merge(first, second, budgets)

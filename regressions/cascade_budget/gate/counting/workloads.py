@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any, final
 from cascade_budget.gate.counting.counts import CountedCalls, Snapshot, count_twice
 from cascade_budget.gate.counting.probe import count_in_fresh_process
 from cascade_budget.measure.counting import count_calls
-from cascade_budget.measure.execution import ThreadWatch, Workload, quiet_collection
+from cascade_budget.measure.execution import (
+    ThreadWatch,
+    Workload,
+    frozen_heap,
+    quiet_collection,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,18 +57,21 @@ class WorkloadRuns:
 
     def count(self) -> CountedCalls:
         """Two runs at each size, each size warm unless first runs are what is wanted."""
+        __tracebackhide__ = True
         sizes = self._call.sizes
         if self._account.budgets.cold:
             self._warm_up(sizes[0])
             return count_twice(self._count_cold, sizes, self._account.budgets)
         for n in sizes:
             self._warm_up(n)
-        counted = count_twice(self._count_warm, sizes, self._account.budgets)
+        with frozen_heap():
+            counted = count_twice(self._count_warm, sizes, self._account.budgets)
         self._threads.check()
         return counted
 
     def attribute(self, n: int) -> Snapshot:
         """One more run, with the lines that call."""
+        __tracebackhide__ = True
         self._say("finding the lines that call", n)
         if self._account.budgets.cold:
             return self._count_fresh(n, attribute=True)
@@ -71,16 +79,19 @@ class WorkloadRuns:
             return self._count(n, attribute=True)
 
     def _warm_up(self, n: int) -> None:
+        __tracebackhide__ = True
         self._say("warming up", n)
         with noted("warming up", n):
             self.result = self._workload.run(n)
 
     def _count_warm(self, n: int) -> Snapshot:
+        __tracebackhide__ = True
         self._say("counting", n)
         with noted("counting", n), self._threads.around_run():
             return self._count(n, attribute=False)
 
     def _count(self, n: int, *, attribute: bool) -> Snapshot:
+        __tracebackhide__ = True
         counting = count_calls(
             self._account.targets, watch=self._account.budgets.patterns, attribute=attribute
         )
@@ -89,10 +100,12 @@ class WorkloadRuns:
         return Snapshot.of(counts, self._settings.root)
 
     def _count_cold(self, n: int) -> Snapshot:
+        __tracebackhide__ = True
         self._say("first run of a fresh process", n)
         return self._count_fresh(n, attribute=False)
 
     def _count_fresh(self, n: int, *, attribute: bool) -> Snapshot:
+        __tracebackhide__ = True
         return count_in_fresh_process(
             self._call.item,
             ordinal=self._call.ordinal,
@@ -107,6 +120,7 @@ class WorkloadRuns:
 @contextlib.contextmanager
 def noted(doing: str, n: int) -> Iterator[None]:
     """Add to an error of the workload what it was run for: its own traceback can't know."""
+    __tracebackhide__ = True
     try:
         yield
     except Exception as error:
