@@ -36,14 +36,23 @@ def test_a_room_holds_at_most_eight_modules(room: Path) -> None:
     assert len(modules) <= MODULES_PER_ROOM, modules
 
 
-def test_no_module_is_called_by_an_empty_word() -> None:
-    empty = ("manager", "service", "processor", "handler", "helper", "utils")
-    offenders = [
-        f"{path.relative_to(ROOT)}: {node.name}"
+def test_no_module_or_class_is_called_by_an_empty_word() -> None:
+    empty = ("manager", "service", "processor", "handler", "helper", "helpers", "utils")
+    names = [
+        (path, name)
         for package in PACKAGES
         for path in package.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        and node.name.lower().strip("_").endswith(empty)
+        for name in (path.stem, *class_names(path))
     ]
+    offenders = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path, name in names
+        if name.lower().strip("_").endswith(empty)
+    ]
+    assert len(names) > len(PACKAGES)
     assert offenders == []
+
+
+def class_names(path: Path) -> list[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
