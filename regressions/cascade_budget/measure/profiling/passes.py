@@ -28,6 +28,10 @@ SESSION_NS = 120_000_000
 """Plain time that a session covers at least, in ns: 1,200 samples and more, so that ten sessions of
 call-heavy code take about 4 s."""
 
+_LARGEST_STEP = 100
+_MOST_TIMES = 10_000_000
+"""Where this many times n still take no time, no clock will see the workload."""
+
 WAITING_SHARE = 0.2
 """Share of the elapsed time, spent neither on a CPU nor waiting for one, above which work is said
 to wait and is profiled by the wall clock."""
@@ -74,8 +78,7 @@ def profile_workload(
     run(workload, n)
     wall_ns, cpu_ns, delay_ns = _plain_run(workload, n, run)
     clock = clock or choose_clock(wall_ns=wall_ns, cpu_ns=cpu_ns, delay_ns=delay_ns)
-    spent_ns = max(cpu_ns if clock.name == "cpu" else wall_ns, 1)
-    size = n * max(1, round(SESSION_NS / spent_ns))
+    size = _session_size(workload, n, run, cpu_ns if clock.name == "cpu" else wall_ns, clock)
     recorded = []
     for _ in range(sessions):
         with _collector_paused():
@@ -91,6 +94,28 @@ def profile_workload(
                 )
             )
     return tuple(recorded)
+
+
+def _session_size(
+    workload: Callable[[int], Any],
+    n: int,
+    run: Callable[[Callable[[int], Any], int], object],
+    spent_ns: int,
+    clock: SamplingClock,
+) -> int:
+    """Transactions that take `SESSION_NS`, a multiple of n.
+
+    Found in steps: a short run is timed too long where something interrupts it, and what follows
+    from it would be too small.
+    """
+    times = 1
+    while spent_ns < SESSION_NS / 2:
+        times *= max(2, min(round(SESSION_NS / max(spent_ns, 1)), _LARGEST_STEP))
+        wall_ns, cpu_ns, _ = _plain_run(workload, n * times, run)
+        spent_ns = cpu_ns if clock.name == "cpu" else wall_ns
+        if times > _MOST_TIMES:
+            break
+    return n * times
 
 
 def _plain_run(

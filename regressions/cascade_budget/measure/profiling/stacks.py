@@ -6,11 +6,18 @@ import sys
 import sysconfig
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cascade_budget.judge.profiles import CodeFrame
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 BUILT_IN = "<built-in>"
 AWAIT = "[await]"
+EVENT_LOOP = "asyncio event loop\x00<tasks>\x000"
+"""Stands for what runs between the steps of tasks."""
+
 _EVENT_LOOP_STEP = ("_run", "asyncio/events.py")
 """The function that each step of a task starts from, and the end of its file's path."""
 
@@ -38,30 +45,38 @@ def workload_stack(records: list[str], *, root: tuple[str, str]) -> tuple[str, .
     """The part of a call stack that belongs to the workload, outermost frame first.
 
     What lies below the function that started the session (pytest, the thread) is dropped. Steps of
-    tasks that the workload created do not stand under that function but under the event loop; for
-    these the loop's own frames are replaced by one frame that names the task's coroutine, so that
-    tasks stand side by side and are read by name.
+    tasks do not stand on the code that started them but on the event loop, whose frames say
+    nothing: they are replaced by one frame that names the task's coroutine, so that tasks stand
+    side by side and are read by name.
 
     Args:
         records: The call stack as the sampler gives it, outermost frame first.
         root: Name and file of the function that started the session.
     """
-    for index in range(len(records) - 1, -1, -1):
-        frame = RawFrame.parse(records[index])
-        if (frame.function, frame.path) == root:
-            return tuple(records[index + 1 :])
-        if _is_event_loop_step(frame) and not _stands_on(records[:index], root):
-            rest = records[index + 1 :]
-            if not rest:
-                return ("asyncio event loop\x00<tasks>\x000",)
-            task = RawFrame.parse(rest[0])
-            return (f"task {task.function}\x00{task.path}\x00{task.line}", *rest)
-    return tuple(records[1:])
+    frames = [RawFrame.parse(record) for record in records]
+    start = _last(frames, lambda frame: (frame.function, frame.path) == root)
+    step = _last(frames, _is_event_loop_step)
+    if start is not None and (step is None or start > step):
+        return tuple(records[start + 1 :])
+    before: list[str] = []
+    if start is not None:
+        for record, frame in zip(records[start + 1 : step], frames[start + 1 : step], strict=True):
+            if _is_event_loop(frame):
+                break
+            before.append(record)
+    inside = records[step + 1 :] if step is not None else []
+    if step is None or not inside or _is_event_loop(frames[step + 1]):
+        return (*before, EVENT_LOOP)
+    task = frames[step + 1]
+    return (*before, f"task {task.function}\x00{task.path}\x00{task.line}", *inside)
 
 
-def _stands_on(records: list[str], root: tuple[str, str]) -> bool:
-    """Whether the function that started the session is among these frames."""
-    return any((frame.function, frame.path) == root for frame in map(RawFrame.parse, records))
+def _last(frames: list[RawFrame], wanted: Callable[[RawFrame], bool]) -> int | None:
+    return next((at for at in range(len(frames) - 1, -1, -1) if wanted(frames[at])), None)
+
+
+def _is_event_loop(frame: RawFrame) -> bool:
+    return "/asyncio/" in frame.path.replace("\\", "/")
 
 
 def _is_event_loop_step(frame: RawFrame) -> bool:
