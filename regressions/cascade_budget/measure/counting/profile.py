@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 _RESUME = opmap["RESUME"]
 _NOWHERE = -2  # no instruction's offset: a body seen and not counted
+_OPEN = 0  # no object's id: keeps the table from being empty while a block is open
 
 
 def start_offset(code: CodeType) -> int:
@@ -101,6 +102,7 @@ class ProfileBackend:
         self, bodies: Iterable[Body], *, everything: bool, natives: bool, attribute: bool
     ) -> None:
         """Report starts; see `Backend.observe`."""
+        self._starts[_OPEN] = (_NOWHERE, _never)
         for body in bodies:
             self._starts[id(body.code)] = (start_offset(body.code), body.tick)
         for code in self._ignored:
@@ -244,9 +246,11 @@ def _make_plain_hook(starts: dict[int, tuple[int, Callable[[], int]]]) -> Hook:
 
 def _described(hook: object) -> str:
     """A profiler's name, as a person would look for it."""
-    kind = type(hook)
-    if isinstance(hook, BuiltinFunctionType) or hasattr(hook, "__qualname__"):
-        return f"{getattr(hook, '__module__', None)}:{getattr(hook, '__qualname__', '')}"
-    if kind.__module__ == "builtins" and hasattr(hook, "__func__"):
-        return f"{hook.__func__.__module__}:{hook.__func__.__qualname__}"
-    return f"{kind.__module__}:{kind.__qualname__}"
+    hook = getattr(hook, "__func__", hook)
+    named = hook if hasattr(hook, "__qualname__") else type(hook)
+    module = getattr(named, "__module__", None)
+    if module == "__main__":
+        # As in `python -m cProfile`: the name it was started by says more.
+        spec = getattr(sys.modules["__main__"], "__spec__", None)
+        module = module if spec is None else spec.name
+    return f"{module}:{getattr(named, '__qualname__', '')}"

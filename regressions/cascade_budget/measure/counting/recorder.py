@@ -11,7 +11,7 @@ from types import BuiltinFunctionType, ClassMethodDescriptorType, MethodDescript
 from typing import TYPE_CHECKING, final
 
 from cascade_budget.measure.counting.backend import CountingLostError
-from cascade_budget.measure.counting.sites import blamed, call_sites, qualname_of
+from cascade_budget.measure.counting.sites import blamed, call_sites, is_project, qualname_of
 from cascade_budget.measure.counting.tallies import Body, Counted, Native, Site, Tally
 
 if TYPE_CHECKING:
@@ -234,7 +234,7 @@ class Recorder:
 
     def attribute(self, counted: Counted, caller: FrameType | None) -> None:
         """Note where a call came from."""
-        frame = blamed(caller)
+        frame = caller if is_project(caller) else blamed(caller)
         code, offset = (None, 0) if frame is None else (frame.f_code, frame.f_lasti)
         key = (id(code), offset)
         site = counted.sites.get(key)

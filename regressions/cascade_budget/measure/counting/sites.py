@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 
 _CO_OPTIMIZED = 0x1  # inspect.CO_OPTIMIZED: functions have it, class bodies and modules do not
 _INLINED = re.compile(
-    rf"(?:{'|'.join(sorted(COMPREHENSIONS))}|<generic parameters of [^>]*>)\.<locals>\."
+    rf"(?:{'|'.join(sorted(COMPREHENSIONS))}|<generic parameters of [^>]*>)"
+    r"(?:\.<locals>)?\."
 )
+# Python 3.14 makes the first for every annotated scope; a dataclass runs the second when it is
+# defined, once or once a method.
+_MADE_BY_TOOLS = frozenset({"__annotate__", "__create_fn__"})
 _STDLIB = os.path.normcase(str(Path(os.__file__).parent)) + os.sep
 _OWN = str(Path(__file__).parents[2]) + os.sep
 _INSTALLED = ("site-packages", "dist-packages")
@@ -42,7 +46,7 @@ def qualname_of(code: CodeType, module: str) -> str | None:
     name = code.co_name
     if not code.co_flags & _CO_OPTIMIZED:
         return None
-    if name == "__annotate__" or (name.startswith("<") and name != "<lambda>"):
+    if name in _MADE_BY_TOOLS or (name.startswith("<") and name != "<lambda>"):
         return None
     if code.co_filename.startswith("<") and not code.co_filename.startswith("<frozen"):
         published = _published_name(code, module)
@@ -76,6 +80,11 @@ def _functions(
 def is_own(code: CodeType) -> bool:
     """Whether this is code of the gate itself, whose own work is no part of a count."""
     return code.co_filename.startswith(_OWN)
+
+
+def is_project(frame: FrameType | None) -> bool:
+    """Whether a frame is already known to be neither C nor the standard library."""
+    return frame is not None and _TRANSPARENT.get(frame.f_code.co_filename) is False
 
 
 def blamed(caller: FrameType | None) -> FrameType | None:

@@ -119,16 +119,15 @@ def _import(module_name: str, *, name: str) -> ModuleType:
     except (Exception, SystemExit) as error:
         missing = getattr(error, "name", None)
         if isinstance(error, ModuleNotFoundError) and _is_or_holds(missing, module_name):
-            nearest = nearest_module(module_name)
+            module = nearest_module(module_name)
+            nearest = None if module is None else f"{module}:{name.partition(':')[2]}"
             raise TargetError(
                 f"there is no module '{missing}'",
                 name=name,
                 nearest=nearest,
-                remedy=(
-                    f"Did you mean '{nearest}:{name.partition(':')[2]}'?"
-                    if nearest
-                    else "Check the spelling, and that it can be imported from here"
-                ),
+                remedy=f"Did you mean '{nearest}'?"
+                if nearest
+                else "Check the spelling, and that it can be imported from here",
             ) from None
         raise TargetError(
             f"importing '{module_name}' raised {type(error).__name__}: {error}",
