@@ -87,6 +87,10 @@ class Project:
             inside = inside or bool(rule and rule["title"] == title)
         return lines
 
+    def errors(self):
+        """The lines of the last run's report that say what was raised."""
+        return [line[1:].strip() for line in self.result.outlines if line.startswith("E  ")]
+
     def recorded(self):
         """The lines of the ledger, without its heading."""
         return self.ledger.read_text(encoding="utf-8").splitlines()[3:]

@@ -156,7 +156,7 @@ async def test_async(cascade_budget):
 """
     )
     project.run("-p", "pytest_asyncio.plugin").assert_outcomes(failed=1)
-    assert [line.split(maxsplit=1)[1] for line in project.result.outlines if line[:2] == "E "] == [
+    assert project.errors() == [
         (
             "cascade_budget.errors.UsageError: the workload is a coroutine function and an event "
             "loop is running already; cascade_budget was called from an async test. Make the test "

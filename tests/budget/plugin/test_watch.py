@@ -1,0 +1,183 @@
+"""Under a pattern a neutral edit stays green and growth is red; a bare marker catches the classics."""
+
+from __future__ import annotations
+
+import pytest
+
+WATCHED = """
+@pytest.mark.cascade_budget(watch=["shop.*"])
+def test_serve(cascade_budget):
+    assert cascade_budget(shop.serve, n=1_000) == "done"
+"""
+BARE = WATCHED.replace('(watch=["shop.*"])', "")
+RECORDED = (
+    '["test_shop.py::test_serve"]',
+    'watch = ["shop.*"]',
+    '"shop:handle" = "n"',
+    '"shop:price" = "n + 1"',
+    '"shop:serve" = "1"',
+)
+
+
+@pytest.fixture
+def watched(project):
+    project.test(WATCHED)
+    project.budget(*RECORDED)
+    return project
+
+
+def shop(project, old, new):
+    text = (project.path / "shop.py").read_text()
+    assert old in text
+    project.write("shop.py", text.replace(old, new))
+
+
+def test_a_pattern_is_recorded_function_by_function(project):
+    project.test(WATCHED)
+    project.run("--cascade-budget-update").assert_outcomes(passed=1)
+    assert project.recorded() == ["", *RECORDED]
+    assert project.section("cascade budget") == [
+        "                                           verdict",
+        "test_shop.py",
+        "  test_serve                               recorded",
+        "    3 watched functions recorded",
+        "cascade-budget.toml: 1 new; commit it",
+    ]
+    project.run("--cascade-budget").assert_outcomes(passed=1)
+
+
+def test_an_extracted_function_is_new_and_green(watched):
+    shop(
+        watched,
+        "def handle(item):\n    return price(item)",
+        "def quote(item):\n    return price(item)\n\n\ndef handle(item):\n    return quote(item)",
+    )
+    watched.run("--cascade-budget").assert_outcomes(passed=1)
+    assert watched.section("cascade budget") == [
+        "                                           verdict",
+        "test_shop.py",
+        "  test_serve                               as budgeted",
+        "    shop:quote  n calls, new",
+        "    3 watched functions as recorded",
+    ]
+
+
+def test_a_renamed_function_has_moved_and_is_green(watched):
+    shop(watched, "handle(item)", "manage(item)")
+    watched.run("--cascade-budget").assert_outcomes(passed=1)
+    assert watched.section("cascade budget") == [
+        "                                           verdict",
+        "test_shop.py",
+        "  test_serve                               as budgeted",
+        "    shop:manage",
+        "      n calls, moved from shop:handle: accept with --cascade-budget-update",
+        "    2 watched functions as recorded",
+    ]
+
+
+def test_a_function_called_less_often_and_one_gone_are_listed_and_green(watched):
+    shop(watched, "        handle(item)", "        pass")
+    watched.run("--cascade-budget").assert_outcomes(passed=1)
+    assert watched.section("cascade budget") == [
+        "                                           verdict",
+        "test_shop.py",
+        "  test_serve                               as budgeted",
+        "    shop:handle  gone, was n",
+        "    shop:price   1 call, budget n + 1: once per transaction has become once",
+        "    1 watched function as recorded",
+    ]
+
+
+def test_an_expression_split_over_lines_is_green(watched):
+    shop(watched, "return item * 2", "return (\n        item\n        * 2\n    )")
+    watched.run("--cascade-budget").assert_outcomes(passed=1)
+    assert watched.section("cascade budget")[-1] == "    3 watched functions as recorded"
+
+
+def test_a_function_called_more_often_is_red(watched):
+    shop(watched, "    return price(item)", "    price(item)\n    return price(item)")
+    watched.run("--cascade-budget").assert_outcomes(failed=1)
+    assert watched.section("test_serve") == [
+        "test_serve: over budget, counted at n = 100, 200, 300, 400",
+        "  shop:price",
+        "    2*n + 1 calls, budget n + 1: once per transaction has become twice per transaction",
+        "    shop.py:10 in handle        400 at n = 400",
+        "    shop.py:11 in handle        400 at n = 400",
+        "    shop.py:15 in serve           1 at n = 400",
+        "  accept with --cascade-budget-update",
+    ]
+
+
+def test_a_bare_marker_watches_the_known_culprits(project, culprit):
+    project.test(BARE)
+    project.run("--cascade-budget-update").assert_outcomes(passed=1)
+    assert project.recorded() == [
+        "",
+        '["test_shop.py::test_serve"]',
+        'watch = ["default"]',
+        '"ast:parse" = "0"',
+        '"concurrent.futures.process:ProcessPoolExecutor.submit" = "0"',
+        '"concurrent.futures.thread:ThreadPoolExecutor.submit" = "0"',
+        '"copy:deepcopy" = "0"',
+        '"importlib:import_module" = "0"',
+        '"inspect:getsource" = "0"',
+        '"inspect:signature" = "0"',
+        '"re._compiler:compile" = "0"',
+        '"threading:Thread.start" = "0"',
+        '"uuid:uuid4" = "0"',
+    ]
+    project.run("--cascade-budget").assert_outcomes(passed=1)
+    project.write("shop.py", culprit)
+    project.run("--cascade-budget").assert_outcomes(failed=1)
+    assert project.section("test_serve") == [
+        "test_serve: over budget, counted at n = 100, 200, 300, 400",
+        "  inspect:signature  n calls, budget 0: never has become once per transaction",
+        "    shop.py:10 in handle        400 at n = 400",
+        "  accept with --cascade-budget-update",
+    ]
+
+
+def test_the_ini_file_watches_every_budgeted_test_and_a_marker_replaces_it(project):
+    project.configure("cascade_budget_watch = shop:price shop:h*")
+    project.test(
+        """
+@pytest.mark.cascade_budget
+def test_ini():
+    shop.serve(3)
+
+@pytest.mark.cascade_budget(calls={"shop:serve": 1})
+def test_both():
+    shop.serve(3)
+
+@pytest.mark.cascade_budget(watch=["shop:s*"])
+def test_marker():
+    shop.serve(3)
+"""
+    )
+    project.run("--cascade-budget-update").assert_outcomes(passed=3)
+    assert project.recorded() == [
+        "",
+        '["test_shop.py::test_both"]',
+        'watch = ["shop:price", "shop:h*"]',
+        '"shop:handle" = "3"',
+        '"shop:price" = "4"',
+        "",
+        '["test_shop.py::test_ini"]',
+        'watch = ["shop:price", "shop:h*"]',
+        '"shop:handle" = "3"',
+        '"shop:price" = "4"',
+        "",
+        '["test_shop.py::test_marker"]',
+        'watch = ["shop:s*"]',
+        '"shop:serve" = "1"',
+    ]
+
+
+def test_a_pattern_added_to_a_recorded_test_is_missing(watched):
+    watched.test(WATCHED.replace('["shop.*"]', '["shop.*", "inspect:*"]'))
+    watched.run("--cascade-budget").assert_outcomes(failed=1)
+    assert watched.section("test_serve") == [
+        "test_serve: no budget recorded, counted at n = 100, 200, 300, 400",
+        "  inspect:*  nothing recorded",
+        "  record with  pytest --cascade-budget-update test_shop.py::test_serve",
+    ]
