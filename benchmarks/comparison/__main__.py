@@ -87,7 +87,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         many = _chosen(concurrent_section(loop, bounces=BOUNCES), options.only)
         endurance = not options.no_endurance and options.only is None
         if not short and many is None:
-            print(f"no line or section has {options.only!r} in its name", file=sys.stderr)
+            names = "; ".join(one.name for one in _contenders(short_sections(loop)))
+            message = f"no line or section has {options.only!r} in its name; lines are: {names}"
+            print(wrapped(message), file=sys.stderr)
             return 2
         timed: list[tuple[Section, Costs]] = []
         if short:
@@ -102,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             runs.append(endure(workload, BOUNCES // scale))
     except (ExecutionError, RuntimeError) as error:
         progress.close()
-        print(f"error: {error}", file=sys.stderr)
+        print(wrapped(f"error: {error}"), file=sys.stderr)
         return 2
     finally:
         loop.close()

@@ -126,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except ExecutionError as error:
         progress.close()
-        print(f"error: {error}", file=sys.stderr)
+        print(wrapped(f"error: {error}"), file=sys.stderr)
         return 2
     finally:
         loop.close()
