@@ -16,9 +16,13 @@ PROBE_VARIABLE: Final = "CASCADE_BUDGET_PROBE"
 """In the environment of a fresh process: the order that it carries out."""
 
 DEFAULT_LEDGER: Final = "cascade-budget.toml"
+DEFAULT_PROFILES: Final = "reports"
+OFF: Final = "off"
 DEFAULT_TIMEOUT_SECONDS: Final = 300.0
 DEFAULT_COARSE_PERCENT: Final = 25.0
 DEFAULT_COARSE_ELSEWHERE_PERCENT: Final = 200.0
+DEFAULT_TOLERANCE_PERCENT: Final = 1.0
+DEFAULT_TIME_LIMIT_SECONDS: Final = 120.0
 
 MARKER_LINE: Final = (
     "cascade_budget(calls=None, watch=None, cold=False): budget the calls that the test makes, "
@@ -40,13 +44,17 @@ class Settings:
         update: whether the ledger takes what was counted.
         base: the revision or requirement to pair throughput with; None for the coarse check.
         report: where reports go; None for none.
-        profile: where profiles go; None for none.
+        profile: where profiles of all tests go; None where not each is profiled.
+        profile_failures: whether a test that breaks a budget is profiled without being asked for.
         watch: patterns for every budgeted test; None where the ini file has none.
         ledger: the ledger's path.
         ledger_shown: the same, relative to the project's root, for people.
         timeout_seconds: the longest that one run of a workload may take; None for no limit.
         coarse_tolerance: slowdown allowed without a base, 0.25 for a quarter; None for no check.
         coarse_tolerance_elsewhere: the same against a record from another kind of machine.
+        tolerance: slowdown allowed against a base, 0.01 for one percent.
+        unresolved_fails: whether a throughput that could not be resolved fails its test.
+        time_limit_seconds: the longest that a workload is timed against a base.
         root: the project's root, that of pytest.
     """
 
@@ -55,12 +63,16 @@ class Settings:
     base: str | None
     report: Path | None
     profile: Path | None
+    profile_failures: bool
     watch: tuple[str, ...] | None
     ledger: Path
     ledger_shown: str
     timeout_seconds: float | None
     coarse_tolerance: float | None
     coarse_tolerance_elsewhere: float
+    tolerance: float
+    unresolved_fails: bool
+    time_limit_seconds: float
     root: Path
 
 
@@ -94,7 +106,8 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="DIR",
         nargs="?",
         const="",
-        help="profile each test that runs, budgeted or not; give DIR with =",
+        help=f"profile each test that runs, budgeted or not; give DIR with = (default: "
+        f"{DEFAULT_PROFILES}); off: not even one that breaks a budget",
     )
     _add_ini(parser)
 
@@ -104,7 +117,7 @@ def _add_ini(parser: pytest.Parser) -> None:
     parser.addini("cascade_budget_update", "as --cascade-budget-update", type="bool", default=False)
     parser.addini("cascade_budget_base", "as --cascade-budget-base", default="")
     parser.addini("cascade_budget_report", "as --cascade-budget-report", default="")
-    parser.addini("cascade_profile", "as --cascade-profile: the folder", default="")
+    parser.addini("cascade_profile", "as --cascade-profile: the folder, or off", default="")
     parser.addini(
         "cascade_budget_watch",
         "patterns of functions to watch in every budgeted test, such as package.module.*; "
@@ -135,6 +148,23 @@ def _add_ini(parser: pytest.Parser) -> None:
         f"(default: {DEFAULT_COARSE_ELSEWHERE_PERCENT:g})",
         default=f"{DEFAULT_COARSE_ELSEWHERE_PERCENT:g}",
     )
+    parser.addini(
+        "cascade_budget_tolerance",
+        "percent by which cost a transaction may exceed the base's "
+        f"(default: {DEFAULT_TOLERANCE_PERCENT:g})",
+        default=f"{DEFAULT_TOLERANCE_PERCENT:g}",
+    )
+    parser.addini(
+        "cascade_budget_unresolved",
+        "whether a throughput that noise left unresolved should pass or fail (default: pass)",
+        default="pass",
+    )
+    parser.addini(
+        "cascade_budget_time_limit",
+        "seconds after which a workload is no longer timed against a base "
+        f"(default: {DEFAULT_TIME_LIMIT_SECONDS:g})",
+        default=f"{DEFAULT_TIME_LIMIT_SECONDS:g}",
+    )
 
 
 def read_settings(config: pytest.Config) -> Settings:
@@ -148,7 +178,7 @@ def read_settings(config: pytest.Config) -> Settings:
     base = _text(config, "cascade_budget_base")
     report = _text(config, "cascade_budget_report")
     profile = _profile_folder(config)
-    _refuse_unbuilt({"base": base, "report": report, "profile": profile})
+    _refuse_unbuilt({"base": base})
     ledger = root / (_text(config, "cascade_budget_ledger") or DEFAULT_LEDGER)
     coarse = _percent(config, "cascade_budget_coarse")
     elsewhere = _percent(config, "cascade_budget_coarse_elsewhere")
@@ -159,22 +189,22 @@ def read_settings(config: pytest.Config) -> Settings:
         update=update,
         base=base,
         report=root / report if report else None,
-        profile=root / profile if profile is not None else None,
+        profile=root / (profile or DEFAULT_PROFILES) if profile not in (None, OFF) else None,
+        profile_failures=profile != OFF,
         watch=tuple(config.getini("cascade_budget_watch")) or None,
         ledger=ledger,
         ledger_shown=_shown(ledger, root),
         timeout_seconds=_seconds(config, "cascade_budget_timeout"),
         coarse_tolerance=coarse,
         coarse_tolerance_elsewhere=(coarse or 0.0) if elsewhere is None else elsewhere,
+        tolerance=_tolerance(config),
+        unresolved_fails=_choice(config, "cascade_budget_unresolved", ("pass", "fail")) == "fail",
+        time_limit_seconds=_seconds(config, "cascade_budget_time_limit") or float("inf"),
         root=root,
     )
 
 
-_UNBUILT: Final = {
-    "base": ("--cascade-budget-base", "paired throughput"),
-    "report": ("--cascade-budget-report", "reports in files"),
-    "profile": ("--cascade-profile", "profiles"),
-}
+_UNBUILT: Final = {}
 
 
 def _refuse_unbuilt(values: dict[str, str | None]) -> None:
@@ -197,6 +227,11 @@ def _text(config: pytest.Config, name: str) -> str | None:
 
 def _profile_folder(config: pytest.Config) -> str | None:
     given = config.getoption("cascade_profile")
+    if given and "--cascade-profile" in config.invocation_params.args:
+        raise UsageError(
+            f"--cascade-profile took {given!r} for its folder",
+            remedy=f"Write --cascade-profile={given} if it is, or put --cascade-profile last",
+        )
     return given if given is not None else config.getini("cascade_profile") or None
 
 
@@ -209,6 +244,27 @@ def _percent(config: pytest.Config, name: str) -> float | None:
     if text == "off":
         return None
     return _number(name, text.removesuffix("%"), "a percentage such as 25, or off") / 100
+
+
+def _tolerance(config: pytest.Config) -> float:
+    name = "cascade_budget_tolerance"
+    share = _percent(config, name)
+    if not share:
+        raise UsageError(
+            f"{name} is {config.getini(name)!r}, not a percentage above 0",
+            remedy="Two copies of the same code differ by tenths of a percent; leave it at 1",
+        )
+    return share
+
+
+def _choice(config: pytest.Config, name: str, choices: tuple[str, ...]) -> str:
+    text = str(config.getini(name)).strip()
+    if text not in choices:
+        raise UsageError(
+            f"{name} is {text!r}, not {' or '.join(choices)}",
+            remedy="Correct it in the ini file or behind -o",
+        )
+    return text
 
 
 def _number(name: str, text: str, what: str) -> float:

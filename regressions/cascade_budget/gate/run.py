@@ -10,6 +10,7 @@ from cascade_budget.gate.counting.probe import ProbeOrder
 from cascade_budget.gate.counting.prober import Prober
 from cascade_budget.gate.roll import Roll
 from cascade_budget.gate.session import Gate
+from cascade_budget.report.progress import Progress
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from cascade_budget.gate.judging.throughput import Gauge
     from cascade_budget.settings import Settings
 
 
@@ -60,13 +62,20 @@ def start_run(config: pytest.Config, settings: Settings) -> Run:
 
     Raises:
         LedgerFormatError: the ledger can't be read.
+        UsageError: the base is no revision, or cannot be installed.
     """
     order = ProbeOrder.take()
     if order is not None:
         return Run(settings=settings, conductor=Prober(order, settings), roll=None)
+    gauge: Gauge | None = None
+    if settings.base is not None:
+        # scipy takes longer to import than a small suite to run.
+        from cascade_budget.gate.judging.paired import PairedGauge  # noqa: PLC0415
+
+        gauge = PairedGauge(config, settings, Progress(config))
     is_worker = hasattr(config, "workerinput")
     return Run(
         settings=settings,
-        conductor=Gate(config, settings),
+        conductor=Gate(config, settings, gauge),
         roll=None if is_worker else Roll(config, settings),
     )

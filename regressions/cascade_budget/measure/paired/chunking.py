@@ -20,11 +20,11 @@ ROUND_NS: Final = 320_000_000
 """Work timed in a round, both sides together: beyond it the spread between processes, which no
 longer round can lower, is what remains."""
 
-_LONGEST_CHECK_NS: Final = 500_000_000
+_LONGEST_CHECK_NS: Final = 250_000_000
 _MOST_QUADS: Final = 80
 _FEWEST_QUADS: Final = 6
 _CLOSE: Final = 0.1
-_GROWTH: Final = 10
+_GROWTH: Final = 4
 _THREADED: Final = 1.1
 _WAITING: Final = 0.7
 _SIDES: Final[tuple[Side, Side]] = ("base", "head")
@@ -78,15 +78,18 @@ def find_chunking(pair: Pair, n: int) -> Chunking:
             longest = max(longest, min(max(c.process_ns, c.busy_wall_ns) for c in costs))
         return longest
 
+    # Once up to n, or as far as time allows, to learn what a transaction costs there.
     size = 1
     taken = length(size)
-    while size < n and taken < 0.7 * TARGET_NS:
-        size = min(n, max(size + 1, int(size * min(_GROWTH, TARGET_NS / taken))))
+    while size < n and taken < _LONGEST_CHECK_NS / _GROWTH:
+        size = min(n, size * _GROWTH)
         taken = length(size)
-    if size < n and taken * n / size <= _LONGEST_CHECK_NS:
-        whole = length(n) / n
-        while size < n and abs(taken / size / whole - 1) > _CLOSE:
-            size = min(n, size * 4)
+    largest, cost = size, taken / size
+    size = min(largest, max(1, int(TARGET_NS / cost)))
+    if size < largest:
+        taken = length(size)
+        while size < largest and abs(taken / size / cost - 1) > _CLOSE:
+            size = min(largest, size * 2)
             taken = length(size)
     repeat = math.ceil(TARGET_NS / taken) if taken < 0.7 * TARGET_NS else 1
     # Single short runs tell nothing of waiting and threads; the longest ones do.

@@ -28,13 +28,24 @@ from cascade_budget.measure.paired.errors import (
 from cascade_budget.measure.paired.pairing import Pair, Processes, Side, can_fork
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from cascade_budget.judge.sequential import Plan
     from cascade_budget.measure.worker.clocks import Cost
     from cascade_budget.measure.worker.protocol import SideSpec
 
-__all__ = ["Limits", "PairedTiming", "Progress", "Round", "run_rounds"]
+__all__ = [
+    "DEFAULT_LIMITS",
+    "Limits",
+    "PairedTiming",
+    "Progress",
+    "Round",
+    "check_sides",
+    "compare_results",
+    "judge_rounds",
+    "measure_round",
+    "run_rounds",
+]
 
 _QUADS: Final[tuple[tuple[Side, ...], ...]] = (
     ("base", "head", "head", "base"),
@@ -77,6 +88,9 @@ class Limits:
 
     answer_seconds: float = 60.0
     total_seconds: float = 120.0
+
+
+DEFAULT_LIMITS: Final = Limits()
 
 
 @final
@@ -136,8 +150,7 @@ def run_rounds(
     *,
     plan: Plan,
     tolerance: float = DEFAULT_TOLERANCE,
-    limits: Limits = Limits(),
-    excess: float = 0.0,
+    limits: Limits = DEFAULT_LIMITS,
     chance: random.Random | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> PairedTiming:
@@ -149,8 +162,6 @@ def run_rounds(
         plan: When to look.
         tolerance: Slowdown that is no regression.
         limits: What it may take.
-        excess: Transactions that head is secretly given on top, as a share: 0.02 makes it 2 %
-            slower. For proving the gauge.
         chance: Where seeds and orders come from; a fresh one by default.
         progress: Told after each round.
 
@@ -171,10 +182,10 @@ def run_rounds(
             base, head, seed=chance.getrandbits(64), timeout_seconds=limits.answer_seconds
         ) as pair:
             if chunking is None:
-                _check_sides(pair, base, head)
+                check_sides(pair, base, head)
                 chunking = find_chunking(pair, pair.ready["head"].n)
-                compared = _compare_results(pair, chunking.n, head.node)
-            rounds.append(_measure(pair, chunking, excess, chance))
+                compared = compare_results(pair, chunking.n, head.node)
+            rounds.append(measure_round(pair, chunking, chance))
         now = time.monotonic()
         progress(
             Progress(
@@ -192,7 +203,7 @@ def run_rounds(
                 "cascade_budget_time_limit in the ini file",
             )
         if len(rounds) in plan.looks or timed_out:
-            verdict = _judge(rounds, chunking, plan, tolerance)
+            verdict = judge_rounds(rounds, chunking, plan, tolerance)
             decided = verdict.outcome is not Outcome.UNRESOLVED
             if decided or timed_out or len(rounds) >= plan.most:
                 break
@@ -207,7 +218,8 @@ def run_rounds(
     )
 
 
-def _check_sides(pair: Pair, base: SideSpec, head: SideSpec) -> None:
+def check_sides(pair: Pair, base: SideSpec, head: SideSpec) -> None:
+    """Raise what forbids a comparison: an obstacle to timing, or no code to compare."""
     for ready in pair.ready.values():
         if ready.obstacle:
             raise ObstructedTimingError(ready.obstacle, head.node)
@@ -223,7 +235,12 @@ def _check_sides(pair: Pair, base: SideSpec, head: SideSpec) -> None:
         )
 
 
-def _compare_results(pair: Pair, n: int, node: str) -> bool:
+def compare_results(pair: Pair, n: int, node: str) -> bool:
+    """Whether both sides return the same; False where one returns something else each time.
+
+    Raises:
+        DifferingResultsError: They don't.
+    """
     first, _ = pair.result("base", n)
     second, base = pair.result("base", n)
     digest, head = pair.result("head", n)
@@ -234,7 +251,19 @@ def _compare_results(pair: Pair, n: int, node: str) -> bool:
     return True
 
 
-def _measure(pair: Pair, chunking: Chunking, excess: float, chance: random.Random) -> Round:
+def measure_round(
+    pair: Pair, chunking: Chunking, chance: random.Random, *, excess: float = 0.0
+) -> Round:
+    """Time one pair of processes.
+
+    Args:
+        pair: Both sides, entered.
+        chunking: The shape of the round.
+        chance: Decides which side of a quad comes first and last: ABBA or BAAB, so that a drift in
+            the machine's pace and the order itself cancel out.
+        excess: Transactions that head is secretly given on top, as a share: 0.02 makes it 2 %
+            slower. For proving the gauge.
+    """
     sizes: dict[Side, int] = {"base": chunking.n, "head": round(chunking.n * (1 + excess))}
     for side in _QUADS[0] * (_WARM_CHUNKS // 4):
         pair.run(side, sizes[side], chunking.repeat)
@@ -268,7 +297,10 @@ def _measure(pair: Pair, chunking: Chunking, excess: float, chance: random.Rando
     )
 
 
-def _judge(rounds: list[Round], chunking: Chunking, plan: Plan, tolerance: float) -> Throughput:
+def judge_rounds(
+    rounds: Sequence[Round], chunking: Chunking, plan: Plan, tolerance: float
+) -> Throughput:
+    """What these rounds say: of processor time, and of wall time too where the workload waits."""
     cpu = [one.cpu for one in rounds]
     if not chunking.waits:
         return judge_throughput(cpu, plan=plan, tolerance=tolerance)

@@ -1,0 +1,81 @@
+"""The workloads that the paired gauge is proved with: run by path, as tests with the fixture.
+
+Three of the engine, two that have nothing to do with it: one that allocates, one that waits for its
+turn in an event loop. A transaction is some microseconds in each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import cascade as cs
+from benchmarks.workloads import HEAVY, SIMPLE, STABLE_CAPTURED
+
+N = 4_000
+
+ENGINE = cs.Engine()
+"""One engine for all runs: starting one costs as much as a thousand bounces."""
+
+
+async def run_simple(n: int) -> object:
+    """Bounce between a body and the engine."""
+    return await ENGINE.run(SIMPLE.target(n))
+
+
+def test_simple(cascade_budget):
+    """The cheapest bounce."""
+    cascade_budget(run_simple, n=N)
+
+
+async def run_stable(n: int) -> object:
+    """Bounce with a chain that was built once."""
+    return await ENGINE.run(STABLE_CAPTURED.target(n))
+
+
+def test_stable(cascade_budget):
+    """The bounce that a cache serves."""
+    cascade_budget(run_stable, n=N)
+
+
+async def run_heavy(n: int) -> object:
+    """Bounce with a chain that is built each time."""
+    return await ENGINE.run(HEAVY.target(n))
+
+
+def test_heavy(cascade_budget):
+    """The dearest bounce."""
+    cascade_budget(run_heavy, n=N)
+
+
+def sort_records(n: int) -> int:
+    """Make n records of nested containers and sort them by a key."""
+    records = {
+        number: {"id": number, "name": f"n{number}", "tags": [str(number), "tag"]}
+        for number in range(n)
+    }
+    return len(sorted(records.values(), key=lambda record: record["name"]))
+
+
+def test_allocating(cascade_budget):
+    """Fill memory."""
+    cascade_budget(sort_records, n=N)
+
+
+async def pass_through_queue(n: int) -> int:
+    """Send n numbers from one task to another and sum them there."""
+    queue: asyncio.Queue[int] = asyncio.Queue(maxsize=8)
+
+    async def produce() -> None:
+        for number in range(n):
+            await queue.put(number)
+
+    async def consume() -> int:
+        return sum([await queue.get() for _ in range(n)])
+
+    _, total = await asyncio.gather(produce(), consume())
+    return total
+
+
+def test_async(cascade_budget):
+    """Take turns in an event loop."""
+    cascade_budget(pass_through_queue, n=N)

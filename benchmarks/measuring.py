@@ -1,0 +1,162 @@
+"""How often the paired gauge is right: measured, kept as JSON lines, and turned into a table.
+
+    python -m benchmarks.measuring run --trials 60 --excess 0 0.02 --load bursts --to rates.jsonl
+    python -m benchmarks.measuring table rates.jsonl
+
+Base and head are two copies of this working tree, laid out as the gate lays them out; a slowdown is
+put there by giving head more transactions to do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cascade_budget.judge.sequential import Plan
+from cascade_budget.judge.stats import proportion_interval
+from cascade_budget.measure.paired.sides import find_base, lay_out_sides
+from cascade_budget.measure.paired.trials import run_trial
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+ROOT = Path(__file__).resolve().parent.parent
+WORKLOADS = ("simple", "stable", "heavy", "allocating", "async")
+ARGUMENTS = ("-q", "-p", "no:cacheprovider", "--import-mode=importlib")
+
+#: Runs for random times, some milliseconds to some seconds, and rests as long on average.
+BURSTS = """
+import os, random, time
+parent = os.getppid()
+while os.getppid() == parent:
+    end = time.monotonic() + random.expovariate(1 / 0.7)
+    while time.monotonic() < end:
+        sorted(random.random() for _ in range(2000))
+    time.sleep(random.expovariate(1 / 0.7))
+"""
+
+
+@contextmanager
+def load(kind: str) -> Iterator[None]:
+    """Keep the machine busy in bursts, one source a processor, as long as the block lasts."""
+    sources = 2 if kind == "bursts" else 0
+    started = [subprocess.Popen([sys.executable, "-c", BURSTS]) for _ in range(sources)]  # noqa: S603
+    try:
+        yield
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+def excesses_of(trial: int, wanted: Sequence[str]) -> list[float]:
+    """The slowdowns of a trial: "0.02:3" asks for 2 % in every third."""
+    pairs = [word.partition(":")[::2] for word in wanted]
+    return [float(share) for share, every in pairs if trial % int(every or 1) == 0]
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run trials and append one line a verdict."""
+    with (
+        load(arguments.load),
+        lay_out_sides(find_base(".", ROOT), ROOT) as sides,
+        arguments.to.open("a", encoding="utf-8") as file,
+    ):
+        for trial in range(arguments.trials):
+            for workload in arguments.workload:
+                excesses = excesses_of(trial, arguments.excess)
+                base, head = sides.specs(f"benchmarks/measured.py::test_{workload}", ARGUMENTS)
+                for one in run_trial(base, head, excesses=excesses, plan=Plan()):
+                    line = {
+                        "workload": workload,
+                        "load": arguments.load,
+                        "load_average": round(os.getloadavg()[0], 1),
+                        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+                        "excess": one.excess,
+                        "outcome": one.verdict.outcome,
+                        "slowdown": round(one.verdict.slowdown, 6),
+                        "smallest_detectable": round(one.verdict.smallest_detectable, 6),
+                        "seconds": round(one.seconds, 2),
+                        "cpu": [round(value.cpu, 6) for value in one.rounds],
+                        "wall": [round(value.wall, 6) for value in one.rounds],
+                    }
+                    file.write(json.dumps(line) + "\n")
+                    file.flush()
+                    print(
+                        f"{time.strftime('%H:%M:%S')} {trial + 1}/{arguments.trials}"
+                        f" {workload:11}{one.excess:6.1%} {one.verdict.outcome:11}"
+                        f"{one.verdict.slowdown:+8.2%} {one.verdict.rounds} rounds"
+                        f" {one.seconds:.0f} s",
+                        flush=True,
+                    )
+    return 0
+
+
+def read(paths: Sequence[Path]) -> list[dict[str, Any]]:
+    """All verdicts in the files."""
+    return [json.loads(line) for path in paths for line in path.read_text("utf-8").splitlines()]
+
+
+def table(arguments: argparse.Namespace) -> int:
+    """Print the rates as a Markdown table, and what resampling the noise says of false alarms."""
+    lines = read(arguments.files)
+    grouped: dict[tuple[str, float], list[dict[str, Any]]] = defaultdict(list)
+    for line in lines:
+        grouped[line["load"], line["excess"]].append(line)
+    print("| Load | Slowdown put there | Verdicts | REGRESSED | 95 % interval | UNRESOLVED |")
+    print("|---|---|---|---|---|---|")
+    for (kind, excess), group in sorted(grouped.items()):
+        found = sum(line["outcome"] == "regressed" for line in group)
+        unresolved = sum(line["outcome"] == "unresolved" for line in group)
+        interval = proportion_interval(found, len(group))
+        print(
+            f"| {kind} | {excess:.1%} | {len(group)} | {found} | "
+            f"{interval.lower:.1%} to {interval.upper:.1%} | {unresolved} |"
+        )
+    print()
+    print("| Workload | Verdicts | Spread of a round | Rounds, median | Seconds, median / p90 |")
+    print("|---|---|---|---|---|")
+    for workload in dict.fromkeys(line["workload"] for line in lines):
+        group = [line for line in lines if line["workload"] == workload]
+        same = [line for line in group if line["excess"] == 0] or group
+        spread = statistics.median(statistics.stdev(line["cpu"]) for line in same)
+        seconds = sorted(line["seconds"] for line in group)
+        print(
+            f"| {workload} | {len(group)} | {spread:.2%} | "
+            f"{statistics.median(len(line['cpu']) for line in group):g} | "
+            f"{statistics.median(seconds):.0f} / {seconds[int(0.9 * len(seconds))]:.0f} |"
+        )
+    return 0
+
+
+def main() -> int:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    commands = parser.add_subparsers(required=True)
+    runner = commands.add_parser("run", help="run trials and append them to a file")
+    runner.add_argument("--trials", type=int, default=4)
+    runner.add_argument(
+        "--excess", nargs="+", default=["0", "0.02"], help='"0.02:3" is 2 %% in every third trial'
+    )
+    runner.add_argument("--workload", nargs="+", default=list(WORKLOADS), choices=WORKLOADS)
+    runner.add_argument("--load", choices=("as is", "bursts"), default="as is")
+    runner.add_argument("--to", type=Path, required=True)
+    runner.set_defaults(run=run)
+    printer = commands.add_parser("table", help="print the rates in such files")
+    printer.add_argument("files", type=Path, nargs="+")
+    printer.set_defaults(run=table)
+    arguments = parser.parse_args()
+    return int(arguments.run(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
