@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cascade.caching import MemoryCache, MemoryCacheStatistics
 from cascade.engine import Engine, Statistics, run
 from cascade.errors import (
     CascadeError,
@@ -30,6 +31,8 @@ from cascade.events import (
     TaskSkipped,
     TaskStarted,
 )
+from cascade.explain import Explanation, explain
+from cascade.graph.render import visualize
 from cascade.runtime.state import Generation, MemoryState, State, StateKey
 from cascade.spec.lazy import LazyResult, MappedLazyResult, TailCall, lazy
 from cascade.spec.param import Env, Param
@@ -51,10 +54,13 @@ __all__ = [
     "Engine",
     "Env",
     "Event",
+    "Explanation",
     "Generation",
     "Inject",
     "LazyResult",
     "MappedLazyResult",
+    "MemoryCache",
+    "MemoryCacheStatistics",
     "MemoryState",
     "NotATargetError",
     "Param",
@@ -82,8 +88,10 @@ __all__ = [
     "TaskRetrying",
     "TaskSkipped",
     "TaskStarted",
+    "explain",
     "lazy",
     "resource",
     "run",
     "task",
+    "visualize",
 ]

@@ -135,6 +135,7 @@ class Engine:
         self.compile_after = COMPILE_AFTER if tier == "auto" else 0
         self.cache = CycleCache()
         self.bounces = 0
+        self.fused = 0
         self.observed = False
         self.analyses = False
         self.loops: Mapping[type, Loop] = {}
@@ -261,8 +262,8 @@ class Engine:
     def statistics(self) -> Statistics:
         """Return what the engine has done and holds, as a frozen value."""
         return Statistics(
-            bounces=self.bounces,
-            cache=self.cache.statistics(),
+            bounces=self.bounces + self.fused,
+            cache=self.cache.statistics(fused=self.fused),
             active_runs=sum(pace.runs for pace in self._paces.values()),
             waiting=self.limiter.waiting,
             recorded=len(self.state) if isinstance(self.state, MemoryState) else 0,

@@ -80,8 +80,7 @@ def _parts(node: Node, item: Any) -> Iterator[tuple[Binding, Any]]:
         # Injected defaults follow the columns; they belong to the task and can't differ.
         yield from zip(node.arguments, item.columns.values(), strict=False)
     else:
-        for slot, argument in zip(node.task.slots, node.arguments, strict=True):
-            yield argument, getattr(item, slot)
+        yield from zip(node.arguments, node.task.arguments_of(item), strict=True)
     policy: Policy = item.policy
     if policy is PLAIN:
         return

@@ -118,10 +118,10 @@ class CycleCache:
         for loops in self.loops.values():
             loops.pop(lazy_class, None)
 
-    def statistics(self) -> CacheStatistics:
-        """Return the counts so far."""
+    def statistics(self, *, fused: int = 0) -> CacheStatistics:
+        """Return the counts so far, with the bounces that fused loops have run among the hits."""
         return CacheStatistics(
-            hits=self.hits,
+            hits=self.hits + fused,
             misses=self.misses,
             compiled=self.compiled,
             evicted=self.evicted,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from cascade.blueprint.model import MISSING, Blueprint, Break, Loop, Miss
 from cascade.codegen import loop as text
 from cascade.codegen.source import function_from
+from cascade.events import task_finished, task_started
 from cascade.graph.literals import is_plain
 from cascade.graph.resources import scan_resources
 from cascade.graph.stages import plan_stages
@@ -70,6 +71,7 @@ def compile_blueprint(
             "loop",
             loop_namespace(blueprint, values, results, clock),
             label=f"loop of {blueprint.names[-1]}",
+            attributes=text.slot_attributes(blueprint.structure),
         ),
     )
 
@@ -89,13 +91,16 @@ def loop_namespace(
         "Inject": Inject,
         "MISSING": MISSING,
         "Miss": Miss,
-        "NAMES": blueprint.names,
+        "COUNTED": text.COUNTED,
         "clock": clock,
         "is_plain": is_plain,
+        "task_finished": task_finished,
+        "task_started": task_started,
     }
     for node in structure.nodes:
         namespace[f"B{node.index}"] = node.task.function
         namespace[f"C{node.index}"] = node.lazy_class
+        namespace[f"NAME{node.index}"] = node.name
     namespace |= {f"T{slot}": type(value) for slot, value in enumerate(values)}
     namespace |= {f"R{index}": type(result) for index, result in enumerate(results)}
     namespace |= {f"K{index}": kind for index, kind in enumerate(text.rebuilt_kinds(structure))}

@@ -6,6 +6,7 @@ checks the arguments, the class needs no lookup, and each attribute store is spe
 
 from __future__ import annotations
 
+import itertools
 from inspect import Parameter
 from typing import TYPE_CHECKING
 
@@ -14,16 +15,24 @@ if TYPE_CHECKING:
 
 PREFIX = "_arg_"
 
+_serial = itertools.count(1)
+
 
 def slot_names(parameters: Iterable[Parameter]) -> tuple[str, ...]:
-    """Return the slot of each parameter, in order."""
-    return tuple(PREFIX + parameter.name for parameter in parameters)
+    """Return new names for the slots of a task's lazy class, one per parameter, in order.
+
+    No two classes share a slot name. Reading a slot therefore proves the class as well, and a
+    fused loop needs no check of its own for most of its nodes.
+    """
+    serial = next(_serial)
+    return tuple(f"{PREFIX}{serial}_{parameter.name}" for parameter in parameters)
 
 
 def constructor_text(parameters: tuple[Parameter, ...]) -> str:
     """Return the constructor's source: the signature of the task, a store per parameter.
 
-    The defaults are left out; the caller sets them on the function, where any object can stand.
+    Its attributes are `PREFIX` with the parameter's name, for `attributes` of `function_from`. The
+    defaults are left out; the caller sets them on the function, where any object can stand.
     """
     lines = [f"def construct({parameter_list(parameters)}):", "    lazy_ = LazyClass_()"]
     lines += [f"    lazy_.{PREFIX}{each.name} = {each.name}" for each in parameters]

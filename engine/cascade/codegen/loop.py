@@ -8,6 +8,7 @@ The text names everything by position, so that tasks of one shape share it:
     B3, r3       body and result of node 3          R3   the type of its first result
     S0           a resource's value                 N0   a run input's marker, P0 its value
     K0           the type of a rebuilt container    e0   something read on the way to a literal
+    _t1_s0       slot of parameter 0 of the second task among the nodes
 
 A loop leaves by returning: `Miss(target)` when a lazy result has another structure, `Break(...)`
 when a bounce must be finished node by node, and otherwise what the last body returned.
@@ -26,8 +27,12 @@ if TYPE_CHECKING:
 
     from cascade.graph.model import Binding
     from cascade.graph.stages import Stage
+    from cascade.spec.task import TaskSpec
 
 MAX_NODES = 64
+COUNTED = range(256)
+"""What a loop counts its bounces with: integers that Python keeps and need not make."""
+
 _PAIRS_COMPARED = 15
 
 
@@ -109,6 +114,19 @@ def injected_names(structure: Structure) -> list[str]:
     return list(dict.fromkeys(name for name, _, _ in structure.injects))
 
 
+def slot_attributes(structure: Structure) -> dict[str, str]:
+    """Return the slot that each attribute in the text of a loop stands for."""
+    return {
+        f"_t{rank}_s{position}": slot
+        for rank, spec in enumerate(_tasks(structure))
+        for position, slot in enumerate(spec.slots)
+    }
+
+
+def _tasks(structure: Structure) -> list[TaskSpec]:
+    return list(dict.fromkeys(node.task for node in structure.nodes))
+
+
 @final
 class _Writer:
     def __init__(self, structure: Structure, sample: Sequence[Any], *, observed: bool) -> None:
@@ -119,6 +137,7 @@ class _Writer:
         self.kinds = rebuilt_kinds(structure)
         self.resources = injected_names(structure)
         self.inputs = [id(each) for each in structure.inputs]
+        self.tasks = _tasks(structure)
         self._seen = {self.last}
         self._scratch = 0
 
@@ -128,26 +147,30 @@ class _Writer:
         for position, node in enumerate(order[:-1]):
             body += self.step(node, order[: position + 1])
         body += self.end(order[-1])
-        lines = [
-            "async def loop(target, run):",
-            "    pace = run.pace",
-            "    epoch = pace.epoch",
-            "    bounces = 0",
-        ]
+        lines = ["async def loop(target, run):", "    host = run.engine", "    pace = run.pace"]
+        lines += ["    epoch = pace.epoch"]
+        if len(order) > 1:
+            lines += ["    due = None", "    began = clock()"]
         lines += [
             f"    S{index} = run.resources[{name!r}]" for index, name in enumerate(self.resources)
         ]
         lines += [f"    P{index} = run.inputs[id(N{index})]" for index in range(len(self.inputs))]
         if self.observed:
-            lines += ["    at = -1", "    began = 0.0"]
-        lines += ["    try:", "        while True:", *("            " + line for line in body)]
+            lines += ["    bus = run.bus", "    run_id = run.run_id", "    at = -1"]
+            lines += ["    started = 0.0"]
+            lines += [f"    begun{node.index} = None" for node in order]
+        lines += ["    blocks = bounces = 0", "    try:", "        while True:"]
+        lines += ["            for bounces in COUNTED:"]
+        lines += ["                " + line for line in body]
+        lines += ["            blocks += 1", "            bounces = 0"]
         if self.observed:
             lines += [
                 "    except BaseException as error:",
-                "        if at >= 0: run.body_failed(at, NAMES[at], clock() - began, error)",
+                "        if at >= 0:",
+                "            run.body_failed(at, BLUEPRINT.names[at], clock() - started, error)",
                 "        raise",
             ]
-        return [*lines, "    finally:", "        run.tally(bounces)"]
+        return [*lines, "    finally:", f"        host.fused += {len(COUNTED)} * blocks + bounces"]
 
     def lazy(self, index: int) -> str:
         return "target" if index == self.last else f"x{index}"
@@ -157,12 +180,29 @@ class _Writer:
         return f"e{self._scratch - 1}"
 
     def guards(self) -> list[str]:
-        """Check one lazy result against the structure and read its literals, from the root down."""
+        """Check one lazy result against the structure and read its literals, from the root down.
+
+        Slot names belong to one class each, so a slot that can be read proves the class. Only a
+        node that holds no other call is asked for its class: what merely pretends to have every
+        attribute is found out there.
+        """
         lines: list[str] = []
         for node in reversed(self.structure.nodes):
-            for slot, binding in zip(node.task.slots, node.arguments, strict=True):
-                lines += self.guard(f"{self.lazy(node.index)}.{slot}", binding)
-        return lines + self.distinct()
+            rank = self.tasks.index(node.task)
+            if node.index != self.last and not node.needs:
+                lazy = self.lazy(node.index)
+                lines.append(f"if {lazy}.__class__ is not C{node.index}: return Miss(target)")
+            for position, binding in enumerate(node.arguments):
+                lines += self.guard(f"{self.lazy(node.index)}._t{rank}_s{position}", binding)
+        lines += self.distinct()
+        if not self.last:
+            return lines
+        return [
+            "try:",
+            *("    " + line for line in lines),
+            "except AttributeError:",
+            "    return Miss(target)",
+        ]
 
     def guard(self, source: str, binding: Binding) -> list[str]:
         if isinstance(binding, Value):
@@ -172,17 +212,14 @@ class _Writer:
             if binding.node in self._seen:
                 return [f"if {source} is not {lazy}: return Miss(target)"]
             self._seen.add(binding.node)
-            return [
-                f"{lazy} = {source}",
-                f"if type({lazy}) is not C{binding.node}: return Miss(target)",
-            ]
+            return [f"{lazy} = {source}"]
         if isinstance(binding, Input):
             return [f"if {source} is not N{self.inputs.index(binding.key)}: return Miss(target)"]
         read = self.scratch()
         if isinstance(binding, Injected):
             return [
                 f"{read} = {source}",
-                f"if type({read}) is not Inject or {read}.name != {binding.resource!r}:",
+                f"if {read}.__class__ is not Inject or {read}.name != {binding.resource!r}:",
                 "    return Miss(target)",
             ]
         assert isinstance(binding, Items)
@@ -200,7 +237,7 @@ class _Writer:
     def literal_guard(self, source: str, slot: int) -> list[str]:
         # A container is looked into each time; of an opaque type every value is a literal.
         opaque = not issubclass(type(self.sample[slot]), CONTAINERS)
-        known = f"type(v{slot}) is not T{slot} and " if opaque else ""
+        known = f"v{slot}.__class__ is not T{slot} and " if opaque else ""
         return [f"v{slot} = {source}", f"if {known}not is_plain(v{slot}): return Miss(target)"]
 
     def distinct(self) -> list[str]:
@@ -228,28 +265,41 @@ class _Writer:
         return [f"if {test}: return Miss(target)"]
 
     def step(self, node: Node, done: list[Node]) -> list[str]:
-        """Run one node that is not the last, then let others run where a slice is over."""
+        """Run one node that is not the last, then let others run where a slice is over.
+
+        `due` is the deadline of a slice in which bounces take so little of it that the clock is
+        read once a bounce; where the deadline is another, and at first, it is read after each body.
+        """
         results = ["MISSING"] * len(self.structure.nodes)
         for each in done:
             results[each.index] = f"r{each.index}"
         values = ", ".join(f"v{slot}" for slot in range(self.structure.value_count))
         own = f"r{node.index}"
         changed = "clock() >= pace.deadline and await pace.rest() != epoch"
-        deferred = f"type({own}) is not R{node.index} and isinstance({own}, DEFERRED)"
+        deferred = f"{own}.__class__ is not R{node.index} and isinstance({own}, DEFERRED)"
         return [
             *self.call(node, own),
-            f"if {changed} or {deferred}:",
+            f"if pace.deadline is not due and {changed} or {deferred}:",
             f"    return Break({node.index}, [{values}], [{', '.join(results)}], BLUEPRINT)",
         ]
 
     def end(self, node: Node) -> list[str]:
         """Run the last node, whose result is the next target or the value of the run."""
-        return [
-            *self.call(node, "target"),
-            "bounces += 1",
-            "if clock() >= pace.deadline and await pace.rest() != epoch: return target",
-            f"if type(target) is not C{node.index}: return target",
-        ]
+        leave = "    bounces += 1; return target"
+        lines = self.call(node, "target")
+        if self.last:
+            lines += [
+                "now = clock()",
+                "if now >= pace.deadline:",
+                "    if await pace.rest() != epoch:",
+                "    " + leave,
+                "    now = clock()",
+                "due = pace.deadline if now - began < pace.brisk_s else None",
+                "began = now",
+            ]
+        else:
+            lines += ["if clock() >= pace.deadline and await pace.rest() != epoch:", leave]
+        return [*lines, f"if target.__class__ is not C{node.index}:", leave]
 
     def call(self, node: Node, result: str) -> list[str]:
         index = node.index
@@ -258,12 +308,27 @@ class _Writer:
         line = f"{result} = {awaited}B{index}({call_text(node.task.parameters, values)})"
         if not self.observed:
             return [line]
+        # Every TaskStarted of one node in one run is the same value, so one is made.
         return [
-            f"began = run.body_starts({index}, NAMES[{index}])",
+            "if bus.on_task_started:",
+            f"    if begun{index} is None:",
+            f"        begun{index} = task_started(run_id, NAME{index}, {index})",
+            *self.tell(f"begun{index}", "on_task_started"),
+            "started = clock()",
             f"at = {index}",
             line,
             "at = -1",
-            f"run.body_ended({index}, NAMES[{index}], clock() - began)",
+            "if bus.on_task_finished:",
+            f"    ended = task_finished(run_id, NAME{index}, {index}, clock() - started)",
+            *self.tell("ended", "on_task_finished"),
+        ]
+
+    def tell(self, event: str, listening: str) -> list[str]:
+        """Deliver an event as `Bus.publish` does."""
+        return [
+            f"    for tell in bus.{listening}:",
+            f"        try: tell({event})",
+            f"        except Exception as error: bus.drop(tell, {event}, error)",
         ]
 
     def expression(self, binding: Binding) -> str:

@@ -37,6 +37,7 @@ def function_from(
     namespace: Mapping[str, Any],
     *,
     label: str | None = None,
+    attributes: Mapping[str, str] | None = None,
 ) -> types.FunctionType:
     """Return the function that `text` defines, with `namespace` as its globals.
 
@@ -48,9 +49,17 @@ def function_from(
         name: the function's name in the text.
         namespace: the objects that the text names.
         label: the name that tracebacks and error messages show.
+        attributes: the attribute that stands for each one in the text, so that texts that differ
+            in no more than these are compiled once.
     """
     label = label or name
-    code = compile_text(text, name).replace(co_name=label, co_qualname=label)
+    code = compile_text(text, name)
+    known = attributes or {}
+    code = code.replace(
+        co_name=label,
+        co_qualname=label,
+        co_names=tuple(known.get(each, each) for each in code.co_names),
+    )
     function = types.FunctionType(code, {"__builtins__": __builtins__, **namespace}, label)
     function.__dict__["__source__"] = text
     return function

@@ -115,8 +115,10 @@ class _Builder:
         else:
             kind = Kind.CALL
             arguments = tuple(
-                self.binding(getattr(item, slot), parameter.name, spec.name)
-                for slot, parameter in zip(spec.slots, spec.parameters, strict=True)
+                self.binding(argument, parameter.name, spec.name)
+                for argument, parameter in zip(
+                    spec.arguments_of(item), spec.parameters, strict=True
+                )
             )
         if spec.pure and kind is Kind.CALL and policy is PLAIN:
             self.pure_nodes += 1
@@ -246,8 +248,8 @@ def _children(item: object) -> Iterator[object]:
         for parameter in _injected_defaults(item):
             yield from _lazies_in(parameter.default)
     else:
-        for slot in item.spec.slots:
-            yield from _lazies_in(getattr(item, slot))
+        for argument in item.spec.arguments_of(item):
+            yield from _lazies_in(argument)
     policy = item.policy
     if policy is PLAIN:
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, final
 
-from cascade.events import Event
+from cascade.events import Event, TaskFinished, TaskStarted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,13 +21,25 @@ class Bus:
 
     Args:
         on_change: called whenever somebody comes or goes.
+
+    Attributes:
+        on_task_started: who listens for TaskStarted now.
+        on_task_finished: who listens for TaskFinished now.
     """
 
-    __slots__ = ("_by_kind", "_on_change", "_subscribers")
+    __slots__ = (
+        "_by_kind",
+        "_on_change",
+        "_subscribers",
+        "on_task_finished",
+        "on_task_started",
+    )
 
     def __init__(self, on_change: Callable[[], None] = lambda: None) -> None:
         self._subscribers: list[tuple[Subscriber, tuple[type[Event], ...]]] = []
         self._by_kind: dict[type[Event], tuple[Subscriber, ...]] = {}
+        self.on_task_started: tuple[Subscriber, ...] = ()
+        self.on_task_finished: tuple[Subscriber, ...] = ()
         self._on_change = on_change
 
     def subscribe(self, subscriber: Subscriber, *kinds: Any) -> Callable[[], None]:
@@ -73,14 +85,19 @@ class Bus:
         for subscriber in self._by_kind.get(type(event), ()):
             try:
                 subscriber(event)
-            except Exception:  # noqa: BLE001  a listener may not end a run
-                _log.exception(
-                    "subscriber %r raised on %s and gets no more events", subscriber, event
-                )
-                self._subscribers[:] = [
-                    each for each in self._subscribers if each[0] is not subscriber
-                ]
-                self._changed()
+            except Exception as error:  # noqa: BLE001  a listener may not end a run
+                self.drop(subscriber, event, error)
+
+    def drop(self, subscriber: Subscriber, event: Event, error: Exception) -> None:
+        """Log what a subscriber raised and send it no more events."""
+        _log.error(
+            "subscriber %r raised on %s and gets no more events",
+            subscriber,
+            event,
+            exc_info=error,
+        )
+        self._subscribers[:] = [each for each in self._subscribers if each[0] is not subscriber]
+        self._changed()
 
     def _changed(self) -> None:
         self._by_kind = {}
@@ -90,6 +107,8 @@ class Bus:
             )
             if listening:
                 self._by_kind[kind] = listening
+        self.on_task_started = self._by_kind.get(TaskStarted, ())
+        self.on_task_finished = self._by_kind.get(TaskFinished, ())
         self._on_change()
 
 

@@ -258,8 +258,7 @@ async def _run_map(bounce: Bounce, node: Node) -> list[Any]:
     calls: list[list[Any]] = []
     for position in range(count):
         item = {name: items[position] for name, items in columns.items()}
-        lazy = task.construct(**item, **shared)
-        calls.append([getattr(lazy, slot) for slot in task.slots])
+        calls.append(task.arguments_of(task.construct(**item, **shared)))
     item_node = replace(node, kind=Kind.CALL, condition=None, after=())
     if item_node.inline and not bounce.run.limiter.rules:
         return await _map_inline(bounce, item_node, calls)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import types
 from collections import deque
 from typing import TYPE_CHECKING, final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
 
 @final
@@ -25,15 +26,29 @@ class Pace:
         deadline: clock reading at which the slice is over, seconds.
         epoch: how often something changed that a fused loop must not overlook.
         runs: number of runs that share this pace.
+        brisk_s: a bounce of less than this, seconds, is not worth a clock reading per body.
     """
 
-    __slots__ = ("_clock", "_due", "_granting", "_slice_s", "_waiting", "deadline", "epoch", "runs")
+    __slots__ = (
+        "_clock",
+        "_due",
+        "_granting",
+        "_passing",
+        "_slice_s",
+        "_waiting",
+        "brisk_s",
+        "deadline",
+        "epoch",
+        "runs",
+    )
 
     def __init__(self, slice_s: float, clock: Callable[[], float]) -> None:
         self._slice_s = slice_s
+        self.brisk_s = slice_s / 8
         self._clock = clock
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._granting = False
+        self._passing = False
         self._due = self.deadline = clock() + slice_s
         self.epoch = 0
         self.runs = 0
@@ -63,6 +78,20 @@ class Pace:
         """Leave as a run."""
         self.runs -= 1
 
+    @property
+    def contended(self) -> bool:
+        """Whether somebody else is between two slices, so that turns must be taken."""
+        return self._passing or self._granting
+
+    async def pass_by(self) -> None:
+        """Let the event loop turn once; cheaper than a turn in the queue, for one run at a time."""
+        self._passing = True
+        try:
+            await _turn()
+        finally:
+            self._passing = False
+        self._start_slice()
+
     def queue(self) -> asyncio.Future[None]:
         """Return a future that is done when it is the caller's turn."""
         loop = asyncio.get_running_loop()
@@ -88,6 +117,14 @@ class Pace:
         self._due = self.deadline = self._clock() + self._slice_s
 
 
+@types.coroutine
+def _turn() -> Generator[None, None, None]:
+    yield
+
+
 async def yield_to_loop(pace: Pace) -> None:
     """Give the event loop to others until it is this run's turn."""
-    await pace.queue()
+    if pace.contended:
+        await pace.queue()
+    else:
+        await pace.pass_by()

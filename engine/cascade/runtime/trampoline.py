@@ -21,6 +21,8 @@ from cascade.events import (
     TaskRetrying,
     TaskSkipped,
     TaskStarted,
+    task_finished,
+    task_started,
 )
 from cascade.graph import analysis, build, template
 from cascade.runtime.reference import resume_bounce, run_bounce
@@ -51,7 +53,8 @@ class Host(Protocol):
     """What a run needs of its engine.
 
     Attributes:
-        bounces: targets evaluated, all runs together.
+        bounces: targets evaluated node by node, all runs together.
+        fused: targets evaluated by fused loops.
         cache: blueprints.
         loops: loops that the trampoline may enter without asking, by the target's class.
         uses_blueprints: whether any tier but the reference is allowed.
@@ -63,6 +66,7 @@ class Host(Protocol):
     """
 
     bounces: int
+    fused: int
     cache: CycleCache
     loops: Mapping[type, Loop]
     uses_blueprints: bool
@@ -164,21 +168,16 @@ class Run:
         """Return the engine's thread pool."""
         return self.engine.threads()
 
-    def tally(self, bounces: int) -> None:
-        """Count bounces that a fused loop has run."""
-        self.engine.bounces += bounces
-        self.engine.cache.hits += bounces
-
     def body_starts(self, node: int, task: str) -> float:
         """Say that a body is about to be called, and return the clock's reading."""
         if self.bus.wants(TaskStarted):
-            self.publish(TaskStarted(self.run_id, task, node))
+            self.publish(task_started(self.run_id, task, node))
         return self.clock()
 
     def body_ended(self, node: int, task: str, duration_s: float) -> None:
         """Say that a body returned."""
         if self.bus.wants(TaskFinished):
-            self.publish(TaskFinished(self.run_id, task, node, duration_s, Status.SUCCEEDED))
+            self.publish(task_finished(self.run_id, task, node, duration_s))
 
     def body_failed(self, node: int, task: str, duration_s: float, error: BaseException) -> None:
         """Say that a body raised or was cancelled."""
@@ -226,6 +225,9 @@ async def trampoline(run: Run, target: Any, depth: int = 0) -> Any:
             outcome = await loop(target, run)
         while type(outcome) is Miss or type(outcome) is Break:
             outcome = await _leave_cold(run, outcome, depth, owed)
+        if outcome.__class__ in engine.loops:
+            target = outcome
+            continue
         if type(outcome) is TailCall:
             outcome = outcome.lazy()
         elif not isinstance(outcome, LazyResult):
@@ -241,7 +243,7 @@ async def trampoline(run: Run, target: Any, depth: int = 0) -> Any:
 async def _leave_cold(run: Run, left: Miss | Break, depth: int, owed: Owed) -> Any:
     if isinstance(left, Miss):
         return await bounce_cold(run, left.target, depth, owed)
-    run.tally(1)
+    run.engine.fused += 1
     return await resume_bounce(run, left, depth, owed)
 
 
@@ -278,7 +280,8 @@ async def _bounce_known(
 ) -> Any:
     """Run a bounce of a known template, and write its loop when it has come often enough."""
     engine = run.engine
-    run.tally(1)
+    engine.bounces += 1
+    engine.cache.hits += 1
     entry.hits += 1
     blueprint = entry.blueprint
     outcome, frame = await run_bounce(run, blueprint, values, depth, owed, first_sight=False)

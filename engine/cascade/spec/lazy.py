@@ -86,8 +86,8 @@ class LazyResult(Generic[R_co]):
     def _with(self, policy: Policy) -> LazyResult[R_co]:
         spec = self.spec
         changed = spec.policy_class()
-        for slot in spec.slots:
-            setattr(changed, slot, getattr(self, slot))
+        for slot, argument in zip(spec.policy_slots, spec.arguments_of(self), strict=True):
+            setattr(changed, slot, argument)
         changed.policy = policy
         return cast("LazyResult[R_co]", changed)
 

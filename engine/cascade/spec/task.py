@@ -16,7 +16,7 @@ from typing import (
     overload,
 )
 
-from cascade.codegen.constructor import constructor_text, invoker_text, slot_names
+from cascade.codegen.constructor import PREFIX, constructor_text, invoker_text, slot_names
 from cascade.codegen.source import function_from
 from cascade.spec.lazy import LazyResult, MappedLazyResult
 from cascade.spec.policy import PLAIN
@@ -43,7 +43,8 @@ class TaskSpec:
         mode: "inline", or "thread" for a sync body that runs in the engine's pool.
         is_async: whether the body is a coroutine function.
         parameters: the signature's parameters.
-        slots: the slot that holds each parameter's argument.
+        slots: the slot of the plain class that holds each parameter's argument.
+        policy_slots: the same for the policy class.
         plain_class: class of a plain call.
         policy_class: class of a call that carries a policy.
         invoke: `invoke(function, values)` calls the body with one value per parameter.
@@ -60,6 +61,7 @@ class TaskSpec:
         "parameters",
         "plain_class",
         "policy_class",
+        "policy_slots",
         "pure",
         "slots",
     )
@@ -72,11 +74,12 @@ class TaskSpec:
         self.is_async = is_async(function)
         self.parameters = parameters_of(function)
         self.slots = slot_names(self.parameters)
+        self.policy_slots = slot_names(self.parameters)
         label = f"LazyResult[{name}]"
         shared = {"spec": self, "__module__": __name__}
         self.plain_class = type(label, (LazyResult,), {"__slots__": self.slots, **shared})
         self.policy_class: Any = type(
-            label, (LazyResult,), {"__slots__": (*self.slots, "policy"), **shared}
+            label, (LazyResult,), {"__slots__": (*self.policy_slots, "policy"), **shared}
         )
         self.invoke = cast(
             "Callable[[Callable[..., Any], list[Any]], Any]",
@@ -90,11 +93,20 @@ class TaskSpec:
             "construct",
             {"LazyClass_": self.plain_class},
             label=label_of(self.function),
+            attributes={
+                PREFIX + parameter.name: slot
+                for parameter, slot in zip(self.parameters, self.slots, strict=True)
+            },
         )
         _set_defaults(construct, self.parameters)
         functools.update_wrapper(construct, self.function)
         construct.__dict__.update(spec=self, map=functools.partial(_map, self))
         return construct
+
+    def arguments_of(self, call: LazyResult[Any]) -> list[Any]:
+        """Return what a call was given, one value per parameter."""
+        slots = self.slots if type(call) is self.plain_class else self.policy_slots
+        return [getattr(call, slot) for slot in slots]
 
     @property
     def threaded(self) -> bool:

@@ -1,0 +1,111 @@
+"""`cs.explain`: what a target would do, on which tier, and why not on a faster one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from cascade.blueprint.compile import compile_blueprint, make_blueprint
+from cascade.codegen.source import source_of
+from cascade.engine import Engine
+from cascade.graph.build import build_graph
+from cascade.graph.render import visualize
+from cascade.graph.template import template_key
+
+if TYPE_CHECKING:
+    from cascade.blueprint.model import Blueprint
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What `explain` found. `str()` of it reads as a report.
+
+    Attributes:
+        tasks: the nodes' task names, in evaluation order.
+        stages: names of the tasks that may run side by side, stage by stage; empty where a Router
+            decides on the way.
+        template: a digest of the structure: equal for equal structures within one process.
+        tier: the fastest that a repeated bounce would run on: "hot" for a fused loop of one node,
+            "fused" for one of several, "blueprint", or "reference".
+        why_not_faster: the reason, or None on the fastest.
+        resources: (name, scope) in the order of acquisition.
+        source: the fused loop that the engine would write, or None.
+        graph: a Mermaid picture.
+    """
+
+    tasks: tuple[str, ...]
+    stages: tuple[tuple[str, ...], ...]
+    template: str
+    tier: str
+    why_not_faster: str | None
+    resources: tuple[tuple[str, str], ...]
+    source: str | None
+    graph: str
+
+    def __str__(self) -> str:
+        lines = [f"template {self.template}: {len(self.tasks)} node(s)"]
+        if self.stages:
+            lines += [f"  stage {i}: {', '.join(names)}" for i, names in enumerate(self.stages, 1)]
+        else:
+            lines.append("  stages: chosen by a Router while it runs")
+        lines += [f"  resource {name}, for each {scope}" for name, scope in self.resources]
+        lines.append(f"tier: {self.tier}")
+        if self.why_not_faster is not None:
+            lines.append(f"  not faster, because {self.why_not_faster}")
+        return "\n".join(lines)
+
+
+def explain(target: object, engine: Engine | None = None) -> Explanation:
+    """Say what a target would do and how, without running anything.
+
+    Args:
+        target: a lazy result, or a list or tuple of them.
+        engine: whose resources, constraints and tier apply; a new one by default.
+
+    Raises:
+        ResourceError: it needs a resource that the engine does not have.
+    """
+    host = engine or Engine()
+    graph = build_graph(target)
+    structure = graph.structure
+    blueprint = make_blueprint(structure, host.resources)
+    tier, reason = _tier(host, blueprint)
+    source = None
+    if blueprint.unfusable is None:
+        loop = compile_blueprint(
+            blueprint, graph.values, [None] * len(structure.nodes), observed=host.observed
+        )
+        source = source_of(loop)
+    return Explanation(
+        tasks=blueprint.names,
+        stages=tuple(
+            tuple(node.name for node in (*stage.concurrent, *stage.inline))
+            for stage in blueprint.stages
+        ),
+        template=f"{hash(template_key(graph)) & 0xFFFFFFFFFFFF:012x}",
+        tier=tier,
+        why_not_faster=reason,
+        resources=tuple(
+            (each.name, each.scope) for each in (*blueprint.needs.run, *blueprint.needs.step)
+        ),
+        source=source,
+        graph=visualize(target),
+    )
+
+
+def _tier(host: Engine, blueprint: Blueprint) -> tuple[str, str | None]:
+    unfusable = blueprint.unfusable
+    if not host.uses_blueprints:
+        return "reference", "the engine was made with tier='reference'"
+    if blueprint.structure.merged:
+        return "reference", unfusable
+    if host.tier == "blueprint":
+        return "blueprint", "the engine was made with tier='blueprint'"
+    if host.records:
+        return "blueprint", "every result is recorded in the engine's state"
+    if host.limiter.rules and host.limiter.affects(blueprint.names):
+        return "blueprint", "a constraint is set for one of its tasks"
+    if unfusable is not None:
+        return "blueprint", unfusable
+    return ("hot" if blueprint.hot else "fused"), None
