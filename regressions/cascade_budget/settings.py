@@ -178,7 +178,6 @@ def read_settings(config: pytest.Config) -> Settings:
     base = _text(config, "cascade_budget_base")
     report = _text(config, "cascade_budget_report")
     profile = _profile_folder(config)
-    _refuse_unbuilt({"base": base})
     ledger = root / (_text(config, "cascade_budget_ledger") or DEFAULT_LEDGER)
     coarse = _percent(config, "cascade_budget_coarse")
     elsewhere = _percent(config, "cascade_budget_coarse_elsewhere")
@@ -202,18 +201,6 @@ def read_settings(config: pytest.Config) -> Settings:
         time_limit_seconds=_seconds(config, "cascade_budget_time_limit") or float("inf"),
         root=root,
     )
-
-
-_UNBUILT: Final = {}
-
-
-def _refuse_unbuilt(values: dict[str, str | None]) -> None:
-    for name, (option, what) in _UNBUILT.items():
-        if values[name] is not None:
-            raise UsageError(
-                f"{option} asks for {what}, which this release does not hold",
-                remedy=f"Leave {option} and its ini twin out",
-            )
 
 
 def _flag(config: pytest.Config, name: str) -> bool:

@@ -125,8 +125,8 @@ class PairedGauge:
             sentence=f"not judged against {self._base.label}: this machine failed its self-check "
             f"of {certificate.date}",
             lines=(
-                f"{certificate.false_alarms} false alarms in {certificate.trials} verdicts on equal "
-                f"code, 2 % slower found {' of '.join(map(str, certificate.found_at(0.02)))} times",
+                f"{certificate.false_alarms} false alarms in {certificate.trials} verdicts",
+                f"2 % slower found {' of '.join(map(str, certificate.found_at(0.02)))} times",
                 "cascade-budget selfcheck tries again",
             ),
         )
