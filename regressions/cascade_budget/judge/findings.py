@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Literal, final
@@ -186,8 +187,9 @@ class WorkloadFinding:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The finding in JSON's types."""
-        return asdict(self)
+        """The finding in JSON's types and no others: it crosses process borders as it is."""
+        data: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return data
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> WorkloadFinding:
