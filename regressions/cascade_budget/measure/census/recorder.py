@@ -22,12 +22,12 @@ from _pytest.runner import runtestprotocol
 
 from cascade_budget.judge.findings import Site
 from cascade_budget.measure.census.record import Census, CensusWriter, TestRecord
-from cascade_budget.measure.counting import count_calls
-from cascade_budget.measure.execution import quiet_collection
+from cascade_budget.measure.counting import CountingLostError, count_calls
 from cascade_budget.measure.watch import DEFAULT_WATCH
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping
+    from contextlib import AbstractContextManager
 
     from cascade_budget.measure.counting import CallCounts
 
@@ -35,6 +35,8 @@ REQUEST: Final = "CASCADE_BUDGET_CENSUS"
 """The environment variable with the path of the request, JSON."""
 
 _OWN_PACKAGE: Final = "cascade_budget"
+_GARBAGE: Final = 100_000
+"""Objects that may pile up before they are collected, between two tests."""
 
 # Each would make counts depend on time, on chance or on other processes, or judge them itself.
 _SETTINGS: Final[Mapping[str, Any]] = {
@@ -80,6 +82,8 @@ class Recorder:
         self._modules: dict[str, str] = {}
         self._known_modules = 0
         self._watch: tuple[str, ...] = ()
+        self._block: AbstractContextManager[CallCounts] | None = None
+        self._held: tuple[tuple[str, ...], bool] | None = None
         self._blind: dict[str, str] = {}
         self._backend = ""
         self._seconds = 0.0
@@ -123,9 +127,11 @@ class Recorder:
         """Say how many tests will run."""
         if not session.config.option.collectonly:
             self._write(self._writer.collected(len(session.items)))
-            # What was built so far lives on; collections before each test need not look at it.
-            gc.collect()
-            gc.freeze()
+            if not self._garbage:
+                # What was built so far lives on; later collections need not look at it.
+                gc.collect()
+                gc.freeze()
+                gc.disable()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(
@@ -139,13 +145,24 @@ class Recorder:
         attribute = (
             self._attribute if isinstance(self._attribute, bool) else item.nodeid in self._attribute
         )
+        self._hold(attribute=attribute)
+        if not self._garbage and gc.get_count()[0] > _GARBAGE:
+            # Finalizers run here or never: no collection falls into a test.
+            gc.collect()
         before = set(threading.enumerate())
         began = time.perf_counter()
-        with (
-            contextlib.nullcontext() if self._garbage else quiet_collection(),
-            count_calls((), watch=self._patterns(), attribute=attribute) as counts,
-        ):
-            result = yield
+        try:
+            with count_calls((), watch=self._watch, attribute=attribute) as counts:
+                result = yield
+        except CountingLostError as lost:
+            self._seconds += time.perf_counter() - began
+            self._release()
+            self._write(
+                self._writer.test(
+                    item.nodeid, TestRecord(outcome="failed", calls={}, reason=lost.fact)
+                )
+            )
+            return True
         self._seconds += time.perf_counter() - began
         threads = tuple(
             sorted(
@@ -170,6 +187,7 @@ class Recorder:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
         """Write the last line."""
+        self._release()
         self._own_modules()
         self._write(
             self._writer.end(
@@ -227,9 +245,21 @@ class Recorder:
             )
         )
 
-    def _patterns(self) -> tuple[str, ...]:
+    def _hold(self, *, attribute: bool) -> None:
+        # An outer block that asks for the same makes the block around each test almost free.
         self._own_modules()
-        return self._watch
+        wanted = (self._watch, attribute)
+        if self._held != wanted:
+            self._release()
+            block = count_calls((), watch=self._watch, attribute=attribute)
+            block.__enter__()
+            self._block, self._held = block, wanted
+
+    def _release(self) -> None:
+        block, self._block, self._held = self._block, None, None
+        if block is not None:
+            with contextlib.suppress(CountingLostError):
+                block.__exit__(None, None, None)
 
     def _own_modules(self) -> None:
         # A thousand modules are looked at only when there are others than before.

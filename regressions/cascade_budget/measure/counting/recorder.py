@@ -126,6 +126,7 @@ class Recorder:
         self.methods: dict[str, list[Native]] = {}
         self.failure: Exception | None = None
         self._sessions: list[Session] = []
+        self._observed: tuple[object, ...] | None = None
         self._lock = RLock()
 
     def open(self, session: Session, backend: Backend) -> None:
@@ -259,16 +260,17 @@ class Recorder:
         return new
 
     def _observe(self, new: list[Body], backend: Backend) -> None:
-        backend.observe(
-            new,
-            everything=any(session.watch.globs for session in self._sessions),
-            natives=any(
-                target.function is not None
-                for session in self._sessions
-                for target in session.targets
-            ),
-            attribute=any(session.attribute for session in self._sessions),
+        globs = frozenset(glob for session in self._sessions for glob in session.watch.globs)
+        natives = any(
+            target.function is not None for session in self._sessions for target in session.targets
         )
+        attribute = any(session.attribute for session in self._sessions)
+        observed = (globs, natives and len(self.natives), attribute)
+        # A block inside another that asks for the same costs nothing to open or to leave; to start
+        # over would have every function in the process reported once more.
+        if new or observed != self._observed:
+            backend.observe(new, everything=bool(globs), natives=natives, attribute=attribute)
+            self._observed = observed
 
     def _leave(self, session: Session, backend: Backend) -> None:
         self._sessions.remove(session)
@@ -276,6 +278,7 @@ class Recorder:
             self._observe([], backend)
             return
         backend.release()
+        self._observed = None
         self.bodies.clear()
         self.natives.clear()
         self.methods.clear()
