@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 __all__ = ["LookLevel", "Plan", "pocock_spent"]
 
-#: Looks after the first cost little and find a clear difference early; the gaps widen because a
-#: late look adds little to what the one before knew.
-DEFAULT_LOOKS = (12, 16, 20, 24, 30, 36)
+#: Eight processes are enough to tell a quiet workload's fate; the gaps widen because a late look
+#: adds little to what the one before knew. Looks before eight would rest on too few degrees of
+#: freedom to be worth the error that they spend.
+DEFAULT_LOOKS = (8, 12, 16, 20, 24, 30, 36)
 
 DEFAULT_ALPHA = 0.001
 DEFAULT_BETA = 0.01

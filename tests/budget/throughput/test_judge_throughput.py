@@ -81,7 +81,7 @@ def test_the_rounds_said_to_decide_do_decide_when_the_noise_stays_the_same() -> 
 
 
 def test_more_tests_in_the_session_ask_for_more_evidence() -> None:
-    values = slower(1.6, [value * 3 for value in QUIET])
+    values = slower(1.9, [value * 3 for value in QUIET])
     assert judged(values).interval.lower > 0
     assert judged(values, tests=1000).interval.lower < 0
 

@@ -41,13 +41,13 @@ def test_a_look_outside_the_plan_never_spends_more_than_the_planned_one_after_it
         assert plan.level(rounds).alpha <= plan.level(following).alpha * (1 + 1e-12)
 
 
-def test_the_default_plan_looks_first_after_twelve_and_last_after_thirty_six_rounds() -> None:
+def test_the_default_plan_looks_first_after_eight_and_last_after_thirty_six_rounds() -> None:
     plan = Plan()
-    assert plan.looks == (12, 16, 20, 24, 30, 36)
-    assert (plan.first, plan.most) == (12, 36)
-    assert [plan.next_look(rounds) for rounds in (0, 12, 13, 30, 36)] == [12, 16, 16, 36, None]
-    assert plan.level(12) == LookLevel(
-        alpha=pytest.approx(0.000453, abs=1e-6), beta=pytest.approx(0.00453, abs=1e-5)
+    assert plan.looks == (8, 12, 16, 20, 24, 30, 36)
+    assert (plan.first, plan.most) == (8, 36)
+    assert [plan.next_look(rounds) for rounds in (0, 8, 13, 30, 36)] == [8, 12, 16, 36, None]
+    assert plan.level(8) == LookLevel(
+        alpha=pytest.approx(0.000323, abs=1e-6), beta=pytest.approx(0.00323, abs=1e-5)
     )
 
 
