@@ -192,11 +192,33 @@ class Repository:
         )
         return tuple(path for path in listed.split("\0") if path and not path.endswith("/"))
 
-    def between(self, good: Commit, bad: Commit) -> tuple[str, ...]:
-        """Commits that are in `bad` and not in `good`, `bad` included, oldest first."""
+    def halves(self, bad: str, goods: Sequence[str]) -> tuple[str, ...]:
+        """Commits in `bad` and in none of `goods`, those that halve them best first.
+
+        Of two that halve them alike the later one comes first: once it is good, fewer are left.
+
+        Args:
+            bad: A commit's full name; it comes last.
+            goods: Full names of commits.
+
+        Source: `git rev-list --bisect-all`: the commit with the most ancestors or the most others
+            in the set, whichever is less.
+        """
+        without = [f"^{good}" for good in goods]
+        order = self.read("rev-list", "--topo-order", "--reverse", bad, *without).split()
+        place = {sha: index for index, sha in enumerate(order)}
+        ranked = self.read("rev-list", "--bisect-all", bad, *without).splitlines()
+        distances = {}
+        for line in ranked:
+            sha, _, rest = line.partition(" ")
+            distances[sha] = int(rest.partition("dist=")[2].partition(")")[0].partition(",")[0])
         return tuple(
-            self.read("rev-list", "--topo-order", "--reverse", bad.sha, f"^{good.sha}").split(),
+            sorted(order, key=lambda sha: (sha == bad, -distances.get(sha, 0), -place[sha]))
         )
+
+    def parents(self, sha: str) -> tuple[str, ...]:
+        """Full names of a commit's parents."""
+        return tuple(self.read("rev-list", "--parents", "--max-count=1", sha).split()[1:])
 
     def contains(self, descendant: Commit, ancestor: Commit) -> bool:
         """Whether one commit is in the history of another."""

@@ -6,33 +6,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cascade_budget.bridge.trees import Source, Tree, make_tree
-from cascade_budget.commands._sides import (
-    ImportedElsewhereError,
-    Side,
-    evidence,
-    line_map,
-    make_side,
-)
+from cascade_budget.bridge.trees import Source, make_tree
+from cascade_budget.commands._judging import Counted, explain, judge
+from cascade_budget.commands._sides import ImportedElsewhereError, Side, make_side
 from cascade_budget.errors import BudgetError
-from cascade_budget.judge.growth import (
-    Cause,
-    Comparison,
-    Definition,
-    Edit,
-    compare,
-    defines,
-    definitions,
-    differing,
-    find_causes,
-    nearest_edits,
-    renamed,
-)
+from cascade_budget.judge.growth import Cause, Comparison, differing
 from cascade_budget.measure.census import PASSED, Census
-from cascade_budget.measure.watch import DEFAULT_WATCH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from cascade_budget.commands._progress import ProgressLine
 
@@ -69,9 +51,9 @@ def compare_sides(
 ) -> Result:
     """Prepare both sides, count, and judge.
 
-    What grew in a first run of either side is counted again under another hash seed, callers noted,
-    by the same tests in the same order. Only what grows in both is a growth, and what differs
-    between the two runs of one side is unstable.
+    What grew in a first run of either side is counted again under another hash seed, callers
+    noted, by the same tests in the same order. Only what grows in both is a growth, and what
+    differs between the two runs of one side is unstable.
 
     Args:
         base_source: The side to compare with.
@@ -87,9 +69,9 @@ def compare_sides(
     progress.step(f"copying {head_source.label} and {base_source.label}")
     head_tree = make_tree(head_source, scratch / "head")
     base_tree = make_tree(base_source, scratch / "base", tests_of=head_tree)
-    below = _below(here, head_source)
-    head_side = make_side(head_tree, below=below, arguments=words)
-    base_side = make_side(base_tree, below=below, arguments=words)
+    folder = below(here, head_source)
+    head_side = make_side(head_tree, below=folder, arguments=words)
+    base_side = make_side(base_tree, below=folder, arguments=words)
 
     head = head_side.count(progress)
     _check_own_functions(head, head_side)
@@ -102,7 +84,9 @@ def compare_sides(
             place="; ".join(notes) or f"{len(head.tests)} tests on head, {len(base.tests)} on base",
             remedy="Compare revisions that the same tests run on",
         )
-    first = _judge(base, head, base_tree, head_tree, common)
+    first = judge(
+        Counted(tree=base_tree, census=base), Counted(tree=head_tree, census=head), common
+    )
     if not first.grown:
         return Result(comparison=first, causes=(), notes=notes)
     comparison, causes = _confirmed(
@@ -126,9 +110,16 @@ def _confirmed(
     order = list(head.tests)
     last = max(order.index(test) for test in suspects)
     only = None if last == len(order) - 1 else frozenset(order[: last + 1])
-    again = {"verb": "counting again", "attribute": suspects, "only": only, "hash_seed": 1}
-    head_again = head_side.count(progress, **again)  # type: ignore[arg-type]
-    base_again = base_side.count(progress, **again)  # type: ignore[arg-type]
+    head_again, base_again = (
+        side.count(
+            progress,
+            text=f"counting again on {side.label}",
+            attribute=suspects,
+            only=only,
+            hash_seed=1,
+        )
+        for side in (head_side, base_side)
+    )
     common = [
         test for test in first.tests if test in head_again.passed() and test in base_again.passed()
     ]
@@ -136,122 +127,12 @@ def _confirmed(
         differing(base.passed(), base_again.passed()),
         differing(head.passed(), head_again.passed()),
     )
-    second = _judge(
-        base_again, head_again, base_side.tree, head_side.tree, common, unstable=unstable
-    )
-    aligned = line_map(base_side.tree, head_side.tree)
-    found = find_causes(
-        second.grown,
-        evidence(base_again),
-        evidence(head_again),
-        aligned,
-        {move.new: move.old for move in second.moved},
-    )
-    edits = _Edits(base_side.tree, head_side.tree, head_again, aligned)
-    causes = tuple(edits.beside(cause) for cause in found)
+    on_base = Counted(tree=base_side.tree, census=base_again)
+    on_head = Counted(tree=head_side.tree, census=head_again)
+    second = judge(on_base, on_head, common, unstable=unstable)
+    causes = explain(second, on_base, on_head)
     comparison = replace(first, grown=second.grown, unstable=second.unstable)
     return comparison, causes
-
-
-def _judge(
-    base: Census,
-    head: Census,
-    base_tree: Tree,
-    head_tree: Tree,
-    common: Sequence[str],
-    *,
-    unstable: Mapping[str, Collection[str]] | None = None,
-) -> Comparison:
-    on_base = {test: base.tests[test].calls for test in common}
-    on_head = {test: head.tests[test].calls for test in common}
-    called_on_base = {name for calls in on_base.values() for name in calls}
-    called_on_head = {name for calls in on_head.values() for name in calls}
-    fresh = called_on_head - called_on_base
-    lost = called_on_base - called_on_head
-    base_prints = _Definitions(base, base_tree)
-    head_prints = _Definitions(head, head_tree)
-    existed = {name for name in fresh if base_prints.hold(name, head)} | {*DEFAULT_WATCH}
-    remains = {name for name in lost if head_prints.hold(name, base)} | {*DEFAULT_WATCH}
-    return compare(
-        on_base,
-        on_head,
-        existed=existed,
-        remains=remains,
-        renamed=renamed(head_prints.of(fresh - existed), base_prints.of(lost - remains)),
-        unstable=unstable,
-    )
-
-
-class _Edits:
-    """Which of the functions that run on head were changed since base."""
-
-    def __init__(
-        self,
-        base: Tree,
-        head: Tree,
-        census: Census,
-        aligned: Callable[[str], Mapping[int, int] | None],
-    ) -> None:
-        self._base = base
-        self._head = head
-        self._census = census
-        self._evidence = evidence(census)
-        self._aligned = aligned
-        self._known: dict[str, dict[str, Edit]] = {}
-
-    def beside(self, cause: Cause) -> Cause:
-        """A cause, with the changed functions near it where no line that calls was changed."""
-        test = cause.growth.worst.test
-        if any(site.changed for site in cause.sites) or test not in self._evidence:
-            return cause
-        head = self._evidence[test]
-        modules = {name.partition(":")[0] for name in head.calls}
-        edits = {name: edit for module in modules for name, edit in self._of(module).items()}
-        return replace(cause, edits=nearest_edits(cause, head, edits))
-
-    def _of(self, module: str) -> dict[str, Edit]:
-        if module not in self._known:
-            self._known[module] = dict(self._changed(module, self._census.modules.get(module, "")))
-        return self._known[module]
-
-    def _changed(self, module: str, path: str) -> Iterator[tuple[str, Edit]]:
-        lines = self._aligned(path)
-        if lines is None:
-            return
-        before = definitions(self._base.text(path) or "")
-        for qualname, found in definitions(self._head.text(path) or "").items():
-            was = before.get(qualname)
-            if found.fingerprint and (was is None or was.fingerprint != found.fingerprint):
-                span = range(found.first_line, found.last_line + 1)
-                line = next((line for line in span if line not in lines), found.first_line)
-                yield f"{module}:{qualname}", Edit(path=path, line=line, function=qualname)
-
-
-class _Definitions:
-    """What one side's modules define, read when it is asked for."""
-
-    def __init__(self, census: Census, tree: Tree) -> None:
-        self._census = census
-        self._tree = tree
-        self._known: dict[str, dict[str, Definition]] = {}
-
-    def hold(self, name: str, other: Census) -> bool:
-        """Whether this side defines a function that the other side called."""
-        path = self._census.path_of(name) or other.path_of(name)
-        return defines(self._at(path), name.partition(":")[2])
-
-    def of(self, names: Collection[str]) -> dict[str, str]:
-        """Fingerprints of functions of this side."""
-        found = {}
-        for name in names:
-            definition = self._at(self._census.path_of(name)).get(name.partition(":")[2])
-            found[name] = "" if definition is None else definition.fingerprint
-        return found
-
-    def _at(self, path: str) -> dict[str, Definition]:
-        if path not in self._known:
-            self._known[path] = definitions(self._tree.text(path) or "") if path else {}
-        return self._known[path]
 
 
 def _merged(
@@ -331,6 +212,7 @@ def _roots(side: Side) -> str:
     )
 
 
-def _below(here: Path, head: Source) -> Path:
+def below(here: Path, head: Source) -> Path:
+    """The folder that a command was started in, relative to the project's top."""
     resolved = here.resolve()
     return resolved.relative_to(head.folder) if resolved.is_relative_to(head.folder) else Path()

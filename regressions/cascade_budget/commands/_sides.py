@@ -62,7 +62,7 @@ class Side:
         self,
         progress: ProgressLine,
         *,
-        verb: str = "counting",
+        text: str = "",
         attribute: bool | frozenset[str] = False,
         only: frozenset[str] | None = None,
         hash_seed: int = 0,
@@ -75,7 +75,7 @@ class Side:
         """
         request = replace(self.request, attribute=attribute, only=only, hash_seed=hash_seed)
         key = census_key(request, self.tree.digest)
-        text = f"{verb} on {self.label}"
+        text = text or f"counting on {self.label}"
         kept = self.store.find(key)
         if kept is not None:
             progress.step(f"{text}: kept from an earlier run")

@@ -36,7 +36,10 @@ def comparison_text(
         full: Whether to leave nothing out.
     """
     most = len(causes) if full else _MOST_CAUSES
-    blocks = [list(_cause_lines(cause, comparison, since, full=full)) for cause in causes[:most]]
+    blocks = [
+        list(cause_lines(cause, tests=len(comparison.tests), since=since, full=full))
+        for cause in causes[:most]
+    ]
     rest = len(causes) - most
     if rest > 0:
         blocks.append([f"and {rest} more that grew by themselves; --all shows them"])
@@ -52,7 +55,15 @@ def comparison_text(
     return "\n\n".join("\n".join(block) for block in blocks)
 
 
-def _cause_lines(cause: Cause, comparison: Comparison, since: str, *, full: bool) -> Iterator[str]:
+def cause_lines(cause: Cause, *, tests: int, since: str, full: bool = False) -> Iterator[str]:
+    """What grew, and the lines that made it grow.
+
+    Args:
+        cause: What grew by itself.
+        tests: How many tests were compared.
+        since: What to call base in passing.
+        full: Whether to leave nothing out.
+    """
     growth = cause.growth
     worst = growth.worst
     yield f"{growth.function}    {_from_to(worst.base_calls, worst.head_calls)} calls"
@@ -61,7 +72,7 @@ def _cause_lines(cause: Cause, comparison: Comparison, since: str, *, full: bool
     yield f"  in {worst.test}"
     others = len(growth.changes) - 1
     if others:
-        yield f"  and in {_tests(others)} more of {len(comparison.tests):,}"
+        yield f"  and in {others:,} more of {_tests(tests)}"
     yield from _site_lines(cause.sites, since, full=full)
     if cause.edits:
         yield f"  changed since {since} and run here:"
