@@ -70,6 +70,11 @@ bench: setup ## compare with hand-written loops in one interleaved run (ARGS=--q
 bench-peers: $(PEERS)/.installed ## compare with other libraries, in an environment of their own
 	PYTHONDONTWRITEBYTECODE= $(PEERS)/bin/python -m benchmarks.comparison.peers $(ARGS)
 
+.PHONY: docs
+docs: setup ## build the pages into build/docs; a dead link fails
+	NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --quiet --strict
+	@echo "build/docs/index.html"
+
 .PHONY: lock
 lock: ## compile constraints.txt from the pyproject files (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
