@@ -49,7 +49,9 @@ class Project:
         self.configure()
 
     def configure(self, *lines):
-        settings = "".join(f"{line}\n" for line in ("cascade_budget_coarse = off", *lines))
+        settings = "".join(
+            f"{line}\n" for line in ("cascade_budget_coarse = off", "cascade_profile = off", *lines)
+        )
         self.write("pytest.ini", f"[pytest]\n{settings}")
 
     def write(self, name, text):

@@ -269,7 +269,7 @@ def test_a_read_only_tree_keeps_its_ledger_and_shows_what_it_would_hold(project)
     (project.path / ".cascade-budget").write_text("in the way")
     project.run("--cascade-budget-update").assert_outcomes(passed=2)
     assert project.result.ret == pytest.ExitCode.TESTS_FAILED
-    assert project.section("cascade budget")[-12:] == [
+    assert project.section("cascade budget")[6:] == [
         "ERROR: cascade-budget.toml: it can't be written: File exists. The file is as it was. Free space or grant access, then update again",
         "What cascade-budget.toml would hold:",
         "# Budgets recorded by `pytest --cascade-budget-update`. Commit this file.",
