@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, cast, final
 
 from cascade.blueprint.compile import compile_blueprint, make_blueprint
 from cascade.codegen.source import source_of
@@ -13,6 +13,8 @@ from cascade.graph.render import visualize
 from cascade.graph.template import template_key
 
 if TYPE_CHECKING:
+    from types import FunctionType
+
     from cascade.blueprint.model import Blueprint
 
 
@@ -76,7 +78,7 @@ def explain(target: object, engine: Engine | None = None) -> Explanation:
         loop = compile_blueprint(
             blueprint, graph.values, [None] * len(structure.nodes), observed=host.observed
         )
-        source = source_of(loop)
+        source = source_of(cast("FunctionType", loop))
     return Explanation(
         tasks=blueprint.names,
         stages=tuple(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-import cascade as cs
 import pytest
+
+import cascade as cs
 
 
 @pytest.fixture(params=["reference", "blueprint", "hot", "auto"])
@@ -70,3 +71,27 @@ class EventLog(list):
 @pytest.fixture
 def log_of():
     return EventLog
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop whose time jumps to the next timer when nothing else is to be done."""
+
+    def __init__(self):
+        super().__init__()
+        self.now = 1000.0
+
+    def time(self):
+        return self.now
+
+    def _run_once(self):
+        if not self._ready and self._scheduled:
+            self.now = max(self.now, self._scheduled[0].when())
+        super()._run_once()
+
+
+@pytest.fixture
+def virtual_loop():
+    """A loop of virtual time; pass its `time` as the engine's clock."""
+    loop = VirtualLoop()
+    yield loop
+    loop.close()

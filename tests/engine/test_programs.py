@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-import cascade as cs
 import pytest
+
+import cascade as cs
 
 
 def test_even_and_odd_alternate_from_0_to_7(engine):

@@ -99,13 +99,16 @@ class CycleCache:
         return True
 
     def prefer(self, lazy_class: type, entry: Entry) -> None:
-        """Let a class's next bounce try this entry first."""
+        """Let a class's next bounce try this entry first.
+
+        Its loop is entered without asking, unless each run must first be prepared for it.
+        """
         entries = self._by_class.get(lazy_class)
         if entries is not None and entry in entries and entries[0] is not entry:
             entries.remove(entry)
             entries.insert(0, entry)
         for observed, loop in ((False, entry.silent), (True, entry.observed)):
-            if loop is None:
+            if loop is None or entry.blueprint.prepares:
                 self.loops[observed].pop(lazy_class, None)
             elif entries:
                 self.loops[observed][lazy_class] = loop

@@ -69,7 +69,10 @@ def compile_blueprint(
         function_from(
             source,
             "loop",
-            loop_namespace(blueprint, values, results, clock),
+            {
+                **loop_namespace(blueprint, values, results, clock),
+                "LINES": text.body_lines(source),
+            },
             label=f"loop of {blueprint.names[-1]}",
             attributes=text.slot_attributes(blueprint.structure),
         ),

@@ -35,6 +35,11 @@ class Blueprint:
     unfusable: str | None
 
     @property
+    def prepares(self) -> bool:
+        """Whether a run reads inputs or acquires resources before it."""
+        return bool(self.structure.inputs or self.needs.run or self.needs.step)
+
+    @property
     def hot(self) -> bool:
         """Whether it is a single node that a loop can run."""
         return len(self.structure.nodes) == 1 and self.unfusable is None

@@ -16,6 +16,7 @@ when a bounce must be finished node by node, and otherwise what the last body re
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, final
 
 from cascade.codegen.constructor import call_text
@@ -34,6 +35,7 @@ COUNTED = range(256)
 """What a loop counts its bounces with: integers that Python keeps and need not make."""
 
 _PAIRS_COMPARED = 15
+_BODY_CALL = re.compile(r"\s*(?:target|r\d+) = (?:await )?B(\d+)\(")
 
 
 def unfusable(structure: Structure, stages: Sequence[Stage], *, step_resources: bool) -> str | None:
@@ -91,6 +93,16 @@ def loop_text(
         observed: whether the loop says TaskStarted and TaskFinished.
     """
     return "\n".join(_Writer(structure, sample, observed=observed).lines(stages)) + "\n"
+
+
+def body_lines(text: str) -> dict[int, int]:
+    """Return the node whose body a line of a loop's text calls, by line number."""
+    found: dict[int, int] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        match = _BODY_CALL.match(line)
+        if match:
+            found[number] = int(match[1])
+    return found
 
 
 def rebuilt_kinds(structure: Structure) -> list[type]:
@@ -168,6 +180,13 @@ class _Writer:
                 "    except BaseException as error:",
                 "        if at >= 0:",
                 "            run.body_failed(at, BLUEPRINT.names[at], clock() - started, error)",
+                "        raise",
+            ]
+        else:
+            lines += [
+                "    except BaseException as error:",
+                "        if host.observed and pace.epoch != epoch:",
+                "            run.failed_late(error, LINES, BLUEPRINT.names)",
                 "        raise",
             ]
         return [*lines, "    finally:", f"        host.fused += {len(COUNTED)} * blocks + bounces"]
@@ -275,12 +294,15 @@ class _Writer:
             results[each.index] = f"r{each.index}"
         values = ", ".join(f"v{slot}" for slot in range(self.structure.value_count))
         own = f"r{node.index}"
-        changed = "clock() >= pace.deadline and await pace.rest() != epoch"
+        leave = f"return Break({node.index}, [{values}], [{', '.join(results)}], BLUEPRINT)"
         deferred = f"{own}.__class__ is not R{node.index} and isinstance({own}, DEFERRED)"
         return [
             *self.call(node, own),
-            f"if pace.deadline is not due and {changed} or {deferred}:",
-            f"    return Break({node.index}, [{values}], [{', '.join(results)}], BLUEPRINT)",
+            "if pace.deadline is not due and clock() >= pace.deadline:",
+            *self.heard_late(node),
+            f"    if await pace.rest() != epoch: {leave}",
+            f"if {deferred}:",
+            f"    {leave}",
         ]
 
     def end(self, node: Node) -> list[str]:
@@ -288,17 +310,16 @@ class _Writer:
         leave = "    bounces += 1; return target"
         lines = self.call(node, "target")
         if self.last:
+            lines += ["now = clock()", "if now >= pace.deadline:"]
+        else:
+            lines += ["if clock() >= pace.deadline:"]
+        lines += [*self.heard_late(node), "    if await pace.rest() != epoch:", "    " + leave]
+        if self.last:
             lines += [
-                "now = clock()",
-                "if now >= pace.deadline:",
-                "    if await pace.rest() != epoch:",
-                "    " + leave,
                 "    now = clock()",
                 "due = pace.deadline if now - began < pace.brisk_s else None",
                 "began = now",
             ]
-        else:
-            lines += ["if clock() >= pace.deadline and await pace.rest() != epoch:", leave]
         return [*lines, f"if target.__class__ is not C{node.index}:", leave]
 
     def call(self, node: Node, result: str) -> list[str]:
@@ -322,6 +343,12 @@ class _Writer:
             f"    ended = task_finished(run_id, NAME{index}, {index}, clock() - started)",
             *self.tell("ended", "on_task_finished"),
         ]
+
+    def heard_late(self, node: Node) -> list[str]:
+        """Say that a body ended to those who came to listen while it ran."""
+        if self.observed:
+            return []
+        return [f"    if pace.epoch != epoch: run.ended_late({node.index}, NAME{node.index})"]
 
     def tell(self, event: str, listening: str) -> list[str]:
         """Deliver an event as `Bus.publish` does."""

@@ -18,8 +18,8 @@ Format = Literal["mermaid", "dot"]
 def visualize(target: object, form: Format = "mermaid") -> str:
     """Return a picture of what a target would run, as text; nothing runs.
 
-    Solid arrows carry results, dotted ones only order. A Router is a diamond with an arrow to it from
-    each route, named by its key; a map is a box with a double edge.
+    Solid arrows carry results, dotted ones only order. A Router is a diamond with an arrow to it
+    from each route, named by its key; a map is a box with a double edge.
 
     Args:
         target: a lazy result, or a list or tuple of them.

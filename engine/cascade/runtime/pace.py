@@ -58,6 +58,10 @@ class Pace:
         self.epoch += 1
         self.deadline = float("-inf")
 
+    def since_slice_began(self) -> float:
+        """Return the seconds since the slice of now began."""
+        return self._clock() - self._due + self._slice_s
+
     async def rest(self) -> int:
         """Wait for a turn if the slice is really over, and return the epoch of now."""
         if self._clock() < self._due:

@@ -31,7 +31,7 @@ from cascade.runtime.state import Generation
 from cascade.spec.lazy import LazyResult, TailCall
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Executor
 
     from cascade.blueprint.cache import CycleCache
@@ -187,6 +187,23 @@ class Run:
             )
             self.publish(TaskFinished(self.run_id, task, node, duration_s, status, error))
 
+    def ended_late(self, node: int, task: str) -> None:
+        """Say that a body returned to those who came while it ran.
+
+        When it began nobody listened and the clock was not read; its duration is then given as the
+        time since the slice began, which is at least as long.
+        """
+        if self.bus.wants(TaskFinished):
+            self.publish(task_finished(self.run_id, task, node, self.pace.since_slice_began()))
+
+    def failed_late(
+        self, error: BaseException, lines: Mapping[int, int], names: Sequence[str]
+    ) -> None:
+        """Say that a body raised to those who came while it ran; its line tells which it was."""
+        node = None if error.__traceback__ is None else lines.get(error.__traceback__.tb_lineno)
+        if node is not None:
+            self.body_failed(node, names[node], self.pace.since_slice_began(), error)
+
     def retrying(
         self, node: int, task: str, attempt: int, delay_s: float, error: Exception
     ) -> None:
@@ -224,6 +241,8 @@ async def trampoline(run: Run, target: Any, depth: int = 0) -> Any:
         else:
             outcome = await loop(target, run)
         while type(outcome) is Miss or type(outcome) is Break:
+            if engine.analyses and type(outcome) is Miss and outcome.target is not target:
+                _analyse_cold(run, target, outcome.target)
             outcome = await _leave_cold(run, outcome, depth, owed)
         if outcome.__class__ in engine.loops:
             target = outcome

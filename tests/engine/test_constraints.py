@@ -1,0 +1,384 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import cascade as cs
+import pytest
+
+
+@cs.task
+def give(value):
+    return value
+
+
+@cs.task
+def gather(*items):
+    return items
+
+
+def counting_task(width=None):
+    state = {"now": 0, "most": 0, "ran": 0}
+
+    @cs.task
+    async def work(x=0):
+        state["now"] += 1
+        state["ran"] += 1
+        state["most"] = max(state["most"], state["now"])
+        for _ in range(3):
+            await asyncio.sleep(0)
+        state["now"] -= 1
+        return x
+
+    return work, state
+
+
+def test_capacity_is_shared_and_given_back(engine):
+    work, state = counting_task()
+    made = engine(capacity={"slot": 3, "memory": 10})
+    targets = [work(n).with_constraints(slot=1, memory=give(4)) for n in range(9)]
+    assert asyncio.run(made.run(gather(*targets))) == tuple(range(9))
+    assert state["most"] == 2
+    assert state["ran"] == 9
+
+
+def test_a_large_request_is_not_starved_by_small_ones(engine):
+    order = []
+
+    @cs.task
+    async def work(name):
+        order.append(name)
+        await asyncio.sleep(0)
+
+    made = engine(capacity={"slot": 2})
+    small = [work(f"small {n}").with_constraints(slot=1) for n in range(6)]
+    target = gather(small[0], work("large").with_constraints(slot=2), *small[1:])
+    asyncio.run(made.run(target))
+    assert order[:2] == ["small 0", "large"]
+
+
+def test_a_failing_or_cancelled_body_gives_back_what_it_held(engine):
+    @cs.task
+    async def bad():
+        raise ValueError("bad")
+
+    @cs.task
+    async def wait():
+        await asyncio.Event().wait()
+
+    made = engine(capacity={"slot": 1})
+
+    async def main():
+        with pytest.raises(ValueError):
+            await made.run(bad().with_constraints(slot=1))
+        holder = asyncio.ensure_future(made.run(wait().with_constraints(slot=1)))
+        waiter = asyncio.ensure_future(made.run(give(1).with_constraints(slot=1)))
+        third = asyncio.ensure_future(made.run(give(3).with_constraints(slot=1)))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert made.statistics().waiting == 2
+        waiter.cancel()
+        await asyncio.wait([waiter])
+        holder.cancel()
+        assert await third == 3
+
+    asyncio.run(main())
+
+
+def test_a_waiter_that_is_cancelled_as_it_is_granted_gives_it_back(engine):
+    @cs.task
+    async def hold(event):
+        await event.wait()
+
+    made = engine(capacity={"slot": 1})
+
+    async def main():
+        event = asyncio.Event()
+        holder = asyncio.ensure_future(made.run(hold(event).with_constraints(slot=1)))
+        waiter = asyncio.ensure_future(made.run(give(1).with_constraints(slot=1)))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        event.set()
+        while not holder.done():
+            await asyncio.sleep(0)
+        waiter.cancel()
+        await asyncio.wait([waiter])
+        assert await made.run(give(2).with_constraints(slot=1)) == 2
+
+    asyncio.run(main())
+
+
+def test_a_request_above_the_total_is_an_error_at_once(engine):
+    made = engine(capacity={"slot": 1})
+    for _ in range(12):
+        with pytest.raises(cs.ConstraintError) as caught:
+            asyncio.run(made.run(give(1).with_constraints(slot=give(2))))
+        assert caught.value.subject == "slot"
+        assert str(caught.value) == (
+            "task 'give' asks for 2 of capacity 'slot', and the engine has 1 in all, so it would "
+            "wait for ever. Ask for less, or raise Engine(capacity=...)."
+        )
+
+
+def test_a_capacity_that_the_engine_does_not_have_is_an_error(engine):
+    with pytest.raises(cs.ConstraintError) as caught:
+        engine.run(give(1).with_constraints(gpu=1))
+    assert str(caught.value) == (
+        "task 'give' asks for capacity 'gpu', which the engine does not have. "
+        "Give it with Engine(capacity={'gpu': ...})."
+    )
+
+
+@pytest.mark.parametrize("amount", [-1, "1", None, True, float("nan")])
+def test_an_amount_that_is_no_number_is_an_error(engine, amount):
+    with pytest.raises(cs.ConstraintError) as caught:
+        asyncio.run(engine(capacity={"slot": 1}).run(give(1).with_constraints(slot=amount)))
+    assert str(caught.value) == (
+        f"task 'give' asks for {amount!r} of capacity 'slot'. "
+        "Pass a number of 0 or more, or a lazy result of one."
+    )
+
+
+def test_a_total_that_is_no_number_is_an_error():
+    with pytest.raises(cs.ConstraintError) as caught:
+        cs.Engine(capacity={"slot": "many"})
+    assert str(caught.value) == "capacity 'slot' is 'many'. Pass a number of 0 or more."
+
+
+def test_a_concurrency_limit_holds_for_names_that_match(engine):
+    work, state = counting_task()
+    made = engine()
+    made.set_concurrency("wor?", 2)
+    asyncio.run(made.run(work.map(x=list(range(8)))))
+    assert state["most"] == 2
+    made.set_concurrency("wor?", None)
+    asyncio.run(made.run(work.map(x=list(range(8)))))
+    assert state["most"] == 8
+
+
+def test_a_limit_that_is_set_while_a_loop_runs_is_obeyed(engine):
+    made = engine()
+    seen = []
+
+    @cs.task
+    async def noop(n):
+        await asyncio.sleep(0)
+        return n
+
+    @cs.task
+    def loop(n, _=None):
+        seen.append(n)
+        if n == 15:
+            made.set_concurrency("noop", 1)
+        return "done" if n == 0 else loop(n - 1, gather(noop(n), noop(n)))
+
+    assert asyncio.run(made.run(loop(30))) == "done"
+    assert len(seen) == 31
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1.5, True, "2"])
+def test_a_limit_that_is_no_count_is_an_error(limit):
+    with pytest.raises(cs.ConstraintError) as caught:
+        cs.Engine().set_concurrency("load*", limit)
+    assert str(caught.value) == (
+        f"the concurrency limit of 'load*' is {limit!r}. Pass a whole number of 1 or more; "
+        "to stop a task altogether, pause it."
+    )
+
+
+def test_a_rate_spaces_the_starts(engine, virtual_loop):
+    starts = []
+
+    @cs.task
+    def tick(n):
+        starts.append(virtual_loop.time() - 1000)
+        return n if n == 0 else tick(n - 1)
+
+    made = engine(clock=virtual_loop.time)
+    made.set_rate("tick", "2/s")
+    assert virtual_loop.run_until_complete(made.run(tick(6))) == 0
+    assert starts == [0, 0, 1, 1, 2, 2, 3]
+
+
+def test_a_rate_may_have_a_window_of_its_own(engine, virtual_loop):
+    starts = []
+
+    @cs.task
+    async def tick(n):
+        starts.append(round(virtual_loop.time() - 1000, 3))
+        return n
+
+    made = engine(clock=virtual_loop.time)
+    made.set_rate("t*", "1/200ms")
+    virtual_loop.run_until_complete(made.run(tick.map(n=[1, 2, 3])))
+    assert starts == [0, 0.2, 0.4]
+
+
+@pytest.mark.parametrize("rate", ["ten", "10", "10/x", "-1/s", "", 10, "1.5/s", "10 / fortnight"])
+def test_a_rate_that_can_not_be_read_is_an_error(rate):
+    with pytest.raises(cs.ConstraintError) as caught:
+        cs.Engine().set_rate("load", rate)
+    assert caught.value.subject == str(rate)
+    assert str(caught.value) == (
+        f"rate {rate!r} can't be read. Write starts per time, such as '10/s', '100/m' or '5/200ms'."
+    )
+
+
+@pytest.mark.parametrize("rate", ["0/s", "1/0s"])
+def test_a_rate_that_lets_nothing_start_is_an_error(rate):
+    with pytest.raises(cs.ConstraintError) as caught:
+        cs.Engine().set_rate("load", rate)
+    assert str(caught.value) == (
+        f"rate {rate!r} lets no task start. Write at least one start per time, such as '1/2s'."
+    )
+
+
+def test_a_pause_expires_by_itself(engine, virtual_loop):
+    made = engine(clock=virtual_loop.time)
+    made.pause("give", expires_in=5)
+    made.pause("nothing else")
+    assert virtual_loop.run_until_complete(made.run(give(1))) == 1
+    assert virtual_loop.time() == pytest.approx(1005)
+    assert virtual_loop.run_until_complete(made.run(give(2))) == 2
+
+
+def test_limits_and_rates_expire_and_leave_no_rule(engine, virtual_loop):
+    made = engine(clock=virtual_loop.time)
+    made.set_rate("give", "1/h", expires_in=10)
+    made.set_concurrency("give", 1, expires_in=10)
+    assert virtual_loop.run_until_complete(made.run(give.map(value=[1, 2]))) == [1, 2]
+    assert virtual_loop.time() == pytest.approx(1010)
+    assert cs.explain(give(1), made).why_not_faster in (
+        None,
+        "the engine was made with tier='reference'",
+        "the engine was made with tier='blueprint'",
+    )
+
+
+def test_lifting_one_part_of_a_rule_keeps_the_other(engine, virtual_loop):
+    made = engine(clock=virtual_loop.time)
+    made.set_rate("give", "1/s")
+    made.pause("give")
+    made.resume("give")
+    virtual_loop.run_until_complete(made.run(give.map(value=[1, 2])))
+    assert virtual_loop.time() == pytest.approx(1001)
+    made.set_rate("give", None)
+    virtual_loop.run_until_complete(made.run(give.map(value=[1, 2])))
+    assert virtual_loop.time() == pytest.approx(1001)
+
+
+def test_a_pause_may_come_from_another_thread_and_go_from_it(engine):
+    made = engine()
+    blocked = threading.Event()
+    made.subscribe(lambda event: blocked.set(), cs.TaskBlocked)
+
+    @cs.task
+    def loop(n):
+        return "done" if n == 0 else loop(n - 1)
+
+    def outside():
+        made.pause("loop")
+        paused.set()
+        assert blocked.wait(10)
+        made.resume("loop")
+
+    paused = threading.Event()
+    thread = threading.Thread(target=outside)
+    thread.start()
+    assert paused.wait(10)
+    assert asyncio.run(made.run(loop(100))) == "done"
+    thread.join(10)
+
+
+def test_runs_in_two_threads_share_one_capacity(engine):
+    made = engine(capacity={"slot": 1})
+    held, release = threading.Event(), threading.Event()
+
+    @cs.task
+    async def hold():
+        held.set()
+        await asyncio.get_running_loop().run_in_executor(None, release.wait, 10)
+        return "held"
+
+    results = []
+    first = threading.Thread(
+        target=lambda: results.append(asyncio.run(made.run(hold().with_constraints(slot=1))))
+    )
+    first.start()
+    assert held.wait(10)
+    made.subscribe(lambda event: release.set(), cs.TaskBlocked)
+    assert asyncio.run(made.run(give(2).with_constraints(slot=1))) == 2
+    first.join(10)
+    assert results == ["held"]
+
+
+def test_blocked_is_said_once_a_wait(engine, log_of):
+    made = engine()
+    log = log_of(made, cs.TaskBlocked)
+
+    async def main():
+        made.pause("give")
+        running = asyncio.ensure_future(made.run(give(1)))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        for _ in range(3):
+            made.set_concurrency("give", 5)
+            made.pause("g*")
+            made.resume("g*")
+        made.resume("give")
+        return await running
+
+    assert asyncio.run(main()) == 1
+    assert log == [("TaskBlocked", "give")]
+
+
+def test_a_pause_inside_a_bounce_stops_the_next_body(engine):
+    made = engine()
+    ran = []
+
+    @cs.task
+    def step(name, x=0):
+        ran.append(name)
+        if name == "pauses" and len(ran) > 45:
+            made.pause("step")
+        return x
+
+    @cs.task
+    def loop(n, _=0):
+        ran.append("loop")
+        return "done" if n == 0 else loop(n - 1, step("second", step("pauses")))
+
+    async def main():
+        running = asyncio.ensure_future(made.run(loop(30)))
+        while made.statistics().waiting == 0:
+            await asyncio.sleep(0)
+        assert ran[-1] == "pauses"
+        assert len(ran) == 47
+        made.resume("step")
+        made.set_concurrency("step", 1)
+        while made.statistics().waiting == 0 and not running.done():
+            await asyncio.sleep(0)
+            made.resume("step")
+        return await running
+
+    assert asyncio.run(main()) == "done"
+    assert len(ran) == 91
+
+
+def test_an_engine_with_an_impossible_option_is_refused():
+    for options, error, message in [
+        (
+            {"tier": "fast"},
+            ValueError,
+            "tier 'fast' is unknown. Use one of auto, reference, blueprint, hot.",
+        ),
+        ({"slice_s": 0}, ValueError, "slice_s is 0. Pass a number of seconds above 0."),
+        (
+            {"state": {}},
+            TypeError,
+            "dict is no state: it needs async put, get, has, skip and clear.",
+        ),
+    ]:
+        with pytest.raises(error) as caught:
+            cs.Engine(**options)
+        assert str(caught.value) == message

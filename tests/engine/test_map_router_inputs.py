@@ -1,0 +1,316 @@
+from __future__ import annotations
+
+import asyncio
+
+import cascade as cs
+import pytest
+
+
+@cs.task
+def one():
+    return 1
+
+
+@cs.task
+def double(x):
+    return 2 * x
+
+
+@cs.task
+def give(value):
+    return value
+
+
+@cs.task
+def gather(*items):
+    return items
+
+
+def test_map_runs_one_call_per_item_in_order(engine):
+    for _ in range(12):
+        assert engine.run(double.map(x=[1, 2, 3])) == [2, 4, 6]
+        assert engine.run(give(double.map(x=(one(), 2)))) == [2, 4]
+
+
+def test_map_over_empty_columns_gives_an_empty_list(engine):
+    assert engine.run(double.map(x=[])) == []
+
+
+def test_map_takes_several_columns_and_a_lazy_one(engine):
+    @cs.task
+    def join(a, b, c="c"):
+        return f"{a}{b}{c}"
+
+    @cs.task
+    def column():
+        return ["x", "y"]
+
+    for _ in range(12):
+        assert engine.run(join.map(a=[1, 2], b=column())) == ["1xc", "2yc"]
+
+
+def test_map_can_be_a_tail_call(engine):
+    @cs.task
+    def all_of(n):
+        return double.map(x=list(range(n)))
+
+    for _ in range(12):
+        assert engine.run(all_of(3)) == [0, 2, 4]
+
+
+def test_mapped_items_may_tail_call(engine):
+    @cs.task
+    def countdown(n):
+        return f"done {n}" if n <= 0 else countdown(n - 2)
+
+    for _ in range(12):
+        assert engine.run(countdown.map(n=[4, 3, 0])) == ["done 0", "done -1", "done 0"]
+
+
+def test_async_mapped_items_run_at_the_same_time(engine):
+    met = []
+
+    @cs.task
+    async def meet(x):
+        met.append(x)
+        while len(met) < 3:
+            await asyncio.sleep(0)
+        return x
+
+    assert engine.run(meet.map(x=[1, 2, 3])) == [1, 2, 3]
+
+
+def test_map_hands_its_policies_to_the_items(engine):
+    failed = []
+
+    @cs.task
+    def flaky(x):
+        if x not in failed:
+            failed.append(x)
+            raise ValueError(x)
+        return x
+
+    assert engine.run(flaky.map(x=[1, 2]).with_retry(2)) == [1, 2]
+    assert failed == [1, 2]
+
+
+def test_a_map_is_skipped_as_a_whole(engine):
+    with pytest.raises(cs.DependencyMissingError):
+        engine.run(double.map(x=[1]).run_if(False))
+
+
+def test_map_injects_the_resources_that_are_defaults(engine):
+    @cs.resource
+    def unit():
+        yield 7
+
+    @cs.task
+    def scaled(x, unit=cs.Inject("unit")):
+        return x * unit
+
+    assert asyncio.run(engine(resources=[unit]).run(scaled.map(x=[1, 2]))) == [7, 14]
+
+
+def test_columns_of_unequal_length_are_refused_at_the_call_with_their_lengths():
+    @cs.task
+    def pair(a, b):
+        return a, b
+
+    with pytest.raises(ValueError) as caught:
+        pair.map(a=[1, 2, 3], b=[1])
+    assert str(caught.value) == (
+        "the columns of 'pair.map' differ in length (a: 3, b: 1). Pass one value per item in each."
+    )
+
+
+def test_lazy_columns_of_unequal_length_are_refused_when_they_are_known(engine):
+    @cs.task
+    def pair(a, b):
+        return a, b
+
+    with pytest.raises(ValueError, match=r"\(a: 2, b: 1\)"):
+        engine.run(pair.map(a=[1, 2], b=give([1])))
+
+
+def test_a_column_that_has_no_items_is_refused(engine):
+    with pytest.raises(TypeError) as caught:
+        engine.run(double.map(x=one()))
+    assert str(caught.value) == (
+        "column 'x' of 'double.map' is int, which has no items. "
+        "Pass a list, or a lazy result of one."
+    )
+
+
+def test_a_map_with_a_wrong_column_raises_at_the_call():
+    with pytest.raises(TypeError, match=r"^double\(\) got an unexpected keyword argument 'y'$"):
+        double.map(y=[1])
+
+
+def test_a_router_runs_the_chosen_route_alone(engine):
+    ran = []
+
+    @cs.task
+    def route(name):
+        ran.append(name)
+        return name
+
+    for _ in range(12):
+        for key in ("a", "b"):
+            ran.clear()
+            chosen = cs.Router(selector=give(key), routes={"a": route("A"), "b": route("B")})
+            assert engine.run(give(chosen)) == key.upper()
+            assert ran == [key.upper()]
+
+
+def test_a_route_that_is_needed_elsewhere_runs_all_the_same(engine):
+    ran = []
+
+    @cs.task
+    def route(name):
+        ran.append(name)
+        return name
+
+    for _ in range(12):
+        ran.clear()
+        other = route("other")
+        chosen = cs.Router(selector="a", routes={"a": route("mine"), "b": other})
+        assert engine.run(gather(chosen, other)) == ("mine", "other")
+        assert sorted(ran) == ["mine", "other"]
+
+
+def test_routers_nest_and_share_what_they_select_from(engine):
+    ran = []
+
+    @cs.task
+    def route(name, *needs):
+        ran.append(name)
+        return name, *needs
+
+    for _ in range(12):
+        ran.clear()
+        shared = route("shared")
+        inner = cs.Router(selector=give("y"), routes={"x": route("x"), "y": route("y", shared)})
+        outer = cs.Router(selector=give(2), routes={1: route("one"), 2: route("two", inner)})
+        assert engine.run(gather(outer, inner)) == (
+            ("two", ("y", ("shared",))),
+            ("y", ("shared",)),
+        )
+        assert ran == ["shared", "y", "two"]
+
+
+def test_a_router_may_choose_values_and_be_inside_a_container(engine):
+    router = cs.Router(selector=True, routes={False: "no", True: [one()]})
+    assert engine.run(give([router])) == [[1]]
+
+
+def test_a_loop_whose_router_changes_its_mind_is_right(engine):
+    @cs.task
+    def loop(n, seen=()):
+        if n == 0:
+            return seen
+        routed = cs.Router(selector=n % 2, routes={0: give("even"), 1: give("odd")})
+        return loop(n - 1, grow(seen, routed))
+
+    @cs.task
+    def grow(seen, item):
+        return (*seen, item)
+
+    assert engine.run(loop(20)) == ("even", "odd") * 10
+
+
+def test_an_unknown_route_is_an_error_that_names_the_keys(engine):
+    router = cs.Router(selector=give("c"), routes={"a": 1, "b": 2})
+    with pytest.raises(ValueError) as caught:
+        engine.run(give(router))
+    assert str(caught.value) == (
+        "a Router's selector gave 'c', and its routes are 'a', 'b'. "
+        "Add a route for it, or select one of these."
+    )
+
+
+def test_a_router_needs_a_route():
+    with pytest.raises(ValueError) as caught:
+        cs.Router(selector="a", routes={})
+    assert str(caught.value) == (
+        "a Router without routes can choose nothing. Give it at least one route."
+    )
+
+
+def test_a_failing_or_skipped_route_is_the_consumers_trouble_only_when_chosen(engine):
+    skipped = give(1).run_if(False)
+    for _ in range(12):
+        fine = cs.Router(selector="a", routes={"a": one(), "b": skipped})
+        assert engine.run(give(fine)) == 1
+        with pytest.raises(cs.DependencyMissingError, match="was skipped"):
+            engine.run(give(cs.Router(selector="b", routes={"a": one(), "b": skipped})))
+
+
+def test_params_come_from_the_run_with_defaults_and_conversion(engine):
+    count = cs.Param("count", default=2, type=int, description="how many")
+    flag = cs.Param("flag", default=False, type=bool)
+    for _ in range(12):
+        assert engine.run(gather(count, [flag])) == (2, [False])
+        assert engine.run(gather(count, [flag]), {"count": "3", "flag": "yes"}) == (3, [True])
+        assert engine.run(gather(count, [flag]), {"count": 4, "flag": False}) == (4, [False])
+
+
+def test_a_param_keeps_its_value_through_a_loop(engine):
+    step = cs.Param("step", type=int)
+
+    @cs.task
+    def loop(n, step=step):
+        return step if n <= 0 else loop(n - 1)
+
+    assert engine.run(loop(30), {"step": "5"}) == 5
+    assert engine.run(loop(30), {"step": "6"}) == 6
+
+
+def test_a_missing_param_is_an_error_before_any_task(engine):
+    ran = []
+
+    @cs.task
+    def note():
+        ran.append("note")
+
+    with pytest.raises(cs.ParamError) as caught:
+        engine.run(gather(note(), cs.Param("path")))
+    assert ran == []
+    assert caught.value.name == "path"
+    assert str(caught.value) == (
+        "parameter 'path' has no value and no default. "
+        "Pass params={'path': ...} to the run, or give Param('path', default=...)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "name"), [(int, "three", "int"), (float, None, "float"), (bool, "so", "bool")]
+)
+def test_a_value_that_can_not_be_converted_is_refused_with_the_params_name(
+    engine, kind, given, name
+):
+    with pytest.raises(cs.ParamError) as caught:
+        engine.run(give(cs.Param("count", type=kind)), {"count": given})
+    assert caught.value.name == "count"
+    assert str(caught.value) == (
+        f"parameter 'count' can't be read as {name}: got {given!r}. "
+        f"Pass a value that {name} accepts."
+    )
+
+
+def test_env_is_read_when_the_run_starts(engine, monkeypatch):
+    marker = cs.Env("CASCADE_TEST_HOME", default="nowhere")
+    monkeypatch.delenv("CASCADE_TEST_HOME", raising=False)
+    for _ in range(12):
+        assert engine.run(give(marker)) == "nowhere"
+    monkeypatch.setenv("CASCADE_TEST_HOME", "here")
+    assert engine.run(give(marker)) == "here"
+
+
+def test_a_missing_env_is_an_error_that_names_it(engine, monkeypatch):
+    monkeypatch.delenv("CASCADE_TEST_HOME", raising=False)
+    with pytest.raises(cs.ParamError) as caught:
+        engine.run(give(cs.Env("CASCADE_TEST_HOME")))
+    assert str(caught.value) == (
+        "environment variable 'CASCADE_TEST_HOME' has no value and no default. "
+        "Set it in the environment, or give Env('CASCADE_TEST_HOME', default=...)."
+    )

@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import asyncio
+
+import cascade as cs
+import pytest
+
+
+@cs.task
+def one():
+    return 1
+
+
+@cs.task
+def give(value, other=None):
+    return value
+
+
+class FakeSleep:
+    """Stands for asyncio.sleep: notes what it was asked for and lets others run once."""
+
+    def __init__(self, monkeypatch):
+        self.slept = []
+        self.real = asyncio.sleep
+        monkeypatch.setattr("cascade.runtime.nodes.asyncio.sleep", self)
+
+    async def __call__(self, delay):
+        self.slept.append(delay)
+        await self.real(0)
+
+
+def failing(times, error=ValueError):
+    calls = []
+
+    @cs.task
+    def flaky():
+        calls.append(len(calls) + 1)
+        if len(calls) <= times:
+            raise error(f"failure {len(calls)}")
+        return len(calls)
+
+    return flaky, calls
+
+
+def test_retry_counts_all_attempts(engine):
+    flaky, calls = failing(2)
+    assert engine.run(flaky().with_retry(max_attempts=3)) == 3
+    assert calls == [1, 2, 3]
+
+
+def test_the_last_error_is_raised_as_it_was(engine):
+    flaky, calls = failing(5)
+    with pytest.raises(ValueError, match=r"^failure 2$") as caught:
+        engine.run(flaky().with_retry(max_attempts=2))
+    assert caught.value.__cause__ is None
+    assert calls == [1, 2]
+
+
+def test_retry_waits_with_backoff(engine, monkeypatch):
+    sleep = FakeSleep(monkeypatch)
+    flaky, _ = failing(3)
+    assert engine.run(flaky().with_retry(max_attempts=4, delay=0.5, backoff=2)) == 4
+    assert sleep.slept == [0.5, 1.0, 2.0]
+
+
+def test_retry_does_not_catch_what_is_no_exception(engine):
+    flaky, calls = failing(1, error=type("Stop", (BaseException,), {}))
+    with pytest.raises(BaseException, match=r"^failure 1$"):
+        engine.run(flaky().with_retry(max_attempts=3))
+    assert calls == [1]
+
+
+def test_retry_is_about_its_own_body_and_not_about_what_it_tail_calls(engine):
+    flaky, calls = failing(1)
+
+    @cs.task
+    def outer():
+        return flaky()
+
+    with pytest.raises(ValueError, match=r"^failure 1$"):
+        engine.run(outer().with_retry(3))
+    assert calls == [1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"max_attempts": 0},
+            "max_attempts is 0, but the first call is an attempt too. Pass 1 for a single call.",
+        ),
+        ({"delay": -1}, "delay is -1 s. Pass 0 or more."),
+        ({"backoff": -1}, "backoff is -1. Pass 0 or more; 1 keeps the delay."),
+    ],
+)
+def test_a_retry_that_makes_no_sense_is_refused_at_the_call(arguments, message):
+    with pytest.raises(ValueError) as caught:
+        one().with_retry(**arguments)
+    assert str(caught.value) == message
+
+
+class DictCache:
+    def __init__(self):
+        self.values = {}
+        self.asked = []
+
+    async def get(self, key):
+        self.asked.append((key.task, key.arguments))
+        return self.values.get(key, cs.MISS)
+
+    async def put(self, key, value):
+        self.values[key] = value
+
+
+def test_a_cached_none_is_a_hit(engine):
+    ran = []
+
+    @cs.task
+    def nothing(x):
+        ran.append(x)
+
+    cache = DictCache()
+    for _ in range(12):
+        assert engine.run(nothing(one()).with_cache(cache)) is None
+    assert ran == [1]
+    assert cache.asked[0] == ("nothing", (("x", 1),))
+
+
+def test_caches_keep_tasks_of_one_name_apart(engine):
+    def make(result):
+        @cs.task
+        def load(x):
+            return result
+
+        return load
+
+    cache = cs.MemoryCache()
+    first, second = make("first"), make("second")
+    for _ in range(3):
+        assert engine.run(first(1).with_cache(cache)) == "first"
+        assert engine.run(second(1).with_cache(cache)) == "second"
+    assert cache.statistics() == cs.MemoryCacheStatistics(hits=4, misses=2, evicted=0, size=2)
+
+
+def test_a_tail_call_is_cached_when_it_has_ended(engine):
+    ran = []
+
+    @cs.task
+    def countdown(n):
+        ran.append(n)
+        return "done" if n == 0 else countdown(n - 1)
+
+    cache = DictCache()
+    for _ in range(3):
+        assert engine.run(countdown(2).with_cache(cache)) == "done"
+        assert engine.run(give(countdown(2).with_cache(cache))) == "done"
+    assert ran == [2, 1, 0]
+    assert list(cache.values.values()) == ["done"]
+
+
+def test_a_failure_is_not_cached(engine):
+    flaky, calls = failing(1)
+    cache = DictCache()
+    with pytest.raises(ValueError):
+        engine.run(flaky().with_cache(cache))
+    assert engine.run(flaky().with_cache(cache)) == 2
+    assert calls == [1, 2]
+
+
+def test_what_is_no_cache_is_refused_at_the_call():
+    with pytest.raises(TypeError) as caught:
+        one().with_cache({})
+    assert str(caught.value) == (
+        "dict is no cache: it needs 'async get(key)' and 'async put(key, value)'. "
+        "Pass cs.MemoryCache() or an object with both."
+    )
+
+
+def test_the_memory_cache_drops_what_was_used_longest_ago():
+    async def main():
+        cache = cs.MemoryCache(max_size=2)
+        keys = [cs.CacheKey(print, "t", (("x", n),)) for n in range(3)]
+        await cache.put(keys[0], "0")
+        await cache.put(keys[1], "1")
+        assert await cache.get(keys[0]) == "0"
+        await cache.put(keys[2], "2")
+        assert await cache.get(keys[1]) is cs.MISS
+        assert await cache.get(keys[0]) == "0"
+        assert cache.statistics() == cs.MemoryCacheStatistics(hits=2, misses=1, evicted=1, size=2)
+
+    asyncio.run(main())
+
+
+def test_the_memory_cache_needs_room_and_hashable_arguments():
+    with pytest.raises(ValueError) as caught:
+        cs.MemoryCache(0)
+    assert str(caught.value) == "max_size is 0, so nothing could be kept. Pass 1 or more."
+    with pytest.raises(TypeError) as unhashable:
+        cs.run(give([]).with_cache(cs.MemoryCache()))
+    assert str(unhashable.value) == (
+        "the arguments of task 'give' can't be looked up: unhashable type: 'list'. Pass hashable "
+        "arguments, or give .with_cache(...) a policy that makes keys of its own."
+    )
+
+
+@pytest.mark.parametrize("condition", [True, 1, "yes"])
+def test_a_true_condition_runs_the_task(engine, condition):
+    assert engine.run(one().run_if(condition)) == 1
+    assert engine.run(one().run_if(give(condition))) == 1
+
+
+def test_a_skip_reaches_what_needs_the_result(engine):
+    ran = []
+
+    @cs.task
+    def note(*args):
+        ran.append(args)
+
+    for _ in range(12):
+        with pytest.raises(cs.DependencyMissingError) as caught:
+            engine.run(note(note(one().run_if(give(False))), 2))
+        assert caught.value.task == "note"
+        assert caught.value.reason == "a task whose result it needs was skipped"
+    assert ran == []
+
+
+def test_a_sequence_cut_by_a_skip_ends_in_none(engine):
+    ran = []
+
+    @cs.task
+    def note(x):
+        ran.append(x)
+        return x
+
+    for _ in range(12):
+        assert engine.run(note(2).after(note(1).run_if(False))) is None
+    assert ran == []
+
+
+def test_after_is_order_alone(engine):
+    log = []
+
+    @cs.task
+    async def slow(x):
+        await asyncio.sleep(0)
+        log.append(x)
+
+    @cs.task
+    def note(x):
+        log.append(x)
+        return x
+
+    for _ in range(12):
+        log.clear()
+        assert engine.run(note("last").after(slow("first"), slow("second"))) == "last"
+        assert log == ["first", "second", "last"]
+
+
+def test_after_takes_lazy_results_alone():
+    with pytest.raises(TypeError) as caught:
+        one().after(1)
+    assert str(caught.value) == (
+        "after() orders lazy results, and got int. Pass what a task call returned."
+    )
+
+
+def test_all_policies_together_in_a_loop(engine):
+    cache = DictCache()
+    made = engine(capacity={"slot": 2})
+    failed = set()
+
+    @cs.task
+    def step(n, seen=()):
+        if n not in failed:
+            failed.add(n)
+            raise ValueError(n)
+        seen = (*seen, n)
+        if n == 0:
+            return seen
+        following = step(n - 1, seen).with_retry(2).with_constraints(slot=give(1))
+        return following.run_if(give(True)).after(one()).with_cache(cache)
+
+    expected = tuple(range(20, -1, -1))
+    assert asyncio.run(made.run(step(20).with_retry(2))) == expected
+    assert len(cache.values) == 20

@@ -1,0 +1,520 @@
+from __future__ import annotations
+
+import asyncio
+import collections
+import inspect
+import threading
+from typing import NamedTuple
+
+import cascade as cs
+import pytest
+
+
+@cs.task
+def one():
+    return 1
+
+
+@cs.task
+def add(a, b=10):
+    return a + b
+
+
+@cs.task
+def give(value):
+    return value
+
+
+def test_a_wrong_call_raises_at_the_call_site_as_python_would():
+    with pytest.raises(TypeError, match=r"^add\(\) missing 1 required positional argument: 'a'$"):
+        add()
+    with pytest.raises(TypeError, match=r"^add\(\) got an unexpected keyword argument 'c'$"):
+        add(1, c=2)
+
+
+def test_a_call_runs_nothing_and_says_what_it_is():
+    lazy = add(1)
+    assert isinstance(lazy, cs.LazyResult)
+    assert repr(lazy) == "<LazyResult[add] of task 'add'>"
+
+
+def test_a_lazy_result_can_not_be_changed():
+    with pytest.raises(AttributeError):
+        add(1).a = 2
+    with pytest.raises(AttributeError):
+        add(1).with_retry().anything = 2
+
+
+def test_policies_return_a_new_call_and_leave_the_old_one():
+    plain = add(1)
+    retried = plain.with_retry(2)
+    assert plain.policy.retry is None
+    assert retried.policy.retry.max_attempts == 2
+    assert retried.with_constraints(slot=1).policy.retry.max_attempts == 2
+
+
+def test_a_lazy_result_is_neither_true_nor_false():
+    with pytest.raises(TypeError) as caught:
+        if one():
+            pass
+    assert str(caught.value) == (
+        "the result of task 'one' is not known yet, so it is neither true nor false. "
+        "Return it, pass it to another task, or use .run_if(...)."
+    )
+
+
+def test_a_task_keeps_the_name_signature_and_docstring_of_its_body():
+    @cs.task(name="shown")
+    def body(a: int, /, b: str = "b", *rest: int, c: float = 1.0, **more: int) -> str:
+        """What it does."""
+        return f"{a}{b}{rest}{c}{more}"
+
+    assert body.__name__ == "body"
+    assert body.spec.name == "shown"
+    assert body.__doc__ == "What it does."
+    assert str(inspect.signature(body)) == (
+        "(a: 'int', /, b: 'str' = 'b', *rest: 'int', c: 'float' = 1.0, **more: 'int') -> 'str'"
+    )
+
+
+def test_every_kind_of_parameter_reaches_the_body(engine):
+    @cs.task
+    def body(a, /, b="b", *rest, c=1, **more):
+        return a, b, rest, c, more
+
+    @cs.task
+    def loop(n, *rest, c, **more):
+        return (rest, c, more) if n == 0 else loop(n - 1, *rest, n, c=c, **more)
+
+    for _ in range(12):
+        assert engine.run(body(1)) == (1, "b", (), 1, {})
+        assert engine.run(body(one(), one(), one(), 3, c=one(), d=one())) == (
+            1,
+            1,
+            (1, 3),
+            1,
+            {"d": 1},
+        )
+    assert engine.run(loop(3, 9, c=1, d=2)) == ((9, 3, 2, 1), 1, {"d": 2})
+
+
+def test_methods_can_be_tasks(engine):
+    class Counter:
+        def __init__(self, start):
+            self.start = start
+
+        @cs.task
+        def down(self, n):
+            return self.start if n == 0 else self.down(n - 1)
+
+    assert engine.run(Counter("mine").down(20)) == "mine"
+
+
+class Point(NamedTuple):
+    x: object
+    y: object
+
+
+def test_calls_are_resolved_in_containers_at_any_depth(engine):
+    shared = one()
+    value = [(shared, {"k": [one()]}), {one()}, Point(one(), 2), frozenset({one()}), {one(): 0}]
+    for _ in range(12):
+        assert engine.run(give(value)) == [(1, {"k": [1]}), {1}, (1, 2), frozenset({1}), {1: 0}]
+    assert isinstance(engine.run(give(Point(one(), 2))), Point)
+
+
+def test_a_container_without_calls_arrives_by_reference(engine):
+    own = [1, [2, {"x": (3,)}]]
+    for _ in range(12):
+        assert engine.run(give(own)) is own
+
+
+def test_a_list_that_holds_itself_is_a_value(engine):
+    own = [1]
+    own.append(own)
+    for _ in range(12):
+        assert engine.run(give(own)) is own
+
+
+def test_a_call_that_turns_up_in_what_was_a_plain_list_is_resolved(engine):
+    seen = []
+
+    @cs.task
+    def loop(n, items):
+        seen.append(items)
+        return n if n == 0 else loop(n - 1, [one()] if n == 2 else [n])
+
+    engine.run(loop(20, [0]))
+    assert seen[-3:] == [[3], [1], [1]]
+
+
+def test_a_call_inside_a_container_that_can_not_be_rebuilt_is_refused(engine):
+    with pytest.raises(TypeError) as caught:
+        engine.run(give(collections.OrderedDict(x=one())))
+    assert str(caught.value) == (
+        "argument 'value' of task 'give' holds a lazy result inside OrderedDict, which can't be "
+        "rebuilt with the value. Pass a plain list, tuple, dict or set."
+    )
+
+
+def test_a_call_that_reaches_itself_is_refused(engine):
+    items = []
+    lazy = give(items)
+    items.append(lazy)
+    with pytest.raises(cs.CyclicTargetError) as caught:
+        engine.run(lazy)
+    assert caught.value.task == "give"
+    assert str(caught.value) == (
+        "the arguments of task 'give' contain the call itself, so it can never start. "
+        "Don't put a lazy result into a container that was already passed to it."
+    )
+
+
+def test_a_returned_container_of_calls_is_a_value(engine):
+    @cs.task
+    def calls():
+        return [one()]
+
+    for _ in range(12):
+        (call,) = engine.run(calls())
+        assert isinstance(call, cs.LazyResult)
+
+
+def test_a_tail_call_inside_an_argument_is_gone_on_with(engine):
+    @cs.task
+    def countdown(n):
+        return "done" if n == 0 else countdown(n - 1)
+
+    for _ in range(12):
+        assert engine.run(add(countdown(5), countdown(3))) == "donedone"
+
+
+def test_a_recursion_that_is_no_tail_call_comes_out(engine):
+    @cs.task
+    def fib(n):
+        return n if n < 2 else add(fib(n - 1), fib(n - 2))
+
+    assert engine.run(fib(10)) == 55
+
+
+def test_tail_call_means_the_same_as_the_lazy_result(engine):
+    @cs.task
+    def countdown(n):
+        return "done" if n == 0 else cs.TailCall(countdown, n=n - 1)
+
+    assert engine.run(countdown(30)) == "done"
+    assert engine.run(cs.TailCall(countdown, 3)) == "done"
+    assert engine.run(give(countdown(3))) == "done"
+
+
+def test_tail_call_checks_its_task_at_once_and_its_arguments_when_it_is_made():
+    with pytest.raises(TypeError) as caught:
+        cs.TailCall(print, 1)
+    assert str(caught.value) == (
+        "TailCall needs a task, and got builtin_function_or_method. "
+        "Decorate the function with @cs.task."
+    )
+    assert repr(cs.TailCall(one)) == "<TailCall of task 'one'>"
+
+
+def test_async_siblings_run_at_the_same_time(engine):
+    met = []
+
+    @cs.task
+    async def meet(name):
+        met.append(name)
+        while len(met) < 2:
+            await asyncio.sleep(0)
+        return name
+
+    for _ in range(12):
+        met.clear()
+        assert engine.run(add(meet("a"), meet("b"))) == "ab"
+
+
+def test_an_async_task_is_awaited_beside_a_sync_sibling_that_has_begun(engine):
+    log = []
+
+    @cs.task
+    async def waiting():
+        log.append("async begins")
+        await asyncio.sleep(0)
+        log.append("async ends")
+        return 1
+
+    @cs.task
+    def sync():
+        log.append("sync")
+        return 2
+
+    for _ in range(12):
+        log.clear()
+        assert engine.run(add(waiting(), sync())) == 3
+        assert log == ["async begins", "sync", "async ends"]
+
+
+def test_a_threaded_body_runs_in_another_thread_with_this_context(engine):
+    @cs.task(mode="thread")
+    def where(x):
+        return threading.current_thread() is threading.main_thread(), x
+
+    for _ in range(12):
+        assert engine.run(where(one())) == (False, 1)
+
+
+def test_a_list_or_tuple_of_targets_gives_a_list(engine):
+    shared = give([])
+    for _ in range(3):
+        first, second, third = engine.run((shared, shared, one()))
+        assert first is second
+        assert third == 1
+    assert engine.run([]) == []
+
+
+def test_equal_calls_of_a_pure_task_run_once_in_one_graph(engine):
+    runs = []
+
+    @cs.task(pure=True)
+    def load(key, more=None):
+        runs.append(key)
+        return key
+
+    @cs.task
+    def gather(*items):
+        return items
+
+    for _ in range(12):
+        runs.clear()
+        assert engine.run(gather(load(1), load(1), load(2), load([3]), load([3]))) == (
+            1,
+            1,
+            2,
+            [3],
+            [3],
+        )
+        assert runs == [1, 2, [3]]
+
+
+def test_pure_calls_merge_by_value_and_type_and_never_by_repr(engine):
+    runs = []
+
+    class Same:
+        def __repr__(self):
+            return "same"
+
+    @cs.task(pure=True)
+    def load(key):
+        runs.append(key)
+        return key
+
+    @cs.task
+    def gather(*items):
+        return len(items)
+
+    keys = [1, 1.0, True, 0.0, -0.0, "1", Same(), Same(), (1,), [1], {"a": 1}, {"a": 1.0}, [[]]]
+    for _ in range(12):
+        runs.clear()
+        engine.run(gather(*map(load, keys)))
+        assert len(runs) == len(keys)
+
+
+def test_pure_calls_merge_through_their_arguments(engine):
+    runs = []
+
+    @cs.task(pure=True)
+    def leaf(x):
+        runs.append("leaf")
+        return x
+
+    @cs.task(pure=True)
+    def node(items):
+        runs.append("node")
+        return items[0]
+
+    for _ in range(12):
+        runs.clear()
+        assert engine.run(add(node([leaf(1)]), node([leaf(1)]))) == 2
+        assert runs == ["leaf", "node"]
+
+
+def test_a_recursion_over_one_pure_call_a_bounce_is_right(engine):
+    @cs.task(pure=True)
+    def double(x):
+        return 2 * x
+
+    @cs.task
+    def loop(n, total=0):
+        return total if n == 0 else loop(n - 1, add(total, double(n)))
+
+    assert engine.run(loop(20)) == 420
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: cs.task(3), TypeError, "@cs.task needs a function, and got int."),
+        (lambda: cs.task(one), TypeError, "'one' is a task already. Decorate it once."),
+        (
+            lambda: cs.task(mode="process")(lambda: 1),
+            ValueError,
+            "task '<lambda>' has mode='process'. Use 'inline' or 'thread'.",
+        ),
+    ],
+)
+def test_what_can_not_be_a_task_is_refused(make, error, message):
+    with pytest.raises(error) as caught:
+        make()
+    assert str(caught.value) == message
+
+
+def test_a_generator_function_is_no_task():
+    def rows():
+        yield 1
+
+    with pytest.raises(TypeError) as caught:
+        cs.task(rows)
+    assert str(caught.value) == (
+        "'rows' is a generator function, which has no single result. "
+        "Return a list, or decorate it with @cs.resource."
+    )
+
+
+def test_an_async_body_can_not_run_in_a_thread():
+    async def fetch():
+        pass
+
+    with pytest.raises(TypeError) as caught:
+        cs.task(mode="thread")(fetch)
+    assert str(caught.value) == (
+        "task 'fetch' is async and has mode=\"thread\", but an async body runs on the event loop. "
+        "Leave the mode out, or make the body a plain function."
+    )
+
+
+def test_a_callable_without_a_signature_is_refused():
+    with pytest.raises(TypeError) as caught:
+        cs.task(dict)
+    assert str(caught.value) == (
+        "<class 'dict'> shows no signature, so its calls can't be checked. "
+        "Wrap it in a function of your own and decorate that."
+    )
+
+
+def test_callable_objects_can_be_tasks(engine):
+    class Adder:
+        def __call__(self, a, b):
+            return a + b
+
+    class Waiter:
+        async def __call__(self, a):
+            await asyncio.sleep(0)
+            return a
+
+    adder, waiter = cs.task(Adder()), cs.task(name="waiter")(Waiter())
+    for _ in range(12):
+        assert engine.run(adder(one(), waiter(2))) == 3
+
+
+@pytest.mark.parametrize("target", [3, None, "done", [one(), 3]])
+def test_what_is_no_lazy_result_is_no_target(engine, target):
+    with pytest.raises(cs.NotATargetError) as caught:
+        engine.run(target)
+    wrong = target[1] if isinstance(target, list) else target
+    assert caught.value.value is wrong
+    assert str(caught.value) == (
+        f"a run needs a lazy result, and got {type(wrong).__name__}. "
+        "Call a function decorated with @cs.task and pass what it returns."
+    )
+
+
+def test_the_sync_door_says_where_to_go_inside_a_loop():
+    async def main():
+        cs.run(one())
+
+    with pytest.raises(cs.RunningLoopError) as caught:
+        asyncio.run(main())
+    assert str(caught.value) == (
+        "cs.run() was called inside a running event loop, which it would block. "
+        "Write 'await cs.Engine().run(target)' there."
+    )
+
+
+def test_lazy_is_the_same_object_for_a_type_checker():
+    call = one()
+    assert cs.lazy(call) is call
+    with pytest.raises(TypeError) as caught:
+        cs.lazy(3)
+    assert str(caught.value) == (
+        "cs.lazy() needs a lazy result, and got int. Pass what a task call returned."
+    )
+
+
+def test_a_signature_is_read_once_however_many_tasks_share_the_function(monkeypatch):
+    from cascade.spec import signature
+
+    reads = []
+    real = signature.read_signature
+    monkeypatch.setattr(signature, "read_signature", lambda f: reads.append(f) or real(f))
+
+    def body(n):
+        return "done" if n == 0 else first(n - 1)
+
+    first, second = cs.task(body), cs.task(name="again")(body)
+    assert cs.run(second(30)) == "done"
+    assert reads == [body]
+
+
+def test_the_public_names_are_these():
+    assert sorted(cs.__all__) == [
+        "CacheKey",
+        "CachePolicy",
+        "CascadeError",
+        "ConstraintError",
+        "CyclicTargetError",
+        "DependencyMissingError",
+        "Engine",
+        "Env",
+        "Event",
+        "Explanation",
+        "Generation",
+        "Inject",
+        "LazyResult",
+        "MISS",
+        "MappedLazyResult",
+        "MemoryCache",
+        "MemoryCacheStatistics",
+        "MemoryState",
+        "NotATargetError",
+        "Param",
+        "ParamError",
+        "Resource",
+        "ResourceAcquired",
+        "ResourceError",
+        "ResourceEvent",
+        "ResourceReleased",
+        "Router",
+        "RunFinished",
+        "RunStarted",
+        "RunningLoopError",
+        "SkipReason",
+        "State",
+        "StateKey",
+        "StaticAnalysisWarning",
+        "Statistics",
+        "Status",
+        "TailCall",
+        "Task",
+        "TaskBlocked",
+        "TaskEvent",
+        "TaskFinished",
+        "TaskRetrying",
+        "TaskSkipped",
+        "TaskStarted",
+        "explain",
+        "lazy",
+        "resource",
+        "run",
+        "task",
+        "visualize",
+    ]
+    assert all(hasattr(cs, name) for name in cs.__all__)
