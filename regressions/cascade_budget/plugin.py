@@ -28,6 +28,8 @@ _RUN: Final = pytest.StashKey["Run"]()
 _REFUSAL: Final = pytest.StashKey[str]()
 _WORKER: Final = "cascade_budget_worker"
 """Name of the plugin that takes workloads over in a process that only serves them to be timed."""
+_PROFILER: Final = "cascade_budget_profiler"
+"""Name of the plugin that profiles tests which the gate doesn't."""
 _FACTS: Final = "cascade_budget"
 """Attribute of a report, and key of a worker's output, under which facts travel."""
 
@@ -44,6 +46,10 @@ def pytest_configure(config: pytest.Config) -> None:
         settings = config.stash[_SETTINGS] = read_settings(config)
         if config.pluginmanager.has_plugin(_WORKER):
             return
+        if settings.profile is not None and PROBE_VARIABLE not in os.environ:
+            from cascade_budget.gate.reporting.bodies import BodyProfiler  # noqa: PLC0415 - only profiling needs it
+
+            config.pluginmanager.register(BodyProfiler(settings), _PROFILER)
         if settings.enabled or PROBE_VARIABLE in os.environ:
             from cascade_budget.gate.run import start_run  # noqa: PLC0415 - only the gate needs it
 
@@ -70,6 +76,9 @@ def cascade_budget(request: pytest.FixtureRequest) -> CascadeBudget:
     run = _run_of(request.config)
     if run is not None:
         return CascadeBudget(request.node, run.conductor)
+    profiler = request.config.pluginmanager.get_plugin(_PROFILER)
+    if profiler is not None:
+        return CascadeBudget(request.node, profiler.driver)
     from cascade_budget.gate.calls import PlainDriver  # noqa: PLC0415 - few tests use it
 
     return CascadeBudget(request.node, PlainDriver(request.config.stash[_SETTINGS].timeout_seconds))

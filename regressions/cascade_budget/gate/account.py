@@ -11,16 +11,17 @@ if TYPE_CHECKING:
     from cascade_budget.gate.budgets import Budgets
     from cascade_budget.gate.counting.counts import Snapshot
     from cascade_budget.judge.findings import WorkloadFinding
+    from cascade_budget.judge.profiles import ProfileFinding
     from cascade_budget.measure.targets import Target
 
-Stage = Literal["warm-up", "first", "attributed", "second", "judged", "abandoned"]
+Stage = Literal["warm-up", "first", "attributed", "profiled", "second", "judged", "abandoned"]
 """Where a test stands.
 
 One that is budgeted as a whole runs several times: to warm up, to be counted, where it is over
 budget once more with the lines that call, and in its turn to be counted again. It is abandoned
 where a run before its turn did not pass."""
 
-REHEARSALS: Final[frozenset[Stage]] = frozenset({"warm-up", "first", "attributed"})
+REHEARSALS: Final[frozenset[Stage]] = frozenset({"warm-up", "first", "attributed", "profiled"})
 
 
 @final
@@ -34,6 +35,7 @@ class Account:
         findings: one for each call of the fixture, or one for the whole test.
         stage: where the test stands; "second" from the start where a workload is budgeted.
         snapshots: what was counted of a whole test, by stage.
+        profiles: of a whole test, at most one.
     """
 
     budgets: Budgets
@@ -41,6 +43,7 @@ class Account:
     findings: list[WorkloadFinding] = field(default_factory=list)
     stage: Stage = "second"
     snapshots: dict[Stage, Snapshot] = field(default_factory=dict)
+    profiles: list[ProfileFinding] = field(default_factory=list)
 
 
 ACCOUNT: Final = pytest.StashKey[Account]()

@@ -8,6 +8,7 @@ import pytest
 
 from cascade_budget.errors import LedgerError
 from cascade_budget.gate.judging.verdicts import entry_of
+from cascade_budget.gate.reporting.reports import ReportError, Reports
 from cascade_budget.judge.findings import WorkloadFinding
 from cascade_budget.ledger import LedgerChange, read_ledger, render_ledger, update_ledger
 from cascade_budget.report.terminal import summary_lines
@@ -43,6 +44,8 @@ class Roll:
         self._stale: tuple[str, ...] = ()
         self._error: LedgerError | None = None
         self._unwritten = ""
+        self._reports = Reports(settings)
+        self._report_lines: tuple[str, ...] = ()
 
     @property
     def findings(self) -> tuple[WorkloadFinding, ...]:
@@ -71,7 +74,8 @@ class Roll:
             self._settled.add(test)
 
     def finish(self, exitstatus: int) -> bool:
-        """Write the ledger where that was asked for. Returns whether all went well."""
+        """Write reports, and the ledger where that was asked for. Returns whether all went well."""
+        reported = self._report()
         try:
             entries = read_ledger(self._settings.ledger, self._settings.ledger_shown).entries
             self._stale = self._find_stale(entries, exitstatus)
@@ -80,11 +84,20 @@ class Roll:
         except LedgerError as error:
             self._error = error
             return False
+        return reported
+
+    def _report(self) -> bool:
+        try:
+            self._report_lines = self._reports.write(self.findings)
+        except ReportError as error:
+            self._report_lines = (f"ERROR: {error}",)
+            return False
         return True
 
     def summary(self) -> Iterator[str]:
         """The lines that end the run."""
         yield from summary_lines(self.findings, verbosity=self._config.get_verbosity())
+        yield from self._report_lines
         shown = self._settings.ledger_shown
         if self._error is not None:
             yield f"ERROR: {self._error}"

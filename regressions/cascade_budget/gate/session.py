@@ -13,6 +13,8 @@ from cascade_budget.gate.counting.workloads import WorkloadRuns
 from cascade_budget.gate.failure import OverBudget
 from cascade_budget.gate.judging.throughput import CoarseGauge, Gauge
 from cascade_budget.gate.judging.verdicts import exceeded, judge_calls, with_sites
+from cascade_budget.gate.reporting.lines import ChangeMarker
+from cascade_budget.gate.reporting.profiles import Profiles
 from cascade_budget.judge.findings import WorkloadFinding
 from cascade_budget.ledger import read_ledger
 from cascade_budget.measure.execution import Workload
@@ -47,7 +49,11 @@ class Gate:
         self._ledger = read_ledger(settings.ledger, settings.ledger_shown)
         self._gauge: Gauge = gauge or CoarseGauge(settings)
         self._progress = Progress(config)
-        self._whole = WholeTests(settings, self._ledger, self._progress)
+        self._marker = ChangeMarker(settings.root, settings.base)
+        self._profiles = Profiles(settings, self._progress)
+        self._whole = WholeTests(
+            settings, self._ledger, self._progress, self._marker, self._profiles
+        )
 
     def prepare(self, item: pytest.Item) -> None:
         """Read what a collected test owes.
@@ -81,9 +87,14 @@ class Gate:
             targets = judge_calls(counted, account.budgets, entry, sizes, update=update)
             if exceeded(targets):
                 at = call.sizes[-1]
-                targets = with_sites(targets, runs.attribute(at).sites, at)
+                targets = self._marker.mark(
+                    with_sites(targets, runs.attribute(at).sites, at),
+                )
             self._progress.say(f"{call.title}: timing, n = {call.n:,}")
             time, result = self._gauge.measure(call, workload, entry)
+            profile = self._profiles.of_workload(
+                call, workload, failed=exceeded(targets) or (time is not None and time.fails)
+            )
         self._progress.end()
         account.findings.append(
             WorkloadFinding(
@@ -97,6 +108,7 @@ class Gate:
                 watch=account.budgets.watch_label,
                 targets=targets,
                 time=time,
+                profile=profile,
             )
         )
         return runs.result if result is None else result
@@ -107,6 +119,7 @@ class Gate:
         if account is None or account.stage in REHEARSALS:
             return
         findings = tuple(account.findings)
+        self._profiles.add_sections(item)
         for finding in findings:
             item.user_properties.extend(_properties(finding))
         if not findings and not account.budgets.whole and item.get_closest_marker(MARKER):

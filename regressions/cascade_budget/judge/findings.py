@@ -46,8 +46,8 @@ class Site:
 
     Attributes:
         path: relative to the project's root where it lies in it.
-        changed_since: the revision since which the line was written; empty where it is older, or
-            where there is nothing to compare with.
+        changed_since: the revision since which the function around the line was changed; empty
+            where it was not, or where there is nothing to compare with.
     """
 
     path: str

@@ -66,6 +66,18 @@ class Workload:
         with self.limit(n):
             return self.perform(n)
 
+    @property
+    def function(self) -> Callable[[int], Any]:
+        """What is run."""
+        return self._function
+
+    def variant(self, function: Callable[[int], Any]) -> Workload:
+        """A workload of another function in this one's event loop; not to be entered."""
+        self.make_loop()
+        other = Workload(function, timeout_seconds=self._timeout_seconds)
+        other._runner = self._runner
+        return other
+
     def limit(self, n: int) -> AbstractContextManager[None]:
         """The time limit around a run at n, for who enters a block between it and `perform`."""
         return time_limit(self._timeout_seconds, f"the workload at n = {n:,}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from cascade_budget.errors import LawSyntaxError
@@ -22,7 +23,7 @@ from cascade_budget.report.document import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from cascade_budget.judge.profiles import ProfileDifference, ProfileFinding
 
@@ -42,6 +43,8 @@ def collect(
     session: SessionInfo,
     findings: Iterable[WorkloadFinding],
     history: Iterable[HistoryEntry] = (),
+    *,
+    link: Callable[[str], str] = str,
 ) -> Document:
     """The document of a run.
 
@@ -49,10 +52,11 @@ def collect(
         session: what ran.
         findings: everything that was found, in the order in which it is shown.
         history: stored results of benchmarks.
+        link: from the path of a profile's file to what the report links.
     """
     return Document(
         session=session,
-        tests=tuple(_entry(finding) for finding in findings),
+        tests=tuple(_entry(finding, link) for finding in findings),
         history=tuple(history),
     )
 
@@ -71,7 +75,7 @@ def verdict_of(finding: WorkloadFinding) -> str:
     return next((words for each, words in _NOTED.items() if each in verdicts), "as budgeted")
 
 
-def _entry(finding: WorkloadFinding) -> WorkloadEntry:
+def _entry(finding: WorkloadFinding, link: Callable[[str], str]) -> WorkloadEntry:
     return WorkloadEntry(
         key=finding.key,
         test=finding.test,
@@ -85,7 +89,7 @@ def _entry(finding: WorkloadFinding) -> WorkloadEntry:
         watch=finding.watch,
         calls=tuple(_call_entry(target) for target in finding.targets),
         throughput=_throughput_entry(finding.time) if finding.time else None,
-        profile=_profile_entry(finding.profile) if finding.profile else None,
+        profile=_profile_entry(finding.profile, link) if finding.profile else None,
     )
 
 
@@ -150,9 +154,10 @@ def _throughput_entry(time: TimeFinding) -> ThroughputEntry:
 
 def _paired_entry(outcome: str, details: Mapping[str, Any]) -> PairedEntry | None:
     """None where the rounds never came to an interval."""
-    if "slowdown" not in details or "interval" not in details:
+    if "slowdown_interval" not in details:
         return None
-    lower, upper = details["interval"]
+    lower, upper = details["slowdown_interval"]
+    clock = details["clock"]
     return PairedEntry(
         outcome=outcome,
         slowdown=details["slowdown"],
@@ -160,18 +165,18 @@ def _paired_entry(outcome: str, details: Mapping[str, Any]) -> PairedEntry | Non
         upper=upper,
         confidence=details["confidence"],
         tolerance=details["tolerance"],
-        smallest_detectable=details.get("smallest_detectable"),
-        rounds=tuple(details.get("rounds", ())),
-        clock=details.get("clock", "cpu"),
+        smallest_detectable=details["smallest_detectable"],
+        rounds=tuple(math.expm1(one[clock]) for one in details["rounds"]),
+        clock=clock,
     )
 
 
-def _profile_entry(profile: ProfileFinding) -> ProfileEntry:
+def _profile_entry(profile: ProfileFinding, link: Callable[[str], str]) -> ProfileEntry:
     return ProfileEntry(
         problem=profile.problem,
         clock=profile.clock,
         sessions=profile.sessions,
-        files=dict(profile.files),
+        files={name: link(path) for name, path in profile.files.items()},
         hottest=profile.hottest,
         difference=_function_entries(profile.difference) if profile.difference else None,
         confidence=profile.difference.confidence if profile.difference else None,

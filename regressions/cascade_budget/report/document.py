@@ -45,7 +45,7 @@ class SessionInfo:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteEntry:
-    """A line that calls a target. `changed_since` names the revision since which it was written."""
+    """A line that calls a target; since `changed_since` the function around it was changed."""
 
     path: str
     line: int

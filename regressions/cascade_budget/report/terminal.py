@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from cascade_budget.judge.findings import CallVerdict, TargetFinding, TimeFinding, WorkloadFinding
+from cascade_budget.report.formats.text import counted, duration, signed_duration, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from cascade_budget.judge.profiles import FunctionKey, ProfileDifference, ProfileFinding
+
 WIDTH: Final = 80
 UPDATE: Final = "--cascade-budget-update"
 _MOST_SITES: Final = 5
+_MOST_FUNCTIONS: Final = 5
 
 
 def _is_quiet(target: TargetFinding) -> bool:
@@ -36,6 +40,8 @@ def failure_text(findings: Sequence[WorkloadFinding], *, test: str) -> str:
         lines += _target_lines(finding.targets)
         if finding.time is not None and (finding.time.fails or finding.time.method != "coarse"):
             lines += _time_lines(finding.time)
+        if finding.profile is not None:
+            lines += _profile_lines(finding.profile)
     lines += _remedies(failing, test)
     return "\n".join(lines)
 
@@ -76,25 +82,67 @@ def _entitled(title: str, sentence: str, width: int) -> Iterator[str]:
 
 
 def _site_lines(target: TargetFinding) -> Iterator[str]:
-    places = [
-        f"{site.path}:{site.line} in {site.function}" if site.path else "called from C"
-        for site in target.sites
+    sites = target.sites
+    if len(sites) > _MOST_SITES:
+        # A line that changed must not be among those left out.
+        sites = tuple(sorted(sites, key=lambda site: not site.changed_since))
+    rows = [
+        (
+            f"{site.path}:{site.line} in {site.function}" if site.path else "called from C",
+            site.calls,
+            f"   changed since {site.changed_since}" if site.changed_since else "",
+        )
+        for site in sites
     ]
-    calls = [site.calls for site in target.sites]
-    if len(places) > _MOST_SITES:
-        rest = len(places) - _MOST_SITES
-        places[_MOST_SITES:] = [f"{rest} more {'line' if rest == 1 else 'lines'}"]
-        calls[_MOST_SITES:] = [sum(calls[_MOST_SITES:])]
-    column = min(max(map(len, places), default=0), WIDTH - 32)
+    if len(rows) > _MOST_SITES:
+        rest = rows[_MOST_SITES:]
+        rows[_MOST_SITES:] = [(counted(len(rest), "more line"), sum(row[1] for row in rest), "")]
+    column = min(max((len(place) for place, _, _ in rows), default=0), WIDTH - 32)
     at = "" if target.sites_at is None else f" at n = {target.sites_at:,}"
-    for place, count in zip(places, calls, strict=True):
-        yield f"    {place:{column}}  {count:>9,}{at}"
+    for place, calls, changed in rows:
+        line = f"    {place:{column}}  {calls:>9,}{at}"
+        if len(line) + len(changed) <= WIDTH:
+            yield line + changed
+        else:
+            yield line
+            yield f"      {changed.strip()}"
 
 
 def _time_lines(time: TimeFinding) -> Iterator[str]:
     yield from _entitled("throughput", time.sentence, len("throughput"))
     for line in time.lines:
         yield f"    {line}"
+
+
+def _profile_lines(profile: ProfileFinding) -> Iterator[str]:
+    if profile.difference is not None:
+        yield from _difference_lines(profile.difference)
+    if profile.problem:
+        yield f"  {visible(profile.problem)}"
+    if "html" in profile.files:
+        yield f"  profile: {profile.files['html']}"
+
+
+def _difference_lines(difference: ProfileDifference) -> Iterator[str]:
+    """Self time a transaction of what takes more or less of it than on base, with its error."""
+    shown = difference.functions[:_MOST_FUNCTIONS]
+    names = [visible(short_name(one.key)) for one in shown]
+    column = min(max((len(name) for name in names), default=0), WIDTH - 44)
+    for name, one in zip(names, shown, strict=True):
+        change = f"{signed_duration(one.difference_ns)} a transaction ± {duration(one.error_ns)}"
+        yield f"    {name:{column}}  {change}"
+    rest = len(difference.functions) - len(shown)
+    if rest:
+        yield f"    {counted(rest, 'more function')} in the profile"
+    if not shown:
+        yield "    no function's self time differs by more than its error"
+
+
+def short_name(key: FunctionKey) -> str:
+    """`resolve > inspect.signature` for what one's own function calls, `module:qualname` else."""
+    if not key.caller:
+        return key.function
+    return f"{key.caller.rpartition(':')[2]} > {key.function.replace(':', '.')}"
 
 
 def _remedies(findings: Sequence[WorkloadFinding], test: str) -> Iterator[str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -99,11 +100,11 @@ def regressed(**changes: Any) -> TimeFinding:
             "wall_ns_per_transaction": 3_300.0,
             "details": {
                 "slowdown": 0.457,
-                "interval": [0.447, 0.47],
+                "slowdown_interval": [0.447, 0.47],
                 "confidence": 0.999,
                 "tolerance": 0.01,
                 "smallest_detectable": 0.021,
-                "rounds": rounds,
+                "rounds": [{"cpu": math.log1p(one), "wall": 0.0} for one in rounds],
                 "clock": "cpu",
             },
             **changes,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pytest
 
     from cascade_budget.gate.account import Stage
+    from cascade_budget.gate.reporting.lines import ChangeMarker
+    from cascade_budget.gate.reporting.profiles import Profiles
     from cascade_budget.ledger import Ledger
     from cascade_budget.measure.counting import CallCounts
     from cascade_budget.report.progress import Progress
@@ -33,6 +35,7 @@ _DOING: Final[dict[Stage, str]] = {
     "warm-up": "warming up",
     "first": "counting",
     "attributed": "finding the lines that call",
+    "profiled": "profiling",
 }
 
 
@@ -44,12 +47,23 @@ class WholeTests:
         settings: of the run.
         ledger: what is recorded.
         progress: is told what goes on.
+        marker: knows which lines changed.
+        profiles: profiles a test that is over.
     """
 
-    def __init__(self, settings: Settings, ledger: Ledger, progress: Progress) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        progress: Progress,
+        marker: ChangeMarker,
+        profiles: Profiles,
+    ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._progress = progress
+        self._marker = marker
+        self._profiles = profiles
 
     def rehearse(self, item: pytest.Item) -> None:
         """Run a test before its turn: to warm up, to count, and where it is over to find who calls.
@@ -66,8 +80,11 @@ class WholeTests:
         elif self._pass(item, account, "warm-up") and self._pass(item, account, "first"):
             first = account.snapshots["first"]
             counted = merge({0: first}, {0: first}, account.budgets)
-            if exceeded(self._judge(item, account, counted)):
+            over = exceeded(self._judge(item, account, counted))
+            if over:
                 self._pass(item, account, "attributed")
+            if self._profiles.wants(failed=over):
+                self._pass(item, account, "profiled")
             account.stage = "second"
         self._progress.end()
 
@@ -83,6 +100,9 @@ class WholeTests:
                 with self._counting(account) as counts:
                     yield
                 account.snapshots[account.stage] = Snapshot.of(counts, self._settings.root)
+            case "profiled":
+                with self._profiles.of_body(item, account.profiles):
+                    yield
             case _:
                 yield
         if account.stage == "second":
@@ -128,7 +148,7 @@ class WholeTests:
         counted = count_twice(counter(attribute=False), _SIZES, account.budgets)
         targets = self._judge(item, account, counted)
         if exceeded(targets):
-            targets = with_sites(targets, counter(attribute=True)(0).sites, 0)
+            targets = self._marker.mark(with_sites(targets, counter(attribute=True)(0).sites, 0))
         account.findings.append(_finding(item, account, targets, counted.backend))
         account.stage = "judged"
 
@@ -138,7 +158,8 @@ class WholeTests:
         counted = merge({0: first}, {0: second}, account.budgets)
         targets = self._judge(item, account, counted)
         if "attributed" in account.snapshots:
-            targets = with_sites(targets, account.snapshots["attributed"].sites, 0)
+            sites = account.snapshots["attributed"].sites
+            targets = self._marker.mark(with_sites(targets, sites, 0))
         account.findings.append(_finding(item, account, targets, counted.backend))
 
     def _judge(
@@ -161,6 +182,7 @@ def _finding(
         backend=backend,
         watch=account.budgets.watch_label,
         targets=targets,
+        profile=account.profiles[0] if account.profiles else None,
     )
 
 

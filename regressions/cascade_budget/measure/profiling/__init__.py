@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from cascade_budget.measure.profiling.clocks import SamplingClock
+from cascade_budget.measure.profiling.clocks import SamplingClock, wall_clock
 from cascade_budget.measure.profiling.passes import choose_clock, profile_workload
-from cascade_budget.measure.profiling.recording import ProfileUnavailableError, record_session
+from cascade_budget.measure.profiling.recording import (
+    ProfileUnavailableError,
+    record_block,
+    record_session,
+)
+from cascade_budget.measure.profiling.stacks import RawFrame
 from cascade_budget.measure.profiling.transfer import session_from_json, session_to_json
 
 __all__ = [
     "ProfileUnavailableError",
+    "RawFrame",
     "SamplingClock",
     "choose_clock",
     "profile_workload",
+    "record_block",
     "record_session",
     "session_from_json",
     "session_to_json",
+    "wall_clock",
 ]

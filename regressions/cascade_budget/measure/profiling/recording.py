@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 import sys
 from collections import defaultdict
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from pyinstrument.stack_sampler import AsyncState, get_stack_sampler
+from pyinstrument.stack_sampler import AsyncState, StackSampler
 
 from cascade_budget.errors import BudgetError
 from cascade_budget.judge.profiles import ProfileSession
-from cascade_budget.measure.profiling.stacks import AWAIT, FrameNamer, workload_stack
+from cascade_budget.measure.profiling.stacks import AWAIT, FrameNamer, RawFrame, workload_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
     from pathlib import Path
+    from types import FrameType
 
     from cascade_budget.measure.profiling.clocks import SamplingClock
 
@@ -26,61 +28,97 @@ INTERVAL_S = 0.00005
 a function can be counted, and the hook on every call costs far more than a sample does: measured on
 call-heavy code, 20 times the sampler's default rate slows it by a tenth more."""
 
-_ROOT_SYNC = ("under_sampler", __file__)
-_ROOT_ASYNC = ("under_sampler_async", __file__)
-
 
 class ProfileUnavailableError(BudgetError):
     """A profile could not be taken. It is reported and changes no verdict."""
 
 
+class _Sampler(StackSampler):
+    """Weighs samples by the session's clock, in ns, whatever decides when one is due."""
+
+    def __init__(self, clock: SamplingClock) -> None:
+        super().__init__()
+        self.timer_func = clock.trigger_s
+        self._now_ns = clock.now_ns
+
+    def _timer(self) -> float:
+        return self._now_ns()
+
+    def _sample(self, frame: FrameType, event: str, arg: Any) -> None:
+        super()._sample(frame, event, arg)
+        if event != "context_changed":
+            # Walking the stack costs as much as what is sampled; it is charged to nobody.
+            self.last_profile_time = self._now_ns()
+
+
 class Recorder:
     """Collects self time by stack while it samples."""
 
-    __slots__ = ("_clock", "_last_ns", "_records", "samples")
+    __slots__ = ("_clock", "_records", "samples")
 
     def __init__(self, clock: SamplingClock) -> None:
         self._clock = clock
         self._records: defaultdict[tuple[str, ...], int] = defaultdict(int)
-        self._last_ns = 0
         self.samples = 0
 
     @contextmanager
     def sampling(self) -> Iterator[None]:
-        """Sample the calling thread, and the tasks started within, until the block is left."""
-        sampler = get_stack_sampler()
-        trigger = self._clock.trigger_s
-        sampler.timer_func = trigger
+        """Sample the calling thread, and the tasks started within, until the block is left.
+
+        Raises:
+            ProfileUnavailableError: Another pyinstrument profiler runs in this context.
+        """
+        sampler = _Sampler(self._clock)
         try:
-            self._last_ns = self._clock.now_ns()
             sampler.subscribe(
                 self._take,
                 desired_interval=INTERVAL_S,
-                use_timing_thread=trigger is None,
+                use_timing_thread=self._clock.trigger_s is None,
                 use_async_context=True,
             )
-            try:
-                yield
-            finally:
-                sampler.unsubscribe(self._take)
+        except RuntimeError as error:
+            raise ProfileUnavailableError(
+                fact="no profile was taken",
+                place="another pyinstrument profiler is running in this thread",
+                remedy="Stop it to get one",
+            ) from error
+        try:
+            yield
         finally:
-            sampler.timer_func = None
+            sampler.unsubscribe(self._take)
 
-    def _take(self, stack: list[str], _elapsed_s: float, state: AsyncState | None) -> None:
-        now_ns = self._clock.now_ns()
+    def _take(self, stack: list[str], elapsed_ns: float, state: AsyncState | None) -> None:
         if state is not None and state.state == "out_of_context_awaited":
             stack = [*state.info, AWAIT]
-        self._records[tuple(stack)] += now_ns - self._last_ns
+        self._records[tuple(stack)] += round(elapsed_ns)
         self.samples += 1
-        # Read again, so that the sample's own cost is charged to nobody.
-        self._last_ns = self._clock.now_ns()
 
-    def stacks(self, root: tuple[str, str]) -> dict[tuple[str, ...], int]:
-        """Self time in ns by the workload's own stack, in order of first appearance."""
-        merged: defaultdict[tuple[str, ...], int] = defaultdict(int)
-        for stack, self_ns in self._records.items():
-            merged[workload_stack(list(stack), root=root)] += self_ns
-        return dict(merged)
+    def session(
+        self,
+        *,
+        root: Callable[[RawFrame], bool],
+        own_roots: Sequence[Path],
+        transactions: int,
+        plain_ns_per_transaction: float,
+    ) -> ProfileSession:
+        """What was recorded, stacks cut at the last frame that is a root, functions named."""
+        namer = FrameNamer(tuple(each.resolve() for each in own_roots))
+        indexes: dict[str, int] = {}
+        stacks: defaultdict[tuple[int, ...], float] = defaultdict(float)
+        for records, self_ns in self._records.items():
+            stack = workload_stack(list(records), is_root=root)
+            if stack is None:
+                continue
+            stacks[tuple(indexes.setdefault(each, len(indexes)) for each in stack)] += self_ns
+        total_ns = math.fsum(stacks.values())
+        return ProfileSession(
+            frames=tuple(namer.name(record) for record in indexes),
+            stacks=dict(stacks),
+            transactions=transactions,
+            sample_ns=total_ns / self.samples if self.samples else 0.0,
+            plain_ns_per_transaction=plain_ns_per_transaction or total_ns / transactions,
+            clock=self._clock.name,
+        )
 
 
 def record_session(
@@ -95,17 +133,84 @@ def record_session(
     """Run `workload(n)` once under the sampler.
 
     Args:
-        workload: Performs n transactions; may be a coroutine function, which is then sampled from
-            inside its own task, so that time spent waiting is charged to who awaited.
+        workload: Performs n transactions. What it returns may be awaitable; it is then sampled from
+            inside the task that awaits it, so that time spent waiting is charged to who awaited.
         n: Transactions, at least 1.
         clock: What samples weigh.
         own_roots: Directories of the code under test; what lies elsewhere is foreign.
         plain_ns_per_transaction: Cost of a transaction in ns without the sampler; 0 if unknown.
-        call: Runs a workload; by default calls it, or `asyncio.run`s a coroutine function.
+        call: Runs a workload; by default `run_workload`.
 
     Raises:
         ProfileUnavailableError: When another profiler holds the thread.
     """
+    _refuse_beside_others()
+    recorder = Recorder(clock)
+
+    def under_sampler(size: int) -> Any:
+        with recorder.sampling():
+            result = workload(size)
+        return under_sampler_async(result) if inspect.isawaitable(result) else result
+
+    async def under_sampler_async(result: Awaitable[Any]) -> Any:
+        with recorder.sampling():
+            return await result
+
+    (call or run_workload)(under_sampler, n)
+    return recorder.session(
+        root=_is_root,
+        own_roots=own_roots,
+        transactions=n,
+        plain_ns_per_transaction=plain_ns_per_transaction,
+    )
+
+
+@contextmanager
+def record_block(
+    *, clock: SamplingClock, own_roots: Sequence[Path], root: Callable[[RawFrame], bool]
+) -> Iterator[list[ProfileSession]]:
+    """Sample what a block runs, as one transaction.
+
+    Args:
+        clock: What samples weigh.
+        own_roots: Directories of the code under test.
+        root: Tells the frame below which nothing is of interest.
+
+    Yields:
+        A list that holds the session once the block has been left.
+
+    Raises:
+        ProfileUnavailableError: When another profiler holds the thread.
+    """
+    _refuse_beside_others()
+    recorder = Recorder(clock)
+    sessions: list[ProfileSession] = []
+    try:
+        with recorder.sampling():
+            yield sessions
+    finally:
+        sessions.append(
+            recorder.session(
+                root=root, own_roots=own_roots, transactions=1, plain_ns_per_transaction=0
+            )
+        )
+
+
+def run_workload(workload: Callable[[int], Any], n: int) -> object:
+    """Call a workload, and `asyncio.run` what it returns where that is awaitable."""
+    result = workload(n)
+    return asyncio.run(_awaited(result)) if inspect.isawaitable(result) else result
+
+
+async def _awaited(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
+
+
+def _is_root(frame: RawFrame) -> bool:
+    return frame.function in ("under_sampler", "under_sampler_async") and frame.path == __file__
+
+
+def _refuse_beside_others() -> None:
     foreign = sys.getprofile()
     if foreign is not None:
         raise ProfileUnavailableError(
@@ -113,65 +218,3 @@ def record_session(
             place=f"{foreign!r} is set with sys.setprofile",
             remedy="Stop the other profiler to get one",
         )
-    recorder = Recorder(clock)
-    waits = inspect.iscoroutinefunction(workload)
-
-    def under_sampler(size: int) -> Any:
-        with recorder.sampling():
-            return workload(size)
-
-    async def under_sampler_async(size: int) -> Any:
-        with recorder.sampling():
-            return await workload(size)
-
-    run = call or run_workload
-    try:
-        run(under_sampler_async if waits else under_sampler, n)
-    except RuntimeError as error:
-        if "already a profiler running" not in str(error):
-            raise
-        raise ProfileUnavailableError(
-            fact="no profile was taken",
-            place="another pyinstrument profiler is running in this thread",
-            remedy="Stop it to get one",
-        ) from error
-    return _session(
-        recorder,
-        recorder.stacks(_ROOT_ASYNC if waits else _ROOT_SYNC),
-        namer=FrameNamer(tuple(root.resolve() for root in own_roots)),
-        transactions=n,
-        plain_ns_per_transaction=plain_ns_per_transaction,
-        clock=clock,
-    )
-
-
-def run_workload(workload: Callable[[int], Any], n: int) -> object:
-    """Call a workload, or `asyncio.run` a coroutine function."""
-    if inspect.iscoroutinefunction(workload):
-        return asyncio.run(workload(n))
-    return workload(n)
-
-
-def _session(
-    recorder: Recorder,
-    stacks: dict[tuple[str, ...], int],
-    *,
-    namer: FrameNamer,
-    transactions: int,
-    plain_ns_per_transaction: float,
-    clock: SamplingClock,
-) -> ProfileSession:
-    indexes: dict[str, int] = {}
-    indexed: defaultdict[tuple[int, ...], float] = defaultdict(float)
-    for stack, self_ns in stacks.items():
-        key = tuple(indexes.setdefault(record, len(indexes)) for record in stack)
-        indexed[key] += self_ns
-    total_ns = sum(stacks.values())
-    return ProfileSession(
-        frames=tuple(namer.name(record) for record in indexes),
-        stacks=dict(indexed),
-        transactions=transactions,
-        sample_ns=total_ns / recorder.samples if recorder.samples else 0.0,
-        plain_ns_per_transaction=plain_ns_per_transaction or total_ns / transactions,
-        clock=clock.name,
-    )

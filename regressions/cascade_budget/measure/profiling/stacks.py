@@ -41,7 +41,9 @@ class RawFrame:
         return cls(function, path, int(line) if line.isdecimal() else 0, class_name)
 
 
-def workload_stack(records: list[str], *, root: tuple[str, str]) -> tuple[str, ...]:
+def workload_stack(
+    records: list[str], *, is_root: Callable[[RawFrame], bool]
+) -> tuple[str, ...] | None:
     """The part of a call stack that belongs to the workload, outermost frame first.
 
     What lies below the function that started the session (pytest, the thread) is dropped. Steps of
@@ -51,13 +53,18 @@ def workload_stack(records: list[str], *, root: tuple[str, str]) -> tuple[str, .
 
     Args:
         records: The call stack as the sampler gives it, outermost frame first.
-        root: Name and file of the function that started the session.
+        is_root: Tells the frame of the function that started the session.
+
+    Returns:
+        None where no part is the workload's.
     """
     frames = [RawFrame.parse(record) for record in records]
-    start = _last(frames, lambda frame: (frame.function, frame.path) == root)
+    start = _last(frames, is_root)
     step = _last(frames, _is_event_loop_step)
     if start is not None and (step is None or start > step):
         return tuple(records[start + 1 :])
+    if start is None and not any(map(_is_event_loop, frames)):
+        return None
     before: list[str] = []
     if start is not None:
         for record, frame in zip(records[start + 1 : step], frames[start + 1 : step], strict=True):

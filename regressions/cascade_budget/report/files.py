@@ -1,0 +1,41 @@
+"""Writing reports: whole or not at all, in a folder that is made where it is missing."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a file as UTF-8 in one step: a reader sees the old one or the new one.
+
+    Args:
+        path: Where to; its folder is made.
+        text: What; half of a surrogate pair is written as a question mark.
+
+    Returns:
+        The path.
+
+    Raises:
+        OSError: The folder can't be made or the file not written; what was there before is kept.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}-")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="\n") as file:
+            file.write(text)
+        # mkstemp's mode is for secrets; a report is for who can read the folder.
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
