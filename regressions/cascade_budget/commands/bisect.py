@@ -26,11 +26,11 @@ from cascade_budget.bridge.trees import (
     revision_source,
     scratch_folder,
 )
-from cascade_budget.commands._comparing import below
-from cascade_budget.commands._judging import Counted, explain, judge
 from cascade_budget.commands._progress import ProgressLine
-from cascade_budget.commands._searching import Answer, Found, search
-from cascade_budget.commands._sides import make_side
+from cascade_budget.commands._revisions.comparing import below
+from cascade_budget.commands._revisions.judging import Counted, explain, judge
+from cascade_budget.commands._revisions.searching import Answer, Found, search
+from cascade_budget.commands._revisions.sides import make_side
 from cascade_budget.errors import BudgetError, UsageError
 from cascade_budget.judge.growth import Comparison
 from cascade_budget.measure.census import Census, CensusError

@@ -28,8 +28,8 @@ from cascade_budget.bridge.trees import (
     revision_source,
     scratch_folder,
 )
-from cascade_budget.commands._comparing import compare_sides
 from cascade_budget.commands._progress import ProgressLine
+from cascade_budget.commands._revisions.comparing import compare_sides
 from cascade_budget.errors import UsageError
 from cascade_budget.report.growth import comparison_text
 

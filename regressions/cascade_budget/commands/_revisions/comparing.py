@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cascade_budget.bridge.trees import Source, make_tree
-from cascade_budget.commands._judging import Counted, explain, judge
-from cascade_budget.commands._sides import ImportedElsewhereError, Side, make_side
+from cascade_budget.commands._revisions.judging import Counted, explain, judge
+from cascade_budget.commands._revisions.sides import ImportedElsewhereError, Side, make_side
 from cascade_budget.errors import BudgetError
 from cascade_budget.judge.growth import Cause, Comparison, differing
 from cascade_budget.measure.census import PASSED, Census

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from cascade_budget.commands._sides import evidence, line_map
+from cascade_budget.commands._revisions.sides import evidence, line_map
 from cascade_budget.judge.growth import (
     Cause,
     Comparison,

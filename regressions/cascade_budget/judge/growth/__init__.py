@@ -20,6 +20,7 @@ from cascade_budget.judge.growth.compare import (
     differing,
 )
 from cascade_budget.judge.growth.definitions import Definition, defines, definitions, renamed
+from cascade_budget.judge.growth.instability import Diagnosis, Influence, diagnose
 from cascade_budget.judge.growth.lines import align
 
 __all__ = [
@@ -27,9 +28,11 @@ __all__ = [
     "Change",
     "Comparison",
     "Definition",
+    "Diagnosis",
     "Edit",
     "Evidence",
     "Growth",
+    "Influence",
     "Move",
     "Presence",
     "SiteGrowth",
@@ -37,6 +40,7 @@ __all__ = [
     "compare",
     "defines",
     "definitions",
+    "diagnose",
     "differing",
     "find_causes",
     "nearest_edits",

@@ -35,6 +35,7 @@ REQUEST: Final = "CASCADE_BUDGET_CENSUS"
 """The environment variable with the path of the request, JSON."""
 
 _OWN_PACKAGE: Final = "cascade_budget"
+_EAGER: Final = 50
 _GARBAGE: Final = 100_000
 """Objects that may pile up before they are collected, between two tests."""
 
@@ -127,7 +128,10 @@ class Recorder:
         """Say how many tests will run."""
         if not session.config.option.collectonly:
             self._write(self._writer.collected(len(session.items)))
-            if not self._garbage:
+            if self._garbage:
+                # Often enough for a finalizer that can run in a test to do so.
+                gc.set_threshold(_EAGER)
+            else:
                 # What was built so far lives on; later collections need not look at it.
                 gc.collect()
                 gc.freeze()
@@ -267,7 +271,7 @@ class Recorder:
             return
         self._known_modules = len(sys.modules)
         for name, path in _files():
-            if path.is_relative_to(self._project) and not _is_own(name):
+            if path.is_relative_to(self._project) and not (_is_own(name) or _is_installed(path)):
                 self._modules[name] = path.relative_to(self._project).as_posix()
         tops = {name.partition(".")[0] for name in self._modules} | set(self._packages)
         self._watch = (*DEFAULT_WATCH, *(f"{top}.*" for top in sorted(tops) if not _is_own(top)))
@@ -287,9 +291,7 @@ class Recorder:
         return (
             any(path.is_relative_to(origin) for origin in self._origins)
             and not path.is_relative_to(self._project)
-            and not path.is_relative_to(sys.prefix)
-            and not path.is_relative_to(Path(sys.prefix).resolve())
-            and "site-packages" not in path.parts
+            and not _is_installed(path)
         )
 
     def _relative(self, path: str) -> str:
@@ -316,6 +318,15 @@ def _files() -> Iterable[tuple[str, Path]]:
         file = getattr(module, "__file__", None)
         if isinstance(file, str):
             yield name, Path(file)
+
+
+def _is_installed(path: Path) -> bool:
+    # A virtual environment often lies inside the project.
+    return (
+        path.is_relative_to(sys.prefix)
+        or path.is_relative_to(Path(sys.prefix).resolve())
+        or "site-packages" in path.parts
+    )
 
 
 def _is_own(module: str) -> bool:

@@ -1,0 +1,149 @@
+"""Tell why the counts of a test differ from run to run.
+
+The test runs again and again: with nothing varied, under other hash seeds, with the garbage
+collector running, for the first time in a process, and among the other tests of its file in
+shuffled orders. Each function whose count follows one of these is named, and what to do about it.
+
+  cascade-budget doctor tests/test_api.py::test_parse
+
+Exit code 0: every count is stable. 1: one is not. 2: the test could not be run.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from cascade_budget.bridge.layout import USUAL_ROOTS, import_roots, importable
+from cascade_budget.bridge.revisions import Repository, RevisionError
+from cascade_budget.commands._progress import ProgressLine
+from cascade_budget.errors import UsageError
+from cascade_budget.judge.growth import Diagnosis, Influence, diagnose
+from cascade_budget.measure.census import PASSED, Census, CensusRequest, take_census
+from cascade_budget.report.instability import diagnosis_text
+
+if TYPE_CHECKING:
+    import argparse
+
+STABLE: Final = 0
+UNSTABLE: Final = 1
+_HASH_SEEDS: Final = (1, 2, 3)
+_ORDERS: Final = (1, 2)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("test", metavar="TEST", help="a test's node id, or a file of tests")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Examine, print, and return the exit code.
+
+    Raises:
+        BudgetError: The test could not be run, or does not pass.
+    """
+    progress = ProgressLine()
+    with progress.shown():
+        found = examine(arguments.test, here=Path.cwd(), progress=progress)
+    sys.stdout.write(diagnosis_text(found) + "\n")
+    unstable = any(
+        diagnosis.influence.unstable for diagnoses in found.values() for diagnosis in diagnoses
+    )
+    return UNSTABLE if unstable else STABLE
+
+
+def examine(test: str, *, here: Path, progress: ProgressLine) -> dict[str, tuple[Diagnosis, ...]]:
+    """What the counts of each test follow, by node id.
+
+    Args:
+        test: What is given to pytest.
+        here: The folder the command was started in.
+        progress: Where to say what is going on.
+
+    Raises:
+        CensusError: The test could not be run.
+        UsageError: No test passes.
+    """
+    request = _request(test, here)
+
+    def count(text: str, asked: CensusRequest) -> Census:
+        progress.step(text)
+        return take_census(asked, lambda done, tests: progress.count(text, done, tests))
+
+    reference = count("counting", request)
+    passed = reference.passed()
+    if not passed:
+        reasons = [record.reason for record in reference.tests.values() if record.reason]
+        raise UsageError(
+            f"{test} does not pass: {next(iter(reasons), 'it is skipped')}",
+            place=str(here),
+            remedy="Make it pass first",
+        )
+    repeated = [count("counting again, nothing varied", request)]
+    varied = {
+        Influence.HASH_SEED: [
+            count(f"counting under hash seed {seed}", replace(request, hash_seed=seed))
+            for seed in _HASH_SEEDS
+        ],
+        Influence.COLLECTOR: [
+            count("counting with the garbage collector on", replace(request, garbage=True))
+        ],
+        Influence.COLD_START: [
+            count("counting the first run in a process", replace(request, warm_ups=0))
+        ],
+        Influence.ORDER: [
+            count(
+                f"counting among the tests of its file, order {order}",
+                replace(request, arguments=(test.partition("::")[0],), shuffle=order),
+            )
+            for order in _ORDERS
+        ],
+    }
+    seeded: list[Census] = []
+    if any(_calls(run, name) != calls for run in repeated for name, calls in passed.items()):
+        seeded = [
+            count("counting with random seeded", replace(request, random_seed=0)) for _ in range(2)
+        ]
+    return {
+        name: diagnose(
+            calls,
+            _runs(repeated, name),
+            {influence: _runs(runs, name) for influence, runs in varied.items()},
+            seeded=_runs(seeded, name),
+            threaded=bool(calls.get("threading:Thread.start") or reference.tests[name].threads),
+        )
+        for name, calls in passed.items()
+    }
+
+
+def _request(test: str, here: Path) -> CensusRequest:
+    try:
+        project = Repository.at(here).root
+    except RevisionError:
+        project = here.resolve()
+    roots = {project / root for root in (*import_roots(project), *USUAL_ROOTS)}
+    packages = {name for root in roots for name in importable(root) if name.isidentifier()}
+    return CensusRequest(
+        label="the working tree",
+        project=project,
+        working_folder=here,
+        arguments=(test,),
+        packages=tuple(sorted(packages)),
+        # As the gate does: what only a first run costs is told apart below.
+        warm_ups=1,
+    )
+
+
+def _runs(runs: list[Census], test: str) -> list[dict[str, int]]:
+    # A run in which the test failed counted less than a test: it says nothing about its counts.
+    return [
+        dict(run.tests[test].calls)
+        for run in runs
+        if test in run.tests and run.tests[test].outcome == PASSED
+    ]
+
+
+def _calls(run: Census, test: str) -> dict[str, int]:
+    return dict(run.tests[test].calls) if test in run.tests else {}
