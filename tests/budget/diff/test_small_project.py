@@ -73,7 +73,9 @@ def test_a_commit_that_makes_more_calls_is_red_with_function_count_and_line(
     assert capsys.readouterr().out.splitlines() == [
         *RED[name],
         "",
-        "1 function grew in 1 test: 2 tests compared, "
-        f"{label(dispatch, 'main')} to {label(dispatch, name)}.",
+        (
+            "1 function grew in 1 test: 2 tests compared, "
+            f"{label(dispatch, 'main')} to {label(dispatch, name)}."
+        ),
     ]
     assert code == 1
