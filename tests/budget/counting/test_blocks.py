@@ -132,7 +132,7 @@ def test_finished_counts_survive_pickling() -> None:
 
 
 def test_an_exception_in_the_block_passes_and_leaves_nothing_behind() -> None:
-    with pytest.raises(LookupError), count_calls([target(CALLED)]) as counts:  # noqa: PT012
+    with pytest.raises(LookupError), count_calls([target(CALLED)]) as counts:
         called()
         raise LookupError
     assert dict(counts) == {}
@@ -444,3 +444,27 @@ def test_counting_while_threads_come_and_go_never_loses_a_call() -> None:
 def call_ten_times() -> None:
     for _ in range(10):
         called()
+
+
+def test_counting_on_a_thread_that_outlives_the_block_ends_with_it() -> None:
+    stop, turns = threading.Event(), queue.Queue[None]()
+
+    def call_on() -> None:
+        while not stop.is_set():
+            called()
+            turns.put(None)
+
+    thread = threading.Thread(target=call_on)
+    with count_calls([target(CALLED)], watch=[__name__], attribute=True) as first:
+        thread.start()
+        for _ in range(100):
+            turns.get()
+    with count_calls([target(OTHER)]) as second:
+        for _ in range(100):
+            turns.get()
+        other()
+    stop.set()
+    thread.join()
+    assert first[CALLED] >= 100
+    assert dict(second) == {OTHER: 1}
+    assert untouched()

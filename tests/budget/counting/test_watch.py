@@ -174,6 +174,36 @@ def test_watched_functions_have_call_sites() -> None:
     }
 
 
+GENERIC = """\
+def outer():
+    def inner[T](x: T) -> T: return x
+    class Local[T]:
+        def method(self): return [(lambda: 1)() for _ in range(2)]
+    Local().method()
+    return inner(1)
+
+def top[T: int](x: T) -> T: return x
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="type parameters came with Python 3.12")
+def test_type_parameters_change_no_name(tmp_path: Path) -> None:
+    (tmp_path / "shop" / "generic.py").write_text(GENERIC)
+    names = ["outer.<locals>.inner", "outer.<locals>.Local.method", "top"]
+    targets = [resolve_target(f"shop.generic:{name}") for name in names]
+    with count_calls(targets, watch=["shop.generic"]) as counts:
+        sys.modules["shop.generic"].outer()
+        sys.modules["shop.generic"].top(1)
+    assert dict(counts) == {f"shop.generic:{name}": 1 for name in names}
+    assert counts.watched == {
+        "shop.generic:outer": 1,
+        "shop.generic:outer.<locals>.Local.method": 1,
+        "shop.generic:outer.<locals>.Local.method.<locals>.<lambda>": 2,
+        "shop.generic:outer.<locals>.inner": 1,
+        "shop.generic:top": 1,
+    }
+
+
 @pytest.mark.parametrize(
     ("pattern", "covered"),
     [

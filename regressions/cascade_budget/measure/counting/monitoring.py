@@ -47,6 +47,7 @@ class MonitoringBackend:
         self._native_ticks: dict[int, Callable[[], int]] = {}
         self._observed: dict[int, Body] = {}
         self._everything = False
+        self._generation = object()
         self._callbacks: dict[int, Callable[..., object]] = {}
         self._sees_star_calls: bool | None = None
 
@@ -77,6 +78,7 @@ class MonitoringBackend:
         tool = self._claimed()
         events = monitoring.events
         self._everything = everything
+        self._generation = object()
         on_start = (
             self._on_start_attributed
             if attribute
@@ -141,6 +143,7 @@ class MonitoringBackend:
             monitoring.free_tool_id(tool)
         self._tool = None
         self._everything = False
+        self._generation = object()
         self._ticks.clear()
         self._native_ticks.clear()
         self._observed.clear()
@@ -168,23 +171,29 @@ class MonitoringBackend:
     def _cold_start(self, code: CodeType) -> object:
         """A start of a body that has no tick yet. Two frames below the body's own."""
         try:
+            generation = self._generation
             body = self._recorder.first_start(code, sys._getframe(2))  # noqa: SLF001
-            if body is None:
+            if body is not None:
+                self._ticks[id(code)] = body.tick
+                body.tick()
+            # Another thread may have opened a block since, which wants what the last ones did not:
+            # only a decision that is up to date may switch off. No call stands between check and
+            # return, and so no thread can come between them.
+            elif generation is self._generation:
                 return monitoring.DISABLE
-            self._ticks[id(code)] = body.tick
-            body.tick()
         except Exception as error:  # noqa: BLE001
             self._recorder.failure = error
         return None
 
     def _on_start_attributed(self, code: CodeType, _offset: int) -> object:
         try:
+            generation = self._generation
             frame = sys._getframe(1)  # noqa: SLF001
             body = self._recorder.bodies.get(id(code))
             if body is None or id(code) not in self._ticks:
                 body = self._recorder.first_start(code, frame)
                 if body is None:
-                    return monitoring.DISABLE
+                    return monitoring.DISABLE if generation is self._generation else None
                 self._ticks[id(code)] = body.tick
             body.tick()
             self._recorder.attribute(body, frame.f_back)

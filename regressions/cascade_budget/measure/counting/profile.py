@@ -14,7 +14,7 @@ import sys
 import threading
 from opcode import opmap
 from types import BuiltinFunctionType, ClassMethodDescriptorType, MethodDescriptorType
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, NamedTuple, final
 
 from cascade_budget.measure.counting.backend import (
     CALLED_FROM_C,
@@ -43,6 +43,20 @@ _NOWHERE = -2  # no instruction's offset: a body seen and not counted
 _OPEN = 0  # no object's id: keeps the table from being empty while a block is open
 
 
+class Start(NamedTuple):
+    """What the hook needs to know of a body.
+
+    Attributes:
+        offset: Where it begins, in bytes.
+        tick: Adds one to its tally.
+        body: The tally; None for a body that is not counted.
+    """
+
+    offset: int
+    tick: Callable[[], int]
+    body: Body | None
+
+
 def start_offset(code: CodeType) -> int:
     """Where the body begins, in bytes: at its RESUME with argument 0."""
     instructions = code.co_code
@@ -60,7 +74,8 @@ class ProfileBackend:
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self._starts: dict[int, tuple[int, Callable[[], int]]] = {}
+        self._starts: dict[int, Start] = {}
+        self._generation = object()
         self._ignored: list[CodeType] = []
         self._everything = False
         self._hook: Hook | None = None
@@ -102,9 +117,10 @@ class ProfileBackend:
         self, bodies: Iterable[Body], *, everything: bool, natives: bool, attribute: bool
     ) -> None:
         """Report starts; see `Backend.observe`."""
-        self._starts[_OPEN] = (_NOWHERE, _never)
+        self._generation = object()
+        self._starts[_OPEN] = _UNCOUNTED
         for body in bodies:
-            self._starts[id(body.code)] = (start_offset(body.code), body.tick)
+            self._starts[id(body.code)] = _start_of(body)
         for code in self._ignored:
             # Patterns may have changed, and named bodies may be among those ignored so far.
             if id(code) not in self._recorder.bodies:
@@ -152,6 +168,7 @@ class ProfileBackend:
         # themselves.
         if self._hook is not None and others_are_running() and not foreign_hooks(self._own):
             set_everywhere(None)
+        self._generation = object()
         self._hook = None
         self._everything = False
         self._starts.clear()
@@ -183,15 +200,17 @@ class ProfileBackend:
             set_everywhere(hook)
         sys.setprofile(hook)
 
-    def _cold_start(self, code: CodeType, frame: FrameType) -> tuple[int, Callable[[], int]]:
+    def _cold_start(self, code: CodeType, frame: FrameType) -> Start:
         """Decide about a body that has no entry yet."""
+        generation = self._generation
         body = self._recorder.first_start(code, frame)
-        if body is None:
-            self._ignored.append(code)  # held, so that its id stays its own
-            entry = (_NOWHERE, _never)
-        else:
-            entry = (start_offset(code), body.tick)
-        return self._starts.setdefault(id(code), entry)
+        start = _UNCOUNTED if body is None else _start_of(body)
+        self._ignored.append(code)  # held, so that its id stays its own
+        # Other blocks may have been opened since, on another thread, and the decision be out of
+        # date. No thread can come between these two lines: there is no call between them.
+        if generation is self._generation:
+            return self._starts.setdefault(id(code), start)
+        return start
 
     def _make_hook(self, *, attribute: bool) -> Hook:
         recorder, starts = self._recorder, self._starts
@@ -201,17 +220,17 @@ class ProfileBackend:
             try:
                 if event == "call":
                     code = frame.f_code
-                    entry = starts.get(id(code))
-                    if entry is None:
+                    start = starts.get(id(code))
+                    if start is None:
                         if not self._everything:
                             if self._hook is None:
                                 sys.setprofile(None)
                             return
-                        entry = self._cold_start(code, frame)
-                    if entry[0] == frame.f_lasti:
-                        entry[1]()
-                        if attribute:
-                            recorder.attribute(recorder.bodies[id(code)], frame.f_back)
+                        start = self._cold_start(code, frame)
+                    if start.offset == frame.f_lasti:
+                        start.tick()
+                        if attribute and start.body is not None:
+                            recorder.attribute(start.body, frame.f_back)
                 elif event == "c_call":
                     native = recorder.natives.get(id(argument)) or recorder.native_of(argument)
                     if native is not None and not is_own(frame.f_code):
@@ -228,15 +247,22 @@ def _never() -> int:
     raise AssertionError("a body that is not counted has no start")
 
 
-def _make_plain_hook(starts: dict[int, tuple[int, Callable[[], int]]]) -> Hook:
+_UNCOUNTED = Start(_NOWHERE, _never, None)
+
+
+def _start_of(body: Body) -> Start:
+    return Start(start_offset(body.code), body.tick, body)
+
+
+def _make_plain_hook(starts: dict[int, Start]) -> Hook:
     """The hook where only named bodies are counted: closed over what it needs."""
 
     def plain(frame: FrameType, event: str, _argument: object) -> None:
         if event == "call":
-            entry = starts.get(id(frame.f_code))
-            if entry is not None:
-                if entry[0] == frame.f_lasti:
-                    entry[1]()
+            start = starts.get(id(frame.f_code))
+            if start is not None:
+                if start.offset == frame.f_lasti:
+                    start.tick()
             elif not starts:
                 # Counting has ended and this thread could not be reached to be told.
                 sys.setprofile(None)

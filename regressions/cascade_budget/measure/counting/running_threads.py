@@ -57,9 +57,10 @@ def foreign_hooks(ours: tuple[object, ...]) -> int:
     if api is None:
         return 0
     with _NoCollection():
-        words = list(map(api.word_at, map(add, _threads(api), repeat(api.hook_offset))))
+        words = map(api.word_at, map(add, _threads(api), repeat(api.hook_offset)))
+        hooks = list(map(attrgetter("value"), words))
     known = {id(hook) for hook in ours}
-    return sum(1 for hook in map(attrgetter("value"), words) if hook and hook not in known)
+    return sum(1 for hook in hooks if hook and hook not in known)
 
 
 def set_everywhere(hook: Callable[..., object] | None) -> None:
