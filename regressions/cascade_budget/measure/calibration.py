@@ -29,6 +29,7 @@ _CHUNK_NS: Final = 5_000_000
 _ENOUGH_NS: Final = 400_000_000
 _TOO_MUCH_NS: Final = 4_000_000_000
 _MIN_CHUNKS: Final = 5
+_WAITING_NS: Final = 500_000_000
 _COARSE_GRAIN_NS: Final = 1_000_000
 _GRAINS_A_CHUNK: Final = 20
 
@@ -63,7 +64,7 @@ def sample_cost(run: Callable[[int], object], n: int) -> CostSample:
         n: how many it is asked for.
     """
     chunk_ns = _chunk_ns()
-    laps = _scale(run_laps, chunk_ns)
+    laps = _scale(chunk_ns)
     repeats = _repeats(run, n, chunk_ns)
     # The collector stays on, for allocation has its price; what was there before is not its own.
     with frozen_heap():
@@ -159,26 +160,23 @@ def _cpu_of_laps(laps: int) -> int:
     return max(time.process_time_ns() - start, 1)
 
 
-def _scale(work: Callable[[int], object], chunk_ns: int) -> int:
-    """How many laps fill a chunk."""
+def _scale(chunk_ns: int) -> int:
+    """How many laps fill a chunk. CPU time tells: on a busy machine elapsed time is others' too."""
     laps = 64
-    while True:
-        start = time.perf_counter_ns()
-        work(laps)
-        elapsed = time.perf_counter_ns() - start
-        if elapsed >= chunk_ns / 4:
-            return max(int(laps * chunk_ns / elapsed), 1)
+    while (cpu_ns := _cpu_of_laps(laps)) < chunk_ns / 2:
         laps *= 2
+    return max(round(laps * chunk_ns / cpu_ns), 1)
 
 
 def _repeats(run: Callable[[int], object], n: int, chunk_ns: int) -> int:
-    """How many runs at n fill a chunk."""
+    """How many runs at n fill a chunk, or half a second where the workload rather waits."""
     repeats = 1
     while True:
-        start = time.perf_counter_ns()
+        wall_start, cpu_start = time.perf_counter_ns(), time.process_time_ns()
         for _ in range(repeats):
             run(n)
-        if time.perf_counter_ns() - start >= chunk_ns / 2:
+        cpu_ns = time.process_time_ns() - cpu_start
+        if cpu_ns >= chunk_ns / 2 or time.perf_counter_ns() - wall_start >= _WAITING_NS:
             return repeats
         repeats *= 2
 

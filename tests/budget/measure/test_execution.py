@@ -138,13 +138,13 @@ def test_the_collector_is_off_inside_a_count_and_as_it_was_after():
 
 def test_a_frozen_heap_thaws_and_another_s_stays_frozen():
     with frozen_heap():
-        assert gc.get_freeze_count() > 0
-    assert gc.get_freeze_count() == 0
+        assert gc.get_freeze_count() > 1_000
+    assert gc.get_freeze_count() < 1_000
     gc.freeze()
     try:
         with frozen_heap():
             pass
-        assert gc.get_freeze_count() > 0
+        assert gc.get_freeze_count() > 1_000
     finally:
         gc.unfreeze()
 
