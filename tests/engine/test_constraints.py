@@ -3,8 +3,9 @@ from __future__ import annotations
 import asyncio
 import threading
 
-import cascade as cs
 import pytest
+
+import cascade as cs
 
 
 @cs.task

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import asyncio
 
-import cascade as cs
 import pytest
+
+import cascade as cs
 
 
 @cs.task

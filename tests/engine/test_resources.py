@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+
+import pytest
 
 import cascade as cs
-import pytest
 
 
 @cs.task
@@ -345,8 +347,10 @@ def test_a_generator_that_does_not_yield_once_is_an_error(engine, function, coun
         (
             lambda: cs.resource(len),
             TypeError,
-            "resource 'len' is no generator function. Yield its value once: what stands before "
-            "is set-up, what stands after is teardown.",
+            (
+                "resource 'len' is no generator function. Yield its value once: what stands "
+                "before is set-up, what stands after is teardown."
+            ),
         ),
         (
             lambda: cs.resource(scope="task")(sync_twice),
@@ -387,8 +391,6 @@ def test_a_resource_can_be_called_by_a_test_of_it():
 
 
 def test_a_resource_outlives_a_threaded_body_of_a_cancelled_run(engine):
-    import threading
-
     log = []
     begun, go_on = threading.Event(), threading.Event()
 
@@ -417,3 +419,18 @@ def test_a_resource_outlives_a_threaded_body_of_a_cancelled_run(engine):
     made = engine(resources=[db])
     asyncio.run(main())
     assert log == ["body ended", "close"]
+
+
+def test_a_resource_is_not_opened_for_a_structure_that_the_target_does_not_have(engine):
+    db, log = journal()
+
+    @cs.task
+    def loop(n, db=cs.Inject("db")):
+        return db if n == 0 else loop(n - 1)
+
+    made = engine(resources=[db])
+    for _ in range(3):
+        assert asyncio.run(made.run(loop(20))) == "db value"
+    log.clear()
+    assert asyncio.run(made.run(loop(0, "mine"))) == "mine"
+    assert log == []

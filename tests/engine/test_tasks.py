@@ -6,8 +6,10 @@ import inspect
 import threading
 from typing import NamedTuple
 
-import cascade as cs
 import pytest
+
+import cascade as cs
+from cascade.spec import signature
 
 
 @cs.task
@@ -450,8 +452,6 @@ def test_lazy_is_the_same_object_for_a_type_checker():
 
 
 def test_a_signature_is_read_once_however_many_tasks_share_the_function(monkeypatch):
-    from cascade.spec import signature
-
     reads = []
     real = signature.read_signature
     monkeypatch.setattr(signature, "read_signature", lambda f: reads.append(f) or real(f))

@@ -20,13 +20,13 @@ def recursion_builds_calls(previous: LazyResult[Any], target: LazyResult[Any]) -
         target: the next bounce of the same task.
 
     Returns:
-        The warning's text, "" when all calls in the arguments were passed on from outside, or None
-        when there are none and nothing can be said yet.
+        The warning's text, "" when all calls in the arguments were there a bounce before, or None
+        when one of the two has no calls and nothing can be said yet.
     """
     inside = calls_within(target)
-    if not inside:
-        return None
     known = {id(call) for call in calls_within(previous)}
+    if not inside or not known:
+        return None
     new = [call for call in inside if id(call) not in known]
     if not new:
         return ""

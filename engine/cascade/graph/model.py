@@ -63,6 +63,9 @@ class Value:
 
     slot: int
 
+    def __hash__(self) -> int:
+        return hash((Value, self.slot))
+
     def fetch(self, frame: Frame) -> Any:
         """Return the literal itself, by reference."""
         return frame.values[self.slot]
@@ -79,6 +82,9 @@ class Result:
 
     node: int
 
+    def __hash__(self) -> int:
+        return hash((Result, self.node))
+
     def fetch(self, frame: Frame) -> Any:
         """Return the node's result."""
         return frame.results[self.node]
@@ -94,6 +100,9 @@ class Routed:
     """What a switch chose; the switch's own result is the binding of the chosen route."""
 
     switch: int
+
+    def __hash__(self) -> int:
+        return hash((Routed, self.switch))
 
     def fetch(self, frame: Frame) -> Any:
         """Return the chosen route's value."""
@@ -127,6 +136,9 @@ class Input:
     """A run input. Keyed by the marker's identity, because its default may be unhashable."""
 
     key: int
+
+    def __hash__(self) -> int:
+        return hash((Input, self.key))
 
     def fetch(self, frame: Frame) -> Any:
         """Return the run's value."""

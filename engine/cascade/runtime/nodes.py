@@ -308,19 +308,23 @@ async def side_by_side(
     if len(coroutines) == 1 and meanwhile is None:
         return [await coroutines[0]]
     tasks = [asyncio.ensure_future(each) for each in coroutines]
+    failed: asyncio.Future[Any] | None = None
     try:
         if meanwhile is not None:
             await asyncio.sleep(0)
             await meanwhile()
         if tasks:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        failed = next((each for each in tasks if each.done() and _raised(each)), None)
     finally:
         await _end(tasks)
+    if failed is not None:
+        failed.result()
     return [task.result() for task in tasks]
 
 
 async def _end(tasks: Sequence[asyncio.Future[Any]]) -> None:
-    failed = next((each for each in tasks if each.done() and _raised(each)), None)
+    """Cancel what has not ended and wait for it, however often this task is cancelled meanwhile."""
     pending = [each for each in tasks if not each.done()]
     for each in pending:
         each.cancel()
@@ -333,8 +337,6 @@ async def _end(tasks: Sequence[asyncio.Future[Any]]) -> None:
     for each in tasks:
         if not each.cancelled():
             each.exception()
-    if failed is not None:
-        failed.result()
     if cancelled is not None:
         raise cancelled
 

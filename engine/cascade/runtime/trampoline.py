@@ -241,8 +241,9 @@ async def trampoline(run: Run, target: Any, depth: int = 0) -> Any:
         else:
             outcome = await loop(target, run)
         while type(outcome) is Miss or type(outcome) is Break:
-            if engine.analyses and type(outcome) is Miss and outcome.target is not target:
+            if engine.analyses and type(outcome) is Miss:
                 _analyse_cold(run, target, outcome.target)
+                target = outcome.target
             outcome = await _leave_cold(run, outcome, depth, owed)
         if outcome.__class__ in engine.loops:
             target = outcome
@@ -271,15 +272,20 @@ async def bounce_cold(run: Run, target: Any, depth: int, owed: Owed) -> Any:
     engine = run.engine
     if engine.uses_blueprints:
         for entry in engine.cache.entries(type(target)):
+            blueprint = entry.blueprint
             loop = _loop_of(run, entry, target)
             if loop is not None:
-                await run.prepare(entry.blueprint)
+                if blueprint.prepares:
+                    # Its loop would find out as well, but only with the resources open.
+                    if binding.bind(blueprint.structure, target) is None:
+                        continue
+                    await run.prepare(blueprint)
                 outcome = await loop(target, run)
                 if type(outcome) is Miss and outcome.target is target:
                     continue
                 engine.cache.prefer(type(target), entry)
                 return outcome
-            values = binding.bind(entry.blueprint.structure, target)
+            values = binding.bind(blueprint.structure, target)
             if values is not None:
                 return await _bounce_known(run, entry, values, target, depth=depth, owed=owed)
     return await _bounce_new(run, target, depth, owed)
@@ -342,7 +348,7 @@ async def _bounce_new(run: Run, target: Any, depth: int, owed: Owed) -> Any:
 def _analyse_cold(run: Run, previous: Any, target: LazyResult[Any]) -> None:
     """Warn once a task where a recursion builds new calls for its arguments on every bounce."""
     spec = target.spec
-    if spec in run.analysed or getattr(previous, "spec", None) is not spec:
+    if previous is target or spec in run.analysed or getattr(previous, "spec", None) is not spec:
         return
     finding = analysis.recursion_builds_calls(previous, target)
     if finding is None:
