@@ -10,8 +10,10 @@ import contextlib
 import hashlib
 import os
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -28,6 +30,7 @@ from cascade_budget.bridge.revisions import Commit, Repository, RevisionError, c
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
 
 _PRODUCTS: Final = (".py", ".pyi", ".so", ".pyd")
 _NEVER_COPIED: Final = frozenset(
@@ -187,7 +190,8 @@ def scratch_folder() -> Iterator[Path]:
             shutil.rmtree(left, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=place))
     try:
-        yield folder
+        with _ended_by_terminate():
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -210,6 +214,26 @@ def cache_folder() -> Path:
         return Path.home() / "Library" / "Caches" / "cascade-budget"
     named = os.environ.get("XDG_CACHE_HOME")
     return (Path(named) if named else Path.home() / ".cache") / "cascade-budget"
+
+
+@contextlib.contextmanager
+def _ended_by_terminate() -> Iterator[None]:
+    # By default SIGTERM ends the process where it stands, and everything would be left behind.
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    ):
+        yield
+        return
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _is_revision(word: str, here: Path) -> bool:

@@ -261,7 +261,8 @@ def _error_of(said: str) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     marked = [line.removeprefix("E ").strip() for line in lines if line.startswith("E ")]
     named = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    return next(iter([*named, *marked, *lines[-1:]]), "it printed nothing")
+    refused = [line.partition(": error: ")[2] for line in lines if ": error: " in line]
+    return next(iter([*refused, *named, *marked, *lines[-1:]]), "it printed nothing")
 
 
 def _signal_name(number: int) -> str:
