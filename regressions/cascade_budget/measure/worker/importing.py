@@ -76,16 +76,17 @@ def redirect_imports(imports: Imports) -> None:
     sys.path[:] = [*imports.roots, *kept]
     inherited = os.environ.get("PYTHONPATH", "")
     os.environ["PYTHONPATH"] = os.pathsep.join(
-        [*imports.roots, *(entry for entry in inherited.split(os.pathsep) if entry and stays(entry))]
+        [
+            *imports.roots,
+            *(entry for entry in inherited.split(os.pathsep) if entry and stays(entry)),
+        ]
     )
     for finder in sys.meta_path:
         for mapping in _editable_mappings(finder):
             for name in [name for name, place in mapping.items() if not stays(str(place))]:
                 del mapping[name]
     if imports.package_folder:
-        finder = PackageFolderFinder(
-            imports.package_folder, imports.packages, imports.distribution
-        )
+        finder = PackageFolderFinder(imports.package_folder, imports.packages, imports.distribution)
         sys.meta_path.insert(0, finder)
         # What the release needs beside itself and the environment lacks.
         sys.path.append(imports.package_folder)

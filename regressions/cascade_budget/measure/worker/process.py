@@ -25,6 +25,7 @@ from cascade_budget.measure.worker.protocol import (
     Channel,
     Failure,
     Imports,
+    Message,
     SideSpec,
     open_channel,
 )
@@ -43,6 +44,7 @@ SIGNAL_EXIT: Final = 128
 #: pytest would rewrite this package's assertions, but it is the one that has started pytest here.
 _OWN_WARNING: Final = "ignore:Module already imported so cannot be rewritten; cascade_budget"
 _NO_TEST: Final = (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED)
+
 
 class ServedCall(Protocol):
     """What of a call of the fixture is read here."""
@@ -96,15 +98,30 @@ class HandOver:
                     call.n,
                     self._channel,
                     imported_files(folder for folder in folders if folder),
+                    lambda request: self._profile(workload, call.n, request),
                 )
                 self.settled = True
             return workload.run(call.sizes[0])
+
+    def _profile(self, workload: Workload, n: int, request: Message) -> Message:
+        from cascade_budget.measure.profiling.answering import answer_profile  # noqa: PLC0415 - the sampler is loaded where it is used
+
+        imports = self._spec.imports
+        folders = [self._spec.root, *imports.roots, imports.package_folder]
+        return answer_profile(
+            workload,
+            n,
+            own_roots=[folder for folder in folders if folder],
+            packages=request["packages"],
+            plan=request["plan"],
+        )
 
     def fail(self, failure: Failure) -> None:
         """Tell the gate why there is no workload, once."""
         if not self.settled:
             self.settled = True
-            self._channel.send({"event": "failed", **asdict(failure)})
+            with contextlib.suppress(EOFError):
+                self._channel.send({"event": "failed", **asdict(failure)})
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_exception_interact(self, call: pytest.CallInfo[Any]) -> None:
@@ -119,7 +136,8 @@ class HandOver:
         What a session does after that is for people to read, and can take longer than a round.
         """
         if self.settled:
-            self._channel.send({"event": "ended"})
+            with contextlib.suppress(EOFError):
+                self._channel.send({"event": "ended"})
             sys.stdout.flush()
             sys.stderr.flush()
             atexit._run_exitfuncs()  # noqa: SLF001 - documented by use in multiprocessing
@@ -166,7 +184,8 @@ def run_side(channel: Channel, spec: SideSpec) -> int:
     redirect_imports(spec.imports)
     hand_over = HandOver(channel, spec)
     code = pytest.main(
-        ["-W", _OWN_WARNING, *spec.arguments, spec.node], plugins=[_Registrar(hand_over)]
+        ["-W", _OWN_WARNING, *spec.arguments, "--capture=no", spec.node],
+        plugins=[_Registrar(hand_over)],
     )
     if code in _NO_TEST:
         message = f"no test {spec.node} (pytest ended with {int(code)})"

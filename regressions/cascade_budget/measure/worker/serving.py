@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gc
 import hashlib
@@ -16,7 +17,7 @@ from cascade_budget.measure.worker.clocks import Meter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cascade_budget.measure.worker.protocol import Channel
+    from cascade_budget.measure.worker.protocol import Channel, Message
 
 __all__ = ["digest_result", "serve_workload"]
 
@@ -25,19 +26,32 @@ _PREVIEW_LENGTH = 60
 
 
 def serve_workload(
-    run: Callable[[int], Any], n: int, channel: Channel, imported: list[str]
+    run: Callable[[int], Any],
+    n: int,
+    channel: Channel,
+    imported: list[str],
+    profile: Callable[[Message], Message],
 ) -> None:
-    """Answer requests until `done`.
+    """Answer requests until `done`, or until the gate is gone: then the test ends as it would.
 
     Args:
         run: Performs that many transactions.
         n: The number of transactions that the test names.
         channel: To the gate.
         imported: Files of the side's code that have been imported.
-
-    Raises:
-        EOFError: The gate is gone.
+        profile: Answers a request for a session of a profile.
     """
+    with contextlib.suppress(EOFError):
+        _serve(run, n, channel, imported, profile)
+
+
+def _serve(
+    run: Callable[[int], Any],
+    n: int,
+    channel: Channel,
+    imported: list[str],
+    profile: Callable[[Message], Message],
+) -> None:
     channel.send(
         {
             "event": "ready",
@@ -65,6 +79,8 @@ def serve_workload(
             gc.collect()
             gc.freeze()
             channel.send({"event": "settled"})
+        elif request["do"] == "profile":
+            channel.send({"event": "profile", **profile(request)})
         else:
             return
 

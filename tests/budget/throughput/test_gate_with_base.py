@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import pytest
+
+from cascade_budget.measure.paired.certificate import Certificate, write_certificate
+from tests.budget.throughput.conftest import SHOP, SLOW_SHOP, TEST
+
+
+def lines_with(text: str, *words: str) -> list[str]:
+    return [line for line in text.splitlines() if all(word in line for word in words)]
+
+
+def test_a_slower_head_fails_the_test_and_says_by_how_much(project):
+    project.commit()
+    project.write("shop.py", SLOW_SHOP)
+    done = project.gate("--cascade-budget-base=HEAD")
+    assert done.returncode == 1, done.stdout
+    (sentence,) = lines_with(done.stdout, "% against HEAD (")[:1]
+    assert sentence.strip().startswith("-7"), sentence
+    assert sentence.endswith("8 rounds")
+    assert lines_with(
+        done.stdout, "forked processes, ", " x 4 chunks of ", " transactions a round, "
+    )
+    assert lines_with(
+        done.stdout, "this machine has not been checked: cascade-budget selfcheck does"
+    )
+    assert lines_with(done.stdout, "OVER BUDGET tests/test_shop.py::test_serve")
+    # The checkout is as it was, and nothing is left of the copies.
+    assert project.git("worktree", "list").count("\n") == 0
+    assert project.git("status", "--porcelain").splitlines() == [
+        "M shop.py",
+        "?? cascade-budget.toml",
+    ]
+    assert list((project.path.parent / "cache" / "trees").iterdir()) == []
+
+
+def test_a_test_of_something_new_is_not_compared(project):
+    project.commit()
+    project.write("shop.py", SHOP + "\n\ndef stock(n):\n    return serve(n)\n")
+    project.write("tests/test_shop.py", TEST.replace("shop.serve", "shop.stock"))
+    done = project.gate("--cascade-budget-base=HEAD")
+    assert done.returncode == 0, done.stdout
+    assert lines_with(
+        done.stdout,
+        "new here, not compared: on HEAD (",
+        "AttributeError: module 'shop' has no attribute 'stock' (tests/test_shop.py:6)",
+    )
+
+
+def test_differing_results_fail_the_test(project):
+    project.commit()
+    project.write("shop.py", SHOP.replace('return "done"', 'return ["done"]'))
+    project.write("tests/test_shop.py", TEST.replace('== "done"', ""))
+    done = project.gate("--cascade-budget-base=HEAD")
+    assert done.returncode == 1
+    assert lines_with(done.stdout, "base returns 'done' and head returns ['done']; ")
+
+
+def test_a_test_under_a_tracer_is_not_timed(project):
+    project.write(
+        "tests/conftest.py",
+        "import sys\nimport pytest\n\n\n@pytest.fixture(autouse=True)\ndef traced():\n"
+        "    before = sys.gettrace()\n    sys.settrace(lambda *event: None)\n    yield\n"
+        "    sys.settrace(before)\n",
+    )
+    project.commit()
+    done = project.gate("--cascade-budget-base=HEAD")
+    assert done.returncode == 1
+    assert lines_with(
+        done.stdout, "throughput is not timed: a tracer is active (", "coverage, tracers"
+    )
+
+
+def test_an_unknown_revision_is_wrong_usage(project):
+    project.commit()
+    project.git("tag", "release-1")
+    done = project.gate("--cascade-budget-base=relase-1")
+    assert done.returncode == 4
+    assert done.stderr.strip() == (
+        f"ERROR: there is no revision 'relase-1'; {project.path}. Did you mean release-1?"
+    )
+
+
+def test_a_shallow_clone_is_told(project):
+    project.commit("one")
+    project.write("shop.py", SLOW_SHOP)
+    first = project.git("rev-parse", "HEAD")
+    project.commit("two")
+    project.git("clone", "--quiet", "--depth=1", f"file://{project.path}", "../shallow")
+    project.path = project.path.parent / "shallow"
+    done = project.gate(f"--cascade-budget-base={first}")
+    assert done.returncode == 4
+    assert "this clone is shallow, its history was cut off" in done.stderr
+    assert "git fetch --unshallow" in done.stderr
+
+
+def test_a_base_that_does_not_install_is_wrong_usage(project):
+    done = project.gate("--cascade-budget-base=pluggy @ file:///nowhere/pluggy-1.0.whl")
+    assert done.returncode == 4
+    assert (
+        "ERROR: the base pluggy @ file:///nowhere/pluggy-1.0.whl cannot be installed" in done.stderr
+    )
+    assert "The installer said:" in done.stderr
+
+
+def test_a_base_of_something_not_installed_here_is_wrong_usage(project):
+    done = project.gate("--cascade-budget-base=no-such-shop==1.0")
+    assert done.returncode == 4
+    assert done.stderr.strip() == (
+        "ERROR: no-such-shop is not installed here, so there is no head to compare with no-such-shop==1.0. Install the release that is to be judged in this environment"
+    )
+
+
+def test_a_machine_that_failed_its_selfcheck_gets_no_verdict(project):
+    project.commit()
+    project.write("shop.py", SLOW_SHOP)
+    certificate = Certificate(
+        holds=False,
+        date="2024-05-06",
+        false_alarms=3,
+        trials=20,
+        found={"2%": (4, 5)},
+        smallest_detected=None,
+        seconds=12.0,
+    )
+    write_certificate(certificate)
+    done = project.gate("--cascade-budget-base=HEAD", "-v")
+    assert done.returncode == 0, done.stdout
+    sentence = "not judged against HEAD ("
+    assert lines_with(done.stdout, sentence, "this machine failed its self-check of 2024-05-06")
+    project.write("pytest.ini", "[pytest]\npythonpath = .\ncascade_budget_unresolved = fail\n")
+    done = project.gate("--cascade-budget-base=HEAD")
+    assert done.returncode == 1
+    assert lines_with(done.stdout, "3 false alarms in 20 verdicts")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            "cascade_budget_unresolved = maybe",
+            "cascade_budget_unresolved is 'maybe', not pass or fail. Correct it in the ini file or behind -o",
+        ),
+        (
+            "cascade_budget_tolerance = 0",
+            "cascade_budget_tolerance is '0', not a percentage above 0. Two copies of the same code differ by tenths of a percent; leave it at 1",
+        ),
+    ],
+)
+def test_settings_out_of_range_are_wrong_usage(project, line, message):
+    project.write("pytest.ini", f"[pytest]\npythonpath = .\n{line}\n")
+    done = project.gate()
+    assert (done.returncode, done.stderr.strip()) == (4, f"ERROR: {message}")
