@@ -1,0 +1,11 @@
+"""Planted regressions: mistakes that engines of this kind have made, a few lines each.
+
+`python -m mutants` lists them; `pytest -p mutants.plant --plant SLUG ...` runs tests with one.
+"""
+
+from __future__ import annotations
+
+from mutants.mutant import Check, Gate, Mutant, UnknownMutantError
+from mutants.registry import MUTANTS, find_mutant
+
+__all__ = ["MUTANTS", "Check", "Gate", "Mutant", "UnknownMutantError", "find_mutant"]
