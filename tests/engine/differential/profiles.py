@@ -1,0 +1,25 @@
+"""How many programs are tried: a few hundred in every run of the tests, ten thousand at night.
+
+`HYPOTHESIS_PROFILE=nightly` picks the larger one. In CI the programs are the same ones each time, so
+that a change is judged by itself and not by luck; the nightly ones differ from night to night.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from hypothesis import HealthCheck, settings
+
+_ALWAYS: Final = {
+    "deadline": None,
+    "suppress_health_check": (HealthCheck.too_slow, HealthCheck.data_too_large),
+    "print_blob": True,
+}
+settings.register_profile(
+    "ci", settings(max_examples=200, derandomize=True, database=None, **_ALWAYS)
+)
+settings.register_profile("nightly", settings(max_examples=10_000, **_ALWAYS))
+
+PROFILE: Final = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+"""The one that was asked for."""
