@@ -39,7 +39,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--no-endurance", action="store_true", help="leave the long runs out")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write what was measured there")
     parser.add_argument(
-        "--readme", metavar="FILE", type=Path, help="put the tables between its comparison marks"
+        "--readme",
+        metavar="FILE",
+        type=Path,
+        help="put the tables between its marks for this Python",
     )
     parser.add_argument("--strict", action="store_true", help="exit 1 where a target is missed")
     return parser.parse_args(argv)
@@ -121,7 +124,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     print("\n".join(lines))
     if options.readme is not None:
-        replace_block(options.readme, "comparison", ["```text", *lines, "```"])
+        major, minor = sys.version_info[:2]
+        block = ["```text", *lines, "```"]
+        replace_block(options.readme, f"comparison on {major}.{minor}", block)
     if options.json is not None:
         value = as_json(timed, runs, rounds=SHORT_ROUNDS // scale)
         options.json.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -80,11 +81,12 @@ def test_json_is_written_where_it_is_asked_for(compare, tmp_path):
     assert value["endurance"] == []
 
 
-def test_tables_are_put_between_the_marks_of_a_page(compare, tmp_path):
+def test_tables_are_put_between_the_marks_of_this_python(compare, tmp_path):
+    name = f"comparison on {sys.version_info[0]}.{sys.version_info[1]}"
     page = tmp_path / "README.md"
-    page.write_text("<!-- comparison -->\n<!-- /comparison -->\n", encoding="utf-8")
+    page.write_text(f"<!-- {name} -->\n<!-- /{name} -->\n", encoding="utf-8")
     assert compare(1e9, "--readme", str(page))[0] == 0
     lines = page.read_text(encoding="utf-8").splitlines()
-    assert lines[:3] == ["<!-- comparison -->", "", "```text"]
+    assert lines[:3] == [f"<!-- {name} -->", "", "```text"]
     assert lines[3].startswith("loops ")
-    assert lines[-3:] == ["```", "", "<!-- /comparison -->"]
+    assert lines[-3:] == ["```", "", f"<!-- /{name} -->"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.comparison import endurance
-from benchmarks.comparison.endurance import endure, peak_bytes
+from benchmarks.comparison.endurance import Endurance, endure, peak_bytes
 from benchmarks.workloads import HEAVY, SIMPLE
 
 
@@ -47,6 +47,34 @@ def test_the_longest_wait_reaches_from_the_start_of_the_run_to_its_end(
     assert sibling.longest_cpu == pytest.approx(longest)
     assert sibling.longest_wall == pytest.approx(longest)
     assert sibling.turns == turns
+
+
+@pytest.mark.parametrize(
+    ("seen", "kept", "made"),
+    [
+        ([(0, 1.1)], (0, 1.1), 1),
+        ([(0, 80.0), (0, 1.2)], (0, 1.2), 2),
+        ([(0, 80.0), (0, 60.0), (0, 70.0)], (0, 60.0), 3),
+        ([(1 << 21, 1.3), (1 << 21, 1.1), (1 << 21, 1.2)], (1 << 21, 1.1), 3),
+    ],
+)
+def test_a_run_that_misses_is_made_at_most_three_times(monkeypatch, seen, kept, made):
+    runs = [
+        Endurance(
+            workload="heavy",
+            n=1,
+            grown_bytes=grown,
+            longest_cpu_ms=longest,
+            longest_wall_ms=longest,
+            turns=1,
+        )
+        for grown, longest in seen
+    ]
+    left = iter(runs)
+    monkeypatch.setattr(endurance, "_run_once", lambda _workload, _n: next(left))
+    best = endure(HEAVY, 1)
+    assert (best.grown_bytes, best.longest_cpu_ms) == kept
+    assert len(runs) - len(list(left)) == made
 
 
 def test_a_run_that_fails_says_why_and_how_to_see_it():
