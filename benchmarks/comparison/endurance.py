@@ -24,9 +24,9 @@ WARM_BOUNCES = 20_000
 FLAT_BYTES = 1 << 20
 """Growth of the peak that counts as flat: what page granularity and the allocator's arenas make."""
 TRIES = 3
-"""How often a run that was unfair or grew is made anew. The CPU clock of a shared virtual machine
-jumps now and then: a bare loop that only reads it has been charged 81 ms between two readings. What an
-engine does to its neighbour it does in every run."""
+"""How often a run is made that misses a target. The CPU clock of a shared virtual machine jumps now
+and then: a bare loop that only reads it has been charged 81 ms between two readings. What an engine
+does to its neighbour it does in every run."""
 SLICES_MS = 2.0
 """The longest wait of a sibling that is fair: two slices of the default 1 ms."""
 
