@@ -92,8 +92,12 @@ class Gate:
                 )
             self._progress.say(f"{call.title}: timing, n = {call.n:,}")
             time, result = self._gauge.measure(call, workload, entry)
+            slower = time is not None and time.fails
             profile = self._profiles.of_workload(
-                call, workload, failed=exceeded(targets) or (time is not None and time.fails)
+                call,
+                workload,
+                failed=slower or exceeded(targets),
+                sides=self._gauge.profile if slower else None,
             )
         self._progress.end()
         account.findings.append(

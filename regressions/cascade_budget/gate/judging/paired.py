@@ -20,6 +20,7 @@ from cascade_budget.measure.paired.sides import Base, Sides, find_base, lay_out_
 
 if TYPE_CHECKING:
     from cascade_budget.gate.calls import WorkloadCall
+    from cascade_budget.gate.judging.throughput import ProfiledSides
     from cascade_budget.judge.throughput import Throughput
     from cascade_budget.ledger import Entry
     from cascade_budget.measure.execution import Workload
@@ -71,6 +72,21 @@ class PairedGauge:
             pytest.fail(str(error), pytrace=False)
         except BudgetError as error:
             pytest.fail(str(error), pytrace=False)
+
+    def profile(self, call: WorkloadCall) -> ProfiledSides | None:
+        """Sessions of base and head; see `Gauge.profile`."""
+        if self._sides is None:
+            return None
+        from cascade_budget.measure.profiling.sides import profile_sides  # noqa: PLC0415 - the sampler is loaded where it is used
+
+        node, *arguments = pytest_arguments(call.item)
+        base, head = self._sides.specs(node, arguments, call.ordinal)
+        return profile_sides(
+            base,
+            head,
+            timeout_seconds=self._settings.timeout_seconds or _NO_ANSWER_SECONDS,
+            progress=lambda doing: self._progress.say(f"{call.title}: {doing}"),
+        )
 
     def _time(self, call: WorkloadCall) -> TimeFinding:
         if self._sides is None:

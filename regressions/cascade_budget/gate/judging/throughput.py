@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol, final
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, final
 
 from cascade_budget.judge.coarse import CoarseJudgement, CoarseVerdict, judge_coarse
 from cascade_budget.judge.findings import TimeFinding
@@ -10,11 +10,17 @@ from cascade_budget.measure.calibration import machine_kind, python_key, sample_
 from cascade_budget.measure.obstacles import timing_obstacle
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cascade_budget.gate.calls import WorkloadCall
+    from cascade_budget.judge.profiles import ProfileSession
     from cascade_budget.ledger import Entry
     from cascade_budget.measure.calibration import CostSample
     from cascade_budget.measure.execution import Workload
     from cascade_budget.settings import Settings
+
+ProfiledSides: TypeAlias = "tuple[Sequence[ProfileSession], Sequence[ProfileSession]]"
+"""Sessions of base and of head, the i-th of each recorded next to each other."""
 
 MAX_ATTEMPTS: Final = 3
 _SIGNIFICANT: Final = 4
@@ -38,6 +44,9 @@ class Gauge(Protocol):
             where it was not run.
         """
 
+    def profile(self, call: WorkloadCall) -> ProfiledSides | None:
+        """Sessions of base and head of a workload that was timed; None where there is no base."""
+
 
 @final
 class CoarseGauge:
@@ -50,6 +59,11 @@ class CoarseGauge:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._machine: str | None = None
+
+    def profile(self, call: WorkloadCall) -> ProfiledSides | None:
+        """None: there is no base."""
+        del call
+        return None
 
     def measure(
         self, call: WorkloadCall, workload: Workload, entry: Entry | None

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     import pytest
 
     from cascade_budget.gate.calls import WorkloadCall
-    from cascade_budget.judge.profiles import ProfileSession
+    from cascade_budget.gate.judging.throughput import ProfiledSides
+    from cascade_budget.judge.profiles import ProfileDifference, ProfileSession
     from cascade_budget.measure.execution import Workload
     from cascade_budget.measure.profiling import RawFrame
     from cascade_budget.report.progress import Progress
@@ -61,7 +62,12 @@ class Profiles:
             item.add_report_section("call", SECTION, text)
 
     def of_workload(
-        self, call: WorkloadCall, workload: Workload, *, failed: bool
+        self,
+        call: WorkloadCall,
+        workload: Workload,
+        *,
+        failed: bool,
+        sides: Callable[[WorkloadCall], ProfiledSides | None] | None = None,
     ) -> ProfileFinding | None:
         """Profile a workload, write its files, and keep the tree for its test's report.
 
@@ -69,20 +75,25 @@ class Profiles:
             call: what is profiled, at its n.
             workload: runs it in this process, warm.
             failed: whether a budget is broken.
+            sides: profiles base and head side by side; None where they are not to be compared.
         """
         if not self.wants(failed=failed):
             return None
 
-        def record() -> tuple[ProfileSession, ...]:
+        def record() -> tuple[Sequence[ProfileSession], Sequence[ProfileSession]]:
+            both = sides(call) if sides is not None else None
+            if both is not None:
+                return both
             from cascade_budget.measure.profiling import profile_workload  # noqa: PLC0415 - the sampler is loaded where it is used
 
-            return profile_workload(
+            head = profile_workload(
                 workload.function,
                 n=call.n,
                 own_roots=(self._settings.root,),
                 sessions=_SESSIONS,
                 call=lambda function, n: workload.variant(function).run(n),
             )
+            return (), head
 
         return self._take(call.item, call.key, call.title, record)
 
@@ -109,14 +120,14 @@ class Profiles:
             yield
         finally:
             block.__exit__(None, None, None)
-            taken.append(self._take(item, item.nodeid, item.name, lambda: sessions))
+            taken.append(self._take(item, item.nodeid, item.name, lambda: ((), sessions)))
 
     def _take(
         self,
         item: pytest.Item,
         key: str,
         title: str,
-        record: Callable[[], Sequence[ProfileSession]],
+        record: Callable[[], ProfiledSides],
     ) -> ProfileFinding:
         if self._settings.profile is None:
             self._unasked += 1
@@ -128,28 +139,34 @@ class Profiles:
         if self._progress is not None:
             self._progress.say(f"{title}: profiling")
         try:
-            sessions = record()
-            return self._keep(item, key, sessions)
+            base, head = record()
+            return self._keep(item, key, base, head)
         except Exception as error:  # noqa: BLE001 - a profile that fails never changes a verdict
             return ProfileFinding(problem=_reason(error))
 
     def _keep(
-        self, item: pytest.Item, key: str, sessions: Sequence[ProfileSession]
+        self,
+        item: pytest.Item,
+        key: str,
+        base: Sequence[ProfileSession],
+        head: Sequence[ProfileSession],
     ) -> ProfileFinding:
         from cascade_budget.report.profiles import render_profile_text  # noqa: PLC0415 - needs the profiler's renderers
 
-        if not any(session.stacks for session in sessions):
+        if not any(session.stacks for session in head):
             return ProfileFinding(problem="no profile: the test ended before the first sample")
-        tree = render_profile_text(sessions, title=key)
-        files, problem = self._write(key, {"head": sessions}, tree)
-        self._sections.setdefault(item.nodeid, []).append(_section(tree, sessions))
+        tree = render_profile_text(head, title=key)
+        sides = {"base": base, "head": head} if base else {"head": head}
+        files, problem = self._write(key, sides, tree)
+        self._sections.setdefault(item.nodeid, []).append(_section(tree, head))
         return ProfileFinding(
             problem=problem,
-            clock=sessions[0].clock,
-            sessions=len(sessions),
-            overhead_ratio=sessions[0].overhead_ratio,
+            clock=head[0].clock,
+            sessions=len(head),
+            overhead_ratio=head[0].overhead_ratio,
             files=files,
-            hottest=hottest(sessions),
+            hottest=hottest(head),
+            difference=_difference(base, head) if base else None,
         )
 
     def _write(
@@ -196,6 +213,14 @@ def hottest(sessions: Sequence[ProfileSession]) -> tuple[tuple[str, float], ...]
             sums[str(key)] = sums.get(str(key), 0.0) + self_ns / len(sessions)
     ordered = sorted(sums.items(), key=lambda one: (-one[1], one[0]))
     return tuple(ordered[:_HOTTEST])
+
+
+def _difference(
+    base: Sequence[ProfileSession], head: Sequence[ProfileSession]
+) -> ProfileDifference:
+    from cascade_budget.judge.profiles.comparison import compare_profiles  # noqa: PLC0415 - scipy is loaded where it is used
+
+    return compare_profiles(base, head)
 
 
 def _section(tree: str, sessions: Sequence[ProfileSession]) -> str:

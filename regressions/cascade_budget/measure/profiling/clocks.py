@@ -36,6 +36,11 @@ def wall_clock() -> SamplingClock:
     return SamplingClock(name="wall", now_ns=time.perf_counter_ns)
 
 
+def clock_named(name: Literal["cpu", "wall"]) -> SamplingClock:
+    """The clock that goes by a name."""
+    return cpu_clock() if name == "cpu" else wall_clock()
+
+
 def run_delay_ns() -> int:
     """Time that this thread was ready and had no CPU, in ns; 0 where the system doesn't say."""
     try:

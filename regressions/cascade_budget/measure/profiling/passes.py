@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cascade_budget.measure.profiling.clocks import (
@@ -49,6 +50,19 @@ def choose_clock(*, wall_ns: int, cpu_ns: int, delay_ns: int) -> SamplingClock:
     return wall_clock() if waited_ns > WAITING_SHARE * wall_ns else cpu_clock()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionPlan:
+    """How the sessions of one workload are recorded: alike, on either side.
+
+    Attributes:
+        n: transactions of a session.
+        clock: what samples weigh.
+    """
+
+    n: int
+    clock: SamplingClock
+
+
 def profile_workload(
     workload: Callable[[int], Any],
     *,
@@ -74,43 +88,82 @@ def profile_workload(
     Raises:
         ProfileUnavailableError: When another profiler holds the thread.
     """
+    plan = plan_sessions(workload, n, call=call, clock=clock)
+    return tuple(
+        record_planned(workload, plan, own_roots=own_roots, call=call) for _ in range(sessions)
+    )
+
+
+def plan_sessions(
+    workload: Callable[[int], Any],
+    n: int,
+    *,
+    call: Callable[[Callable[[int], Any], int], object] | None = None,
+    clock: SamplingClock | None = None,
+    session_ns: int = SESSION_NS,
+) -> SessionPlan:
+    """Find the size and the clock that suit a workload, by running it.
+
+    Args:
+        workload: Performs n transactions; warm afterwards.
+        n: Transactions of the test's own size, at least 1; a session has a multiple of it.
+        call: Runs a workload; by default calls it, or `asyncio.run`s a coroutine function.
+        clock: What samples weigh; chosen from a plain run by default.
+        session_ns: Plain time that a session covers at least, in ns.
+    """
     run = call or run_workload
     run(workload, n)
     wall_ns, cpu_ns, delay_ns = _plain_run(workload, n, run)
     clock = clock or choose_clock(wall_ns=wall_ns, cpu_ns=cpu_ns, delay_ns=delay_ns)
-    size = _session_size(workload, n, run, cpu_ns if clock.name == "cpu" else wall_ns, clock)
-    recorded = []
-    for _ in range(sessions):
-        with _collector_paused():
-            wall_ns, cpu_ns, _ = _plain_run(workload, size, run)
-            recorded.append(
-                record_session(
-                    workload,
-                    size,
-                    clock=clock,
-                    own_roots=own_roots,
-                    plain_ns_per_transaction=(cpu_ns if clock.name == "cpu" else wall_ns) / size,
-                    call=run,
-                )
-            )
-    return tuple(recorded)
+    spent_ns = cpu_ns if clock.name == "cpu" else wall_ns
+    return SessionPlan(
+        n=_session_size(workload, n, run, spent_ns=spent_ns, clock=clock, session_ns=session_ns),
+        clock=clock,
+    )
+
+
+def record_planned(
+    workload: Callable[[int], Any],
+    plan: SessionPlan,
+    *,
+    own_roots: Sequence[Path],
+    call: Callable[[Callable[[int], Any], int], object] | None = None,
+) -> ProfileSession:
+    """Record one session beside a plain run of the same size.
+
+    Raises:
+        ProfileUnavailableError: When another profiler holds the thread.
+    """
+    run = call or run_workload
+    with _collector_paused():
+        wall_ns, cpu_ns, _ = _plain_run(workload, plan.n, run)
+        return record_session(
+            workload,
+            plan.n,
+            clock=plan.clock,
+            own_roots=own_roots,
+            plain_ns_per_transaction=(cpu_ns if plan.clock.name == "cpu" else wall_ns) / plan.n,
+            call=run,
+        )
 
 
 def _session_size(
     workload: Callable[[int], Any],
     n: int,
     run: Callable[[Callable[[int], Any], int], object],
+    *,
     spent_ns: int,
     clock: SamplingClock,
+    session_ns: int,
 ) -> int:
-    """Transactions that take `SESSION_NS`, a multiple of n.
+    """Transactions that take `session_ns`, a multiple of n.
 
     Found in steps: a short run is timed too long where something interrupts it, and what follows
     from it would be too small.
     """
     times = 1
-    while spent_ns < SESSION_NS / 2:
-        times *= max(2, min(round(SESSION_NS / max(spent_ns, 1)), _LARGEST_STEP))
+    while spent_ns < session_ns / 2:
+        times *= max(2, min(round(session_ns / max(spent_ns, 1)), _LARGEST_STEP))
         wall_ns, cpu_ns, _ = _plain_run(workload, n * times, run)
         spent_ns = cpu_ns if clock.name == "cpu" else wall_ns
         if times > _MOST_TIMES:

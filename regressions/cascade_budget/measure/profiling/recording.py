@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import math
 import sys
 from collections import defaultdict
-from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyinstrument
 from pyinstrument.stack_sampler import AsyncState, StackSampler
 
 from cascade_budget.errors import BudgetError
@@ -18,15 +20,16 @@ from cascade_budget.measure.profiling.stacks import AWAIT, FrameNamer, RawFrame,
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
-    from pathlib import Path
     from types import FrameType
 
     from cascade_budget.measure.profiling.clocks import SamplingClock
 
-INTERVAL_S = 0.00005
-"""Time between samples, met as about 0.1 ms. A difference can't be known better than the samples of
-a function can be counted, and the hook on every call costs far more than a sample does: measured on
-call-heavy code, 20 times the sampler's default rate slows it by a tenth more."""
+INTERVAL_S = 0.0001
+"""Time between samples. A difference can't be known better than the samples of a function can be
+counted, and what slows the profiled code is the hook on every call rather than the samples."""
+
+
+_SAMPLER_FOLDER = str(Path(pyinstrument.__file__).parent)
 
 
 class ProfileUnavailableError(BudgetError):
@@ -45,10 +48,14 @@ class _Sampler(StackSampler):
         return self._now_ns()
 
     def _sample(self, frame: FrameType, event: str, arg: Any) -> None:
-        super()._sample(frame, event, arg)
-        if event != "context_changed":
+        if event == "context_changed":
+            super()._sample(frame, event, arg)
+        elif self._now_ns() - self.last_profile_time >= INTERVAL_S * 1e9:
+            super()._sample(frame, event, arg)
             # Walking the stack costs as much as what is sampled; it is charged to nobody.
             self.last_profile_time = self._now_ns()
+        # Else time has passed and this thread had none of it: on a busy machine that is the rule,
+        # and a sample of every call would take a hundred times as long as the calls.
 
 
 class Recorder:
@@ -61,7 +68,7 @@ class Recorder:
         self._records: defaultdict[tuple[str, ...], int] = defaultdict(int)
         self.samples = 0
 
-    @contextmanager
+    @contextlib.contextmanager
     def sampling(self) -> Iterator[None]:
         """Sample the calling thread, and the tasks started within, until the block is left.
 
@@ -107,7 +114,7 @@ class Recorder:
         stacks: defaultdict[tuple[int, ...], float] = defaultdict(float)
         for records, self_ns in self._records.items():
             stack = workload_stack(list(records), is_root=root)
-            if stack is None:
+            if not stack or _is_sampling(stack):
                 continue
             stacks[tuple(indexes.setdefault(each, len(indexes)) for each in stack)] += self_ns
         total_ns = math.fsum(stacks.values())
@@ -165,7 +172,7 @@ def record_session(
     )
 
 
-@contextmanager
+@contextlib.contextmanager
 def record_block(
     *, clock: SamplingClock, own_roots: Sequence[Path], root: Callable[[RawFrame], bool]
 ) -> Iterator[list[ProfileSession]]:
@@ -208,6 +215,14 @@ async def _awaited(awaitable: Awaitable[Any]) -> Any:
 
 def _is_root(frame: RawFrame) -> bool:
     return frame.function in ("under_sampler", "under_sampler_async") and frame.path == __file__
+
+
+def _is_sampling(stack: Sequence[str]) -> bool:
+    """Whether it is the sampler that was seen, as it starts or stops."""
+    frames = [RawFrame.parse(record) for record in stack]
+    return frames[0].path == contextlib.__file__ or any(
+        frame.path == __file__ or frame.path.startswith(_SAMPLER_FOLDER) for frame in frames
+    )
 
 
 def _refuse_beside_others() -> None:

@@ -128,7 +128,7 @@ class FrameNamer:
         own = own_root is not None and (
             foreign_root is None or len(own_root.parts) > len(foreign_root.parts)
         )
-        shown = resolved.relative_to(own_root) if own and own_root else resolved
+        shown = resolved.relative_to(_widest(resolved, self.own_roots)) if own else resolved
         module = self._modules.get(raw.path) or ".".join(shown.with_suffix("").parts[-2:])
         return CodeFrame(
             function=f"{module}:{qualified}",
@@ -142,6 +142,12 @@ class FrameNamer:
 def _deepest(path: Path, roots: tuple[Path, ...]) -> Path | None:
     holding = [root for root in roots if path.is_relative_to(root)]
     return max(holding, key=lambda root: len(root.parts), default=None)
+
+
+def _widest(path: Path, roots: tuple[Path, ...]) -> Path:
+    return min(
+        (root for root in roots if path.is_relative_to(root)), key=lambda root: len(root.parts)
+    )
 
 
 def _modules_by_file() -> dict[str, str]:

@@ -1,0 +1,68 @@
+"""Profiles of base and head, in turns in the same pairs of fresh processes that time them."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from cascade_budget.measure.paired.pairing import Pair, Side
+from cascade_budget.measure.profiling.transfer import session_from_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cascade_budget.judge.profiles import ProfileSession
+    from cascade_budget.measure.worker.protocol import SideSpec
+
+PROCESSES: Final = 4
+"""Pairs of processes: what is chance in how one of them lies in memory should not look like a
+difference."""
+
+TOTAL_SECONDS: Final = 60.0
+"""When to stop on a machine that is too busy; what was recorded by then is compared."""
+
+SESSIONS: Final = 3
+"""Sessions a side in each pair: twelve in all, in about ten seconds."""
+
+_SIDES: Final[tuple[Side, Side]] = ("base", "head")
+
+
+def profile_sides(
+    base: SideSpec,
+    head: SideSpec,
+    *,
+    timeout_seconds: float,
+    progress: Callable[[str], None] = lambda _: None,
+) -> tuple[tuple[ProfileSession, ...], tuple[ProfileSession, ...]]:
+    """Sessions of base and of head, the i-th of each recorded next to each other.
+
+    Args:
+        base: The one side.
+        head: The other.
+        timeout_seconds: The longest that one answer may take.
+        progress: Told what goes on.
+
+    Returns:
+        Sessions of base and of head: `PROCESSES` times `SESSIONS` each, fewer where time ran out.
+
+    Raises:
+        PairingError: A side has no workload, dies or hangs.
+    """
+    started = time.monotonic()
+    recorded: dict[Side, list[ProfileSession]] = {"base": [], "head": []}
+    plan: dict[str, Any] = {}
+    # Seeds decide the order of sets, which nobody needs to guess.
+    chance = random.Random()  # noqa: S311
+    for process in range(PROCESSES):
+        if time.monotonic() - started > TOTAL_SECONDS:
+            break
+        progress(f"profiling base and head, processes {process + 1} of {PROCESSES}")
+        with Pair(base, head, seed=chance.getrandbits(64), timeout_seconds=timeout_seconds) as pair:
+            for session in range(SESSIONS):
+                order = _SIDES if session % 2 else _SIDES[::-1]
+                for side in order:
+                    answer = pair.profile(side, plan, base.imports.packages)
+                    plan = answer["plan"]
+                    recorded[side].append(session_from_json(answer["session"]))
+    return tuple(recorded["base"]), tuple(recorded["head"])
