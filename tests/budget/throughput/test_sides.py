@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import zipfile
 
 import pytest
@@ -10,6 +11,8 @@ from cascade_budget.measure.paired.errors import BaseInstallError
 from cascade_budget.measure.paired.pairing import Pair
 from cascade_budget.measure.paired.requirement import install_base, parse_requirement
 from cascade_budget.measure.paired.sides import find_base, lay_out_sides
+from cascade_budget.measure.worker.importing import redirect_imports
+from cascade_budget.measure.worker.protocol import Imports
 
 NODE = "tests/test_shop.py::test_serve"
 OLD = "def serve(n):\n    return 'old'\n"
@@ -210,6 +213,28 @@ def test_a_release_of_what_is_not_installed_here_has_no_head():
     with pytest.raises(BaseInstallError) as caught:
         install_base(parse_requirement("no-such-shop==1"), None)
     assert "no-such-shop is not installed here" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["pytest", "pluggy", "pytest-cascade-budget"])
+def test_what_runs_the_workers_is_no_base(name):
+    with pytest.raises(BaseInstallError) as caught:
+        install_base(parse_requirement(f"{name}==1"), None)
+    assert str(caught.value) == (
+        f"{name} runs the tests of both sides, so it can't differ between them. Name a library that the workload calls"
+    )
+
+
+def test_a_library_that_the_worker_uses_itself_is_imported_anew(monkeypatch):
+    # Every pytest has imported iniconfig long before a workload runs.
+    old = sys.modules["iniconfig"]
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setenv("PYTHONPATH", "")
+    redirect_imports(Imports(forgotten=("iniconfig",)))
+    assert "iniconfig" not in sys.modules
+    assert not [name for name in sys.modules if name.startswith("iniconfig.")]
+    assert old.__name__ == "iniconfig"
 
 
 def test_nothing_of_the_checkout_is_imported_by_a_worker(project):

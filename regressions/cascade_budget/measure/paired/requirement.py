@@ -30,7 +30,7 @@ __all__ = ["InstalledBase", "install_base", "parse_requirement"]
 _TAIL_LINES: Final = 8
 _INSTALL_SECONDS: Final = 600.0
 #: These run the worker itself; a release may not bring its own.
-_OWN: Final = frozenset({"cascade-budget", "pytest", "pluggy", "pytest-cascade-budget"})
+_OWN: Final = frozenset({"pluggy", "pytest", "pytest-cascade-budget"})
 
 
 @final
@@ -87,6 +87,11 @@ def install_base(requirement: Requirement, cache: Path) -> InstalledBase:
         BaseInstallError: It cannot be installed, or this environment has no release to compare.
     """
     name = canonicalize_name(requirement.name)
+    if name in _OWN:
+        raise BaseInstallError(
+            f"{requirement.name} runs the tests of both sides, so it can't differ between them",
+            remedy="Name a library that the workload calls",
+        )
     head = next((d for d in distributions() if canonicalize_name(d.name) == name), None)
     if head is None:
         raise BaseInstallError(

@@ -195,12 +195,12 @@ def run_rounds(
             )
         )
         timed_out = now + (now - before) - started > limits.total_seconds
-        if timed_out and len(rounds) < min(plan.first, SMALLEST_SAMPLE):
+        if timed_out and len(rounds) < SMALLEST_SAMPLE:
             raise PairingError(
-                f"{limits.total_seconds:g} seconds were enough for {len(rounds)} rounds",
+                f"{limits.total_seconds:g} seconds were enough for {len(rounds)} of the "
+                f"{SMALLEST_SAMPLE} rounds of a first verdict",
                 place=head.node,
-                remedy="A verdict needs at least 5: make n smaller, or raise "
-                "cascade_budget_time_limit in the ini file",
+                remedy="Make n smaller, or raise cascade_budget_time_limit in the ini file",
             )
         if len(rounds) in plan.looks or timed_out:
             verdict = judge_rounds(rounds, chunking, plan, tolerance)

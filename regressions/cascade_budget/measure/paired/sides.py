@@ -150,6 +150,7 @@ def lay_out_sides(base: Base, project: Path) -> Iterator[Sides]:
             tree = make_tree(base.source, scratch / "base", tests_of=head)
             base_imports = _imports(tree)
         if base.release is not None:
+            head_imports = replace(head_imports, forgotten=base.release.packages)
             base_imports = replace(
                 head_imports,
                 package_folder=str(base.release.folder),

@@ -90,6 +90,12 @@ def redirect_imports(imports: Imports) -> None:
         sys.meta_path.insert(0, finder)
         # What the release needs beside itself and the environment lacks.
         sys.path.append(imports.package_folder)
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if name.partition(".")[0] in imports.forgotten or (
+            isinstance(file, str) and not stays(file)
+        ):
+            del sys.modules[name]
     sys.path_importer_cache.clear()
 
 

@@ -84,6 +84,8 @@ class Imports:
         package_folder: A folder of installed packages that `packages` come from; empty for none.
         packages: Top-level import names that come from `package_folder`, whatever else offers them.
         distribution: The distribution whose metadata comes from `package_folder`.
+        forgotten: Top-level import names that are imported anew, on both sides alike, where the
+            worker has imported them for itself (as pytest does with some libraries).
     """
 
     roots: tuple[str, ...] = ()
@@ -91,6 +93,7 @@ class Imports:
     package_folder: str = ""
     packages: tuple[str, ...] = ()
     distribution: str = ""
+    forgotten: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
