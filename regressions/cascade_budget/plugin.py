@@ -155,8 +155,9 @@ def pytest_runtest_makereport(
     if run is not None and call.when == "call":
         from cascade_budget.gate.failure import OverBudget  # noqa: PLC0415 - only the gate needs it
 
-        over = call.excinfo is not None and isinstance(call.excinfo.value, OverBudget)
-        facts = {"findings": run.conductor.facts(item), "over": over}
+        error = call.excinfo.value if call.excinfo is not None else None
+        word = error.word if isinstance(error, OverBudget) else ""
+        facts = {"findings": run.conductor.facts(item), "over": word}
         setattr(report, _FACTS, facts)
     return report
 
@@ -167,7 +168,7 @@ def pytest_report_teststatus(
     """A letter and a word of its own for a test that is over its budget."""
     facts: dict[str, Any] | None = getattr(report, _FACTS, None)
     if facts and facts["over"] and report.failed:
-        return "failed", "B", ("OVER BUDGET", {"red": True})
+        return "failed", "B", (facts["over"], {"red": True})
     return None
 
 
@@ -182,7 +183,7 @@ class _Ending:
         """Collect what a test found."""
         facts: dict[str, Any] | None = getattr(report, _FACTS, None)
         if facts is not None:
-            settled = report.passed or facts["over"]
+            settled = report.passed or bool(facts["over"])
             self._roll.add_facts(report.nodeid, facts["findings"], settled=settled)
 
     @pytest.hookimpl(optionalhook=True)

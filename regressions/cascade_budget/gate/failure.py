@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, final
 
 from _pytest.outcomes import Failed
 
+from cascade_budget.report.terminal import failure_word
+
 if TYPE_CHECKING:
     from cascade_budget.judge.findings import WorkloadFinding
 
@@ -23,4 +25,5 @@ class OverBudget(Failed):
 
     def __init__(self, text: str, findings: tuple[WorkloadFinding, ...]) -> None:
         self.findings = findings
+        self.word = failure_word(findings)
         super().__init__(msg=text, pytrace=False)

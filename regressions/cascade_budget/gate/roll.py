@@ -143,6 +143,8 @@ class Roll:
         config = self._config
         if any(config.getoption(option, None) for option in _NARROWING):
             return False
+        if config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+            return True
         given = {(config.invocation_params.dir / argument).resolve() for argument in config.args}
         declared = config.getini("testpaths")
         wanted = [config.rootpath / path for path in declared] or [config.rootpath]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any, Final, final
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     import pytest
 
 _PATIENCE_SECONDS: Final = 2.0
@@ -22,14 +25,18 @@ class Progress:
     """
 
     def __init__(self, config: pytest.Config) -> None:
-        self._reporter: Any = config.pluginmanager.getplugin("terminalreporter")
-        self._capture: Any = config.pluginmanager.getplugin("capturemanager")
+        self._plugins = config.pluginmanager
+        self._reporter: Any = None
+        self._capture: Any = None
         self._started = 0.0
         self._logged = 0.0
         self._shown = False
 
     def start(self) -> None:
         """Begin a piece of work."""
+        # Asked for late: the reporter is made while plugins are configured, after this perhaps.
+        self._reporter = self._plugins.getplugin("terminalreporter")
+        self._capture = self._plugins.getplugin("capturemanager")
         self._started = self._logged = time.monotonic()
 
     def say(self, text: str) -> None:
@@ -62,5 +69,8 @@ class Progress:
             self._reporter.rewrite(f"cascade-budget: {text}", erase=True)
             self._shown = True
 
-    def _uncaptured(self) -> Any:
-        return self._capture.global_and_fixture_disabled()
+    def _uncaptured(self) -> AbstractContextManager[object]:
+        if self._capture is None:
+            return contextlib.nullcontext()
+        uncaptured: AbstractContextManager[object] = self._capture.global_and_fixture_disabled()
+        return uncaptured

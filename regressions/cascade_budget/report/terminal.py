@@ -47,14 +47,7 @@ def failure_text(findings: Sequence[WorkloadFinding], *, test: str) -> str:
 
 
 def _heading(finding: WorkloadFinding) -> str:
-    missing = all(
-        target.verdict is CallVerdict.MISSING for target in finding.targets if target.verdict.fails
-    ) and not (finding.time and finding.time.fails)
-    what = "no budget recorded" if missing else "over budget"
-    if any(target.verdict is CallVerdict.SLACK for target in finding.targets) and not any(
-        target.verdict is CallVerdict.EXCEEDED for target in finding.targets
-    ):
-        what = "under budget"
+    what = _HEADINGS[_verdict(finding)]
     if not finding.sizes:
         return f"{finding.title}: {what}"
     sizes = ", ".join(f"{n}" for n in finding.sizes)
@@ -237,6 +230,12 @@ def _listed(target: TargetFinding, width: int) -> Iterator[str]:
         yield f"      {text}"
 
 
+def failure_word(findings: Iterable[WorkloadFinding]) -> str:
+    """What a test that fails is called, after the worst of its findings."""
+    verdicts = {_verdict(finding) for finding in findings if finding.fails}
+    return next(word for word in _HEADINGS if word in verdicts)
+
+
 def _verdict(finding: WorkloadFinding) -> str:
     verdicts = {target.verdict for target in finding.targets}
     if CallVerdict.EXCEEDED in verdicts:
@@ -249,9 +248,17 @@ def _verdict(finding: WorkloadFinding) -> str:
     return "as budgeted"
 
 
+_HEADINGS: Final = {
+    "OVER BUDGET": "over budget",
+    "TOO SLOW": "too slow",
+    "UNDER BUDGET": "under budget",
+    "NOT RECORDED": "no budget recorded",
+}
+"""What a broken budget is called in the table and over its explanation, worst first."""
+
 _WORDS: Final = {
-    CallVerdict.MISSING: "NOT RECORDED",
     CallVerdict.SLACK: "UNDER BUDGET",
+    CallVerdict.MISSING: "NOT RECORDED",
     CallVerdict.RECORDED: "recorded",
     CallVerdict.UNSTABLE: "unstable",
     CallVerdict.UNCOUNTABLE: "uncountable",

@@ -80,13 +80,26 @@ def test_a_call_too_few_is_slack_and_fails_too(project):
     ]
 
 
-def test_an_over_budget_test_has_a_letter_and_a_word_of_its_own(project, culprit):
-    project.write("shop.py", culprit)
-    project.test(CONTRACT)
+@pytest.mark.parametrize(
+    ("calls", "word"),
+    [
+        ('{"shop:price": "n"}', "OVER BUDGET"),
+        ('{"shop:price": "2*n"}', "UNDER BUDGET"),
+        ('["shop:price"]', "NOT RECORDED"),
+    ],
+)
+def test_a_broken_budget_has_a_letter_and_a_word_of_its_own(project, calls, word):
+    project.test(
+        f"""
+@pytest.mark.cascade_budget(calls={calls})
+def test_serve(cascade_budget):
+    cascade_budget(shop.serve, n=4)
+"""
+    )
     project.run("--cascade-budget")
     project.result.stdout.fnmatch_lines(["test_shop.py B *"])
     project.run("--cascade-budget", "-v")
-    project.result.stdout.fnmatch_lines(["test_shop.py::test_serve OVER BUDGET *"])
+    project.result.stdout.fnmatch_lines([f"test_shop.py::test_serve {word} *"])
 
 
 def test_the_body_s_own_failure_comes_first(project, culprit):

@@ -283,3 +283,14 @@ def test_a_read_only_tree_keeps_its_ledger_and_shows_what_it_would_hold(project)
         '"shop:price" = "3"',
     ]
     assert project.ledger.read_text() == before
+
+
+@pytest.mark.parametrize("arguments", [(), (".",), ("tests", "more")])
+def test_testpaths_are_the_whole_suite(project, arguments):
+    project.configure("testpaths = tests more")
+    project.test(TWO, "tests/test_shop.py")
+    project.test("def test_it(): pass", "more/test_more.py")
+    project.write("conftest.py", "")
+    project.budget('["tests/test_old.py::test_gone"]', '"shop:price" = "7"')
+    project.run("--cascade-budget", *arguments, "-o", "pythonpath=.")
+    assert project.section("cascade budget")[-1] == "  tests/test_old.py::test_gone"

@@ -138,3 +138,41 @@ def test_green():
         "    shop:price   2",
         "    shop:serve   1",
     ]
+
+
+def test_a_log_shows_that_a_long_run_is_alive(project, monkeypatch):
+    monkeypatch.setattr("cascade_budget.report.progress._LOG_SECONDS", 0)
+    project.test(
+        """
+@pytest.mark.cascade_budget(calls={"shop:price": 5})
+def test_body():
+    shop.serve(4)
+
+@pytest.mark.cascade_budget(calls={"shop:price": "n + 1"})
+def test_workload(cascade_budget):
+    cascade_budget(shop.serve, n=4)
+"""
+    )
+    project.run("--cascade-budget").assert_outcomes(passed=2)
+    said = [line for line in project.result.outlines if line.startswith("cascade-budget: ")]
+    assert said == [
+        "cascade-budget: test_body: warming up",
+        "cascade-budget: test_body: counting",
+        *[f"cascade-budget: test_workload: warming up, n = {n}" for n in (1, 2, 3, 4)],
+        *[f"cascade-budget: test_workload: counting, n = {n}" for n in (1, 2, 3, 4)] * 2,
+        "cascade-budget: test_workload: timing, n = 4",
+    ]
+
+
+@pytest.mark.parametrize("arguments", [("--setup-only",), ("--setup-plan",), ("--collect-only",)])
+def test_what_runs_no_body_counts_nothing(project, arguments):
+    project.test(RED)
+    project.run("--cascade-budget", *arguments)
+    assert project.result.ret == pytest.ExitCode.OK
+
+
+def test_the_gate_runs_without_capture_and_without_a_terminal(project):
+    project.test(RED)
+    project.run_apart("--cascade-budget", "-p", "no:terminal")
+    assert project.result.ret == pytest.ExitCode.TESTS_FAILED
+    project.run("--cascade-budget", "-s").assert_outcomes(failed=1)

@@ -55,7 +55,7 @@ def test_a_cost_far_above_the_ledger_s_fails_after_three_attempts(timed):
     record(timed, 0.0001)
     timed.run_apart("--cascade-budget").assert_outcomes(failed=1)
     lines = timed.section("test_spin")
-    assert lines[0] == "test_spin: over budget, counted at n = 100, 200, 300, 400"
+    assert lines[0] == "test_spin: too slow, counted at n = 100, 200, 300, 400"
     assert lines[1] == "  shop:price  0, as budgeted"
     assert lines[2] == "  throughput"
     assert re.fullmatch(
