@@ -8,6 +8,11 @@ import pytest
 
 from cascade_budget.gate.account import ACCOUNT, REHEARSALS, Account, account_of
 from cascade_budget.gate.budgets import MARKER, read_budgets
+from cascade_budget.gate.counting.benchmarked import (
+    BenchmarkedTests,
+    check_benchmarked,
+    is_benchmarked,
+)
 from cascade_budget.gate.counting.whole import WholeTests
 from cascade_budget.gate.counting.workloads import WorkloadRuns
 from cascade_budget.gate.failure import OverBudget
@@ -51,6 +56,7 @@ class Gate:
         self._progress = Progress(config)
         self._marker = ChangeMarker(settings.root, settings.base)
         self._profiles = Profiles(settings, self._progress)
+        self._benchmarked = BenchmarkedTests(settings, self._ledger, self._marker)
         self._whole = WholeTests(
             settings, self._ledger, self._progress, self._marker, self._profiles
         )
@@ -63,14 +69,19 @@ class Gate:
         """
         budgets = read_budgets(item, self._settings.watch)
         if budgets is not None:
-            item.stash[ACCOUNT] = Account(budgets=budgets, targets=budgets.targets())
+            account = Account(budgets=budgets, targets=budgets.targets())
+            check_benchmarked(item, account)
+            item.stash[ACCOUNT] = account
 
     def rehearse(self, item: pytest.Item) -> None:
         """Run a test that is budgeted as a whole before its turn."""
-        self._whole.rehearse(item)
+        if not is_benchmarked(item):
+            self._whole.rehearse(item)
 
     def around_body(self, item: pytest.Item) -> AbstractContextManager[None]:
         """Count a test that is budgeted as a whole while its body runs."""
+        if is_benchmarked(item):
+            return self._benchmarked.around_body(item)
         return self._whole.around_body(item)
 
     def drive(self, call: WorkloadCall) -> Any:

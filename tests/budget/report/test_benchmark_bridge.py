@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytest_plugins = ["pytester"]
+
+SHOP = """
+    import inspect
+
+    def price(x):
+        return x
+
+    def total(n):
+        return sum(price(i) for i in range(n))
+
+    def slow_total(n):
+        inspect.signature(price)
+        return total(n)
+"""
+
+FAST = ("--benchmark-min-rounds=3", "--benchmark-max-time=0.001")
+QUIET = ("-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "addopts=")
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    pytester.makeini(
+        "[pytest]\nasyncio_default_fixture_loop_scope = function\ncascade_profile = off\n"
+    )
+    pytester.makepyfile(shop=SHOP)
+    return pytester
+
+
+def run(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    return project.runpytest_subprocess(*QUIET, *FAST, *arguments)
+
+
+def failure(result: pytest.RunResult, title: str) -> list[str]:
+    start = result.outlines.index(title)
+    return result.outlines[start : start + 5]
+
+
+def test_the_marker_budgets_the_benchmarked_call_and_not_its_many_rounds(project) -> None:
+    project.makepyfile(
+        """
+        import pytest, shop
+
+        @pytest.mark.cascade_budget(calls={"shop:price": "10", "inspect:signature": "0"})
+        def test_total(benchmark):
+            assert benchmark(shop.total, 10) == 45
+
+        @pytest.mark.cascade_budget(calls={"shop:price": "10", "inspect:signature": "0"})
+        def test_slow(benchmark):
+            assert benchmark(shop.slow_total, n=10) == 45
+        """
+    )
+    result = run(project, "--cascade-budget")
+    result.assert_outcomes(passed=1, failed=1)
+    assert failure(result, "test_slow: over budget") == [
+        "test_slow: over budget",
+        "  inspect:signature  1 call, budget 0: never has become once",
+        "    shop.py:10 in slow_total          1",
+        "  shop:price         10, as budgeted",
+        "  the marker holds the budget: change the code, or the number there",
+    ]
+
+
+def test_setup_and_teardown_of_a_pedantic_benchmark_run_and_are_not_counted(project) -> None:
+    project.makepyfile(
+        """
+        import pytest, shop
+
+        ended = []
+
+        @pytest.mark.cascade_budget(calls={"shop:price": "3"})
+        def test_total(benchmark):
+            def setup():
+                shop.price(0)
+                return (3,), {}
+
+            def teardown(n):
+                shop.price(0)
+                ended.append(n)
+
+            assert benchmark.pedantic(shop.total, setup=setup, teardown=teardown, rounds=2) == 3
+            assert ended == [3, 3, 3, 3]
+        """
+    )
+    run(project, "--cascade-budget").assert_outcomes(passed=1)
+
+
+def test_counts_are_the_same_where_benchmarks_are_disabled(project) -> None:
+    project.makepyfile(
+        """
+        import pytest, shop
+
+        @pytest.mark.cascade_budget(calls={"shop:price": "10"})
+        def test_total(benchmark):
+            assert benchmark(shop.total, 10) == 45
+        """
+    )
+    run(project, "--cascade-budget", "--benchmark-disable").assert_outcomes(passed=1)
+
+
+def test_an_unmarked_benchmark_is_left_alone(project) -> None:
+    project.makepyfile(
+        """
+        import shop
+
+        def test_total(benchmark):
+            assert benchmark(shop.slow_total, 10) == 45
+            assert type(benchmark).__qualname__ == "BenchmarkFixture"
+            assert type(benchmark).__module__ == "pytest_benchmark.fixture"
+        """
+    )
+    result = run(project, "--cascade-budget")
+    result.assert_outcomes(passed=1)
+    assert "cascade budget" not in result.stdout.str()
+
+
+def test_the_table_of_benchmarks_has_the_same_rows_and_rounds_under_the_gate(project) -> None:
+    project.makepyfile(
+        """
+        import pytest, shop
+
+        @pytest.mark.cascade_budget(calls={"shop:price": "10"})
+        def test_total(benchmark):
+            benchmark.pedantic(shop.total, args=(10,), rounds=7)
+        """
+    )
+    rows = []
+    for gate in ((), ("--cascade-budget",)):
+        result = run(project, "--benchmark-columns=rounds,iterations", *gate)
+        lines = result.outlines
+        start = next(at for at, line in enumerate(lines) if "benchmark: 1 tests" in line)
+        rows.append(lines[start : start + 5])
+    assert rows[0] == rows[1]
+    assert rows[0][3].split() == ["test_total", "7", "1"]
+
+
+def test_first_runs_of_a_benchmark_are_refused(project) -> None:
+    project.makepyfile(
+        """
+        import pytest, shop
+
+        @pytest.mark.cascade_budget(calls={"shop:price": "10"}, cold=True)
+        def test_total(benchmark):
+            benchmark(shop.total, 10)
+        """
+    )
+    result = run(project, "--cascade-budget")
+    result.stdout.fnmatch_lines(
+        "cold=True asks for first runs, and pytest-benchmark repeats the call; *::test_total. "
+        "Leave cold out, or run the workload through the cascade_budget fixture"
+    )
+    assert result.ret != 0
+
+
+MARKED = """
+    import pytest, shop
+
+    @pytest.mark.cascade_budget(calls={"shop:price": "10"})
+    def test_total(benchmark):
+        benchmark(shop.total, 10)
+"""
+
+
+def stored(project: pytest.Pytester) -> Path:
+    run(project, "--benchmark-autosave").assert_outcomes(passed=1)
+    (path,) = (project.path / ".benchmarks").glob("*/*.json")
+    return path
+
+
+def scale(path: Path, factor: float, **machine: str) -> None:
+    """Rewrite a stored result as if the call had taken `factor` times as long."""
+    saved = json.loads(path.read_text(encoding="utf-8"))
+    saved["benchmarks"][0]["stats"]["min"] *= factor
+    saved["machine_info"].update(machine)
+    path.write_text(json.dumps(saved), encoding="utf-8")
+
+
+def test_a_call_far_slower_than_stored_fails_and_names_the_file(project) -> None:
+    project.makepyfile(MARKED)
+    path = stored(project)
+    scale(path, 1e-3)
+    result = run(project, "--cascade-budget")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(f"*% time a call against {path.name}, limit +25%, shortest rounds")
+
+
+def test_a_call_faster_than_stored_passes(project) -> None:
+    project.makepyfile(MARKED)
+    scale(stored(project), 1e3)
+    run(project, "--cascade-budget").assert_outcomes(passed=1)
+
+
+def test_a_result_from_another_machine_has_the_wider_limit(project) -> None:
+    project.makepyfile(MARKED)
+    scale(stored(project), 1e-3, node="elsewhere")
+    result = run(project, "--cascade-budget")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines("*, another machine or Python, limit +200%, shortest rounds")
+
+
+def test_a_stored_file_that_is_no_result_is_passed_over(project) -> None:
+    project.makepyfile(MARKED)
+    stored(project).write_text("{]", encoding="utf-8")
+    run(project, "--cascade-budget").assert_outcomes(passed=1)
