@@ -106,10 +106,8 @@ def test_a_test_that_base_cannot_pass_is_not_compared(shop: Shop) -> None:
             f"Nothing grew: 1 test compared, {shop.named('main')} to "
             "the working tree (2 uncommitted changes)."
         ),
-        (
-            f"Not compared, because {shop.named('main')} does not pass them: "
-            "tests/test_tax.py::test_tax."
-        ),
+        "Not compared: 1 test that main does not pass",
+        "  tests/test_tax.py::test_tax",
     ]
     assert code == 0
 
@@ -138,7 +136,7 @@ def test_head_given_as_a_revision_leaves_uncommitted_changes_out_and_says_so(sho
     code, said = shop.diff("HEAD~1", "main", "tests")
     assert said == [
         f"Nothing grew: 1 test compared, {shop.named('HEAD~1')} to {shop.named('main')}.",
-        f"1 uncommitted change is no part of {shop.named('main')}; leave HEAD out to compare them.",
+        "1 uncommitted change is no part of main; leave HEAD out to compare them.",
     ]
     assert code == 0
 
@@ -314,7 +312,8 @@ def test_counts_of_a_base_are_kept_for_the_next_run(
     capsys.readouterr()
     shop.history.write({"shop.py": SHOP + "# as it was\n"})
     assert main(["diff", "HEAD~1"]) == 0
-    assert capsys.readouterr().err.splitlines() == [
+    steps = [line for line in capsys.readouterr().err.splitlines() if not line.endswith("tests")]
+    assert steps == [
         f"copying the working tree (1 uncommitted change) and {shop.named('HEAD~1')}",
         "counting on the working tree (1 uncommitted change)",
         f"counting on {shop.named('HEAD~1')}: kept from an earlier run",

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cascade_budget.judge.findings import Site
@@ -98,12 +98,16 @@ def test_only_tests_that_both_sides_ran_are_compared() -> None:
     assert found.grown == found.new == ()
 
 
+# A machine that does other work draws slowly; that is nothing about these properties.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 COUNTS = st.dictionaries(
     st.sampled_from(["t1", "t2", "t3"]),
     st.dictionaries(st.sampled_from([f"m:f{i}" for i in range(6)]), st.integers(1, 9)),
 )
 
 
+@unhurried
 @given(COUNTS)
 def test_nothing_differs_from_itself(counts: dict[str, dict[str, int]]) -> None:
     found = compare(counts, counts)
@@ -112,6 +116,7 @@ def test_nothing_differs_from_itself(counts: dict[str, dict[str, int]]) -> None:
     assert differing(counts, counts) == {}
 
 
+@unhurried
 @given(COUNTS, COUNTS)
 def test_every_growth_has_more_calls_on_head_in_each_of_its_tests(
     base: dict[str, dict[str, int]], head: dict[str, dict[str, int]]
@@ -227,6 +232,7 @@ def test_lines_are_told_apart_by_their_text() -> None:
 LINES = st.lists(st.sampled_from(["a", "b", "c", ""]), max_size=12)
 
 
+@unhurried
 @given(LINES, LINES)
 def test_aligned_lines_are_equal_and_in_order(base: list[str], head: list[str]) -> None:
     found = align("\n".join(base), "\n".join(head))

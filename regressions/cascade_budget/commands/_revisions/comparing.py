@@ -76,7 +76,7 @@ def compare_sides(
     head = head_side.count(progress)
     _check_own_functions(head, head_side)
     base = base_side.count(progress)
-    common = [test for test in head.passed() if test in base.passed()]
+    common = _passed_on_both(base, head)
     notes = tuple(_notes(base, head, base_source, head_source))
     if not common:
         raise NothingComparedError(
@@ -108,7 +108,7 @@ def _confirmed(
     # What a test costs depends on what ran before it: caches filled, modules imported. So the tests
     # before a suspect run again, and those behind the last one do not.
     order = list(head.tests)
-    last = max(order.index(test) for test in suspects)
+    last = max(place for place, test in enumerate(order) if test in suspects)
     only = None if last == len(order) - 1 else frozenset(order[: last + 1])
     head_again, base_again = (
         side.count(
@@ -120,9 +120,8 @@ def _confirmed(
         )
         for side in (head_side, base_side)
     )
-    common = [
-        test for test in first.tests if test in head_again.passed() and test in base_again.passed()
-    ]
+    passed = set(_passed_on_both(base_again, head_again))
+    common = [test for test in first.tests if test in passed]
     unstable = _merged(
         differing(base.passed(), base_again.passed()),
         differing(head.passed(), head_again.passed()),
@@ -133,6 +132,11 @@ def _confirmed(
     causes = explain(second, on_base, on_head)
     comparison = replace(first, grown=second.grown, unstable=second.unstable)
     return comparison, causes
+
+
+def _passed_on_both(base: Census, head: Census) -> list[str]:
+    on_base = base.passed()
+    return [test for test in head.passed() if test in on_base]
 
 
 def _merged(
@@ -151,17 +155,12 @@ def _notes(base: Census, head: Census, base_source: Source, head_source: Source)
         and (test not in base.tests or base.tests[test].outcome != PASSED)
     ]
     failed = [test for test, record in head.tests.items() if record.outcome == "failed"]
-    notes = []
-    if new:
-        notes.append(f"Not compared, because {base_source.label} does not pass them: {_few(new)}.")
-    if failed:
-        notes.append(f"Not compared, because {head_source.label} fails them: {_few(failed)}.")
-    if head.uncollected:
-        file, reason = next(iter(head.uncollected.items()))
-        notes.append(
-            f"Not compared, because {head_source.label} does not import them: "
-            f"{_few(list(head.uncollected))} ({file}: {reason})."
-        )
+    broken = [f"{file}: {reason}" for file, reason in head.uncollected.items()]
+    notes = [
+        *_not_compared(f"{base_source.name} does not pass", new),
+        *_not_compared(f"{head_source.name} fails", failed),
+        *_not_compared(f"{head_source.name} does not import", broken),
+    ]
     if (
         head_source.commit is not None
         and head_source.repository is not None
@@ -172,16 +171,19 @@ def _notes(base: Census, head: Census, base_source: Source, head_source: Source)
             if len(changes) == 1
             else (f"{len(changes)} uncommitted changes are")
         )
-        notes.append(f"{what} no part of {head_source.label}; leave HEAD out to compare them.")
+        notes.append(f"{what} no part of {head_source.name}; leave HEAD out to compare them.")
     for name, reason in head.blind.items():
         notes.append(f"{name} is not counted exactly on this Python: {reason}.")
     return notes
 
 
-def _few(tests: Sequence[str]) -> str:
-    shown = ", ".join(tests[:_MOST_LISTED])
+def _not_compared(why: str, tests: Sequence[str]) -> list[str]:
+    if not tests:
+        return []
+    what = "1 test" if len(tests) == 1 else f"{len(tests):,} tests"
+    lines = [f"Not compared: {what} that {why}", *(f"  {test}" for test in tests[:_MOST_LISTED])]
     rest = len(tests) - _MOST_LISTED
-    return f"{shown} and {rest:,} more" if rest > 0 else shown
+    return [*lines, f"  and {rest:,} more"] if rest > 0 else lines
 
 
 def _check_own_functions(census: Census, side: Side) -> None:
