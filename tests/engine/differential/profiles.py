@@ -11,15 +11,16 @@ from typing import Final
 
 from hypothesis import HealthCheck, settings
 
-_ALWAYS: Final = {
-    "deadline": None,
-    "suppress_health_check": (HealthCheck.too_slow, HealthCheck.data_too_large),
-    "print_blob": True,
-}
-settings.register_profile(
-    "ci", settings(max_examples=200, derandomize=True, database=None, **_ALWAYS)
+_ALWAYS: Final = settings(
+    deadline=None,
+    suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large),
+    print_blob=True,
 )
-settings.register_profile("nightly", settings(max_examples=10_000, **_ALWAYS))
+settings.register_profile("ci", _ALWAYS, max_examples=200, derandomize=True, database=None)
+settings.register_profile("nightly", _ALWAYS, max_examples=10_000)
 
 PROFILE: Final = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 """The one that was asked for."""
+
+HALF: Final = settings(PROFILE, max_examples=PROFILE.max_examples // 2)
+"""The same with half as many programs, for what is less likely to find anything."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 
 from tests.engine.differential import naive
-from tests.engine.differential.profiles import PROFILE
+from tests.engine.differential.profiles import HALF, PROFILE
 from tests.engine.differential.program import (
     Call,
     Const,
@@ -68,7 +68,7 @@ def test_every_tier_gives_what_the_reference_gives(program):
 
 
 @given(program=programs().filter(lambda program: len(program.runs) == 1))
-@PROFILE
+@HALF
 def test_every_tier_gives_the_same_where_every_body_ends_a_slice(program):
     expected = Stage(program, HURRIED_REFERENCE).play()
     assert expected.left_behind == ()
@@ -77,7 +77,7 @@ def test_every_tier_gives_the_same_where_every_body_ends_a_slice(program):
 
 
 @given(program=programs().filter(lambda program: program.plain))
-@PROFILE
+@HALF
 def test_the_reference_gives_what_an_evaluator_without_an_engine_gives(program):
     expected = Stage(program, REFERENCE, naive).play()
     seen = Stage(program, REFERENCE).play()
