@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cascade_budget.judge.profiles import CodeFrame, ProfileSession
 from cascade_budget.report.formats.html import render_html
+from cascade_budget.report.profiles import render_profile_html
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -179,3 +181,22 @@ def test_text_stands_out_from_its_ground(visit, failed_document, scheme) -> None
         return pairs.filter(([one, other]) => !(ratio(one, other) >= 4.5)).join(" ");
     """
     assert visit(failed_document, ask=ask).answer() == ""
+
+
+def test_a_profiles_page_draws_its_tree_with_an_empty_console(tmp_path) -> None:
+    name = "</script><script>alert(1)</script>"
+    session = ProfileSession(
+        frames=(
+            CodeFrame(function=name, path="a.py", line=1, own=True, record=f"{name}\x00a.py\x001"),
+        ),
+        stacks={(0,): 2e6},
+        transactions=10,
+        sample_ns=1e5,
+        plain_ns_per_transaction=2e5,
+        clock="cpu",
+    )
+    path = tmp_path / "profile.html"
+    path.write_text(render_profile_html([session], title=name), encoding="utf-8")
+    seen = Visit(path, tmp_path / "profile", 1400)
+    assert seen.console == []
+    assert html.escape(name, quote=False) in seen.dom

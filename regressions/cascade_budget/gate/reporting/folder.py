@@ -30,7 +30,7 @@ def file_stem(key: str) -> str:
     if stem == key:
         return stem
     digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{stem[-_LONGEST:].lstrip('-.')}-{digest}"
+    return f"{stem[-_LONGEST:].lstrip('-.') or 'test'}-{digest}"
 
 
 def shown_path(path: Path, root: Path) -> str:
