@@ -208,7 +208,7 @@ def _finding_rows(finding: WorkloadFinding, verbosity: int) -> Iterator[str]:
     yield _row(name, _verdict(finding), cpu, wall)
     quiet = [target for target in finding.targets if _is_quiet(target)]
     listed = [target for target in finding.targets if verbosity > 0 or not _is_quiet(target)]
-    width = min(max((len(target.target) for target in listed), default=0), _NAME - 4)
+    width = min(max((len(target.target) for target in listed), default=0), WIDTH - 20)
     for target in listed:
         yield from _listed(target, width)
     if quiet and verbosity <= 0:
