@@ -383,3 +383,25 @@ def test_an_engine_with_an_impossible_option_is_refused():
         with pytest.raises(error) as caught:
             cs.Engine(**options)
         assert str(caught.value) == message
+
+
+def test_5000_waiters_for_one_slot_are_served_in_order(engine):
+    order = []
+
+    @cs.task
+    async def work(n):
+        order.append(n)
+
+    made = engine(capacity={"slot": 1})
+    made.set_concurrency("work", 3)
+    asyncio.run(made.run(work.map(n=list(range(5_000))).with_constraints(slot=1)))
+    assert order == list(range(5_000))
+
+
+def test_a_wait_that_ends_while_it_is_announced_is_not_slept_through(engine):
+    made = engine()
+    made.pause("give")
+    made.subscribe(lambda event: made.resume("give"), cs.TaskBlocked)
+    for _ in range(12):
+        made.pause("give")
+        assert asyncio.run(made.run(give(1))) == 1

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 
 import cascade as cs
+from cascade.codegen import source
 from cascade.spec import signature
 
 
@@ -518,3 +519,46 @@ def test_the_public_names_are_these():
         "visualize",
     ]
     assert all(hasattr(cs, name) for name in cs.__all__)
+
+
+def test_callables_that_compare_equal_keep_their_own_signatures(engine):
+    class Equal:
+        def __eq__(self, other):
+            return isinstance(other, Equal)
+
+        __hash__ = None
+
+    class One(Equal):
+        def __call__(self, a):
+            return a
+
+    class Two(Equal):
+        def __call__(self, a, b):
+            return a, b
+
+    first, second = cs.task(name="one")(One()), cs.task(name="two")(Two())
+    assert engine.run([first(1), second(1, 2)]) == [1, (1, 2)]
+
+
+def test_a_pure_task_takes_a_list_that_holds_itself(engine):
+    own = []
+    own.append(own)
+
+    @cs.task(pure=True)
+    def size(items):
+        return len(items)
+
+    assert engine.run(add(size(own), size(own))) == 2
+    assert engine.run(add(size(frozenset({1})), size(frozenset({1.0})))) == 2
+
+
+def test_texts_beyond_the_bound_are_dropped(monkeypatch):
+    monkeypatch.setattr(source, "_TEXTS_KEPT", 3)
+    made = [
+        source.function_from(f"def made():\n    return {n}\n", "made", {}, label=f"made {n}")
+        for n in range(6)
+    ]
+    assert [each() for each in made] == list(range(6))
+    assert len(source._compiled) == 3
+    again = source.function_from("def made():\n    return 5\n", "made", {})
+    assert again.__code__.co_filename == made[5].__code__.co_filename

@@ -4,30 +4,38 @@ from __future__ import annotations
 
 import linecache
 import types
-from functools import lru_cache
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _TEXTS_KEPT = 512
+_compiled: OrderedDict[str, types.CodeType] = OrderedDict()
 
 
-@lru_cache(maxsize=_TEXTS_KEPT)
 def compile_text(text: str, name: str) -> types.CodeType:
     """Compile a module that holds one function and return that function's code.
 
     Equal texts share one compilation: the text names only positions, so that all tasks of one shape
-    meet here.
+    meet here. The texts used longest ago are dropped, and with them their lines in tracebacks.
 
     Args:
         text: source of one function definition.
         name: the function's name.
     """
+    known = _compiled.get(text)
+    if known is not None:
+        _compiled.move_to_end(text)
+        return known
     filename = f"<cascade {name} {hash(text) & 0xFFFFFFFF:08x}>"
     module = compile(text, filename, "exec", dont_inherit=True)
     (code,) = (item for item in module.co_consts if isinstance(item, types.CodeType))
+    _compiled[text] = code
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    while len(_compiled) > _TEXTS_KEPT:
+        _, dropped = _compiled.popitem(last=False)
+        linecache.cache.pop(dropped.co_filename, None)
     return code
 
 

@@ -202,7 +202,11 @@ class _Builder:
 
     def _merge_key(self, binding: Binding) -> object:
         if isinstance(binding, Value):
-            return _literal_key(self.values[binding.slot])
+            value = self.values[binding.slot]
+            try:
+                return _literal_key(value)
+            except RecursionError:  # a container that holds itself
+                return id(value)
         if isinstance(binding, Items):
             return (binding.kind, *(self._merge_key(item) for item in binding.items))
         if isinstance(binding, Pairs):
@@ -216,8 +220,12 @@ def _literal_key(value: Any) -> object:
         return (type(value), *(_literal_key(item) for item in value))
     if type(value) is dict:
         return (dict, *((_literal_key(key), _literal_key(item)) for key, item in value.items()))
+    if type(value) is frozenset:
+        return (frozenset, frozenset(map(_literal_key, value)))
     if type(value) is float:
         return (float, value, value.hex())
+    if type(value) is complex:
+        return (complex, value, value.real.hex(), value.imag.hex())
     try:
         hash(value)
     except TypeError:

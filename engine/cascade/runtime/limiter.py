@@ -7,6 +7,9 @@ polls, and nobody has to be woken to find out, so no wake-up can be lost.
 from __future__ import annotations
 
 import asyncio
+import heapq
+import itertools
+import threading
 from collections import deque
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, final
@@ -86,9 +89,10 @@ class Rule:
 class Admission:
     """What one body holds while it runs, and before that its place in the queue."""
 
-    __slots__ = ("amounts", "denied", "granted", "loop", "rules", "task", "turn")
+    __slots__ = ("amounts", "denied", "granted", "loop", "rules", "serial", "task", "turn")
 
-    def __init__(self, task: str, amounts: Mapping[str, float]) -> None:
+    def __init__(self, serial: int, task: str, amounts: Mapping[str, float]) -> None:
+        self.serial = serial
         self.task = task
         self.amounts = amounts
         self.rules: tuple[Rule, ...] = ()
@@ -96,6 +100,10 @@ class Admission:
         self.denied = ""
         self.loop = asyncio.get_running_loop()
         self.turn: asyncio.Future[None] | None = None
+
+    def holds(self) -> bool:
+        """Tell whether it has been granted, by now and perhaps by another thread."""
+        return self.granted
 
 
 @final
@@ -118,14 +126,17 @@ class Limiter:
         self._used = dict.fromkeys(capacity, 0.0)
         self._clock = clock
         self._on_change = on_change
-        self._queue: deque[Admission] = deque()
+        self._queues: dict[tuple[str, frozenset[str]], deque[Admission]] = {}
+        self._serial = itertools.count()
+        # Runs may be on event loops of several threads, and rules be set from any.
+        self._lock = threading.RLock()
         self._timers: dict[asyncio.AbstractEventLoop, asyncio.TimerHandle] = {}
         self.rules: dict[str, Rule] = {}
 
     @property
     def waiting(self) -> int:
         """Number of bodies that wait for a start."""
-        return len(self._queue)
+        return sum(map(len, self._queues.values()))
 
     def affects(self, names: Iterable[str]) -> bool:
         """Tell whether any rule is about one of these tasks."""
@@ -133,32 +144,25 @@ class Limiter:
 
     def set_concurrency(self, pattern: str, limit: int | None, expires_in: float | None) -> None:
         """Allow so many bodies at once; None lifts the limit."""
-        rule = self._rule(pattern)
-        rule.limit = None if limit is None else checked_limit(pattern, limit)
-        self._changed(rule, "limit", expires_in)
+        checked = None if limit is None else checked_limit(pattern, limit)
+        self._set(pattern, "limit", checked, expires_in)
 
     def set_rate(self, pattern: str, rate: str | None, expires_in: float | None) -> None:
         """Allow so many starts per time; None lifts the limit."""
         parsed = None if rate is None else Rate.parse(rate)
-        rule = self._rule(pattern)
-        rule.rate = parsed
-        self._changed(rule, "rate", expires_in)
+        self._set(pattern, "rate", parsed, expires_in)
 
     def set_paused(self, pattern: str, *, paused: bool, expires_in: float | None) -> None:
         """Let no body start, or let them start again."""
-        rule = self._rule(pattern)
-        rule.paused = paused
-        self._changed(rule, "paused", expires_in)
+        self._set(pattern, "paused", paused, expires_in)
 
-    def _rule(self, pattern: str) -> Rule:
-        if pattern not in self.rules:
-            self.rules[pattern] = Rule(pattern)
-        return self.rules[pattern]
-
-    def _changed(self, rule: Rule, part: str, expires_in: float | None) -> None:
-        rule.end(part, None if expires_in is None else self._clock() + expires_in)
-        if rule.empty and not rule.running:
-            del self.rules[rule.pattern]
+    def _set(self, pattern: str, part: str, value: object, expires_in: float | None) -> None:
+        with self._lock:
+            rule = self.rules.setdefault(pattern, Rule(pattern))
+            setattr(rule, part, value)
+            rule.end(part, None if expires_in is None else self._clock() + expires_in)
+            if rule.empty and not rule.running:
+                del self.rules[pattern]
         self._on_change()
         self._admit_everywhere()
 
@@ -170,9 +174,10 @@ class Limiter:
         """
         for name, amount in amounts.items():
             self._check(task, name, amount)
-        admission = Admission(task, amounts)
-        self._queue.append(admission)
-        self._admit()
+        with self._lock:
+            admission = Admission(next(self._serial), task, amounts)
+            self._queues.setdefault((task, frozenset(amounts)), deque()).append(admission)
+            self._admit()
         return admission
 
     def _check(self, task: str, name: str, amount: float) -> None:
@@ -192,29 +197,40 @@ class Limiter:
 
     async def wait(self, admission: Admission) -> None:
         """Wait until a start that was denied is granted."""
+        # The turn is there before the question, so that a grant in between is not lost.
         admission.turn = admission.loop.create_future()
+        if admission.holds():
+            return
         try:
             await admission.turn
         except BaseException:
-            if not admission.granted:
-                self._queue.remove(admission)
-                self._admit()
+            if not admission.holds():
+                self._withdraw(admission)
             else:
                 self.leave(admission)
             raise
 
     def leave(self, admission: Admission) -> None:
         """Give back what a body held, and admit those who waited for it."""
-        for name, amount in admission.amounts.items():
-            self._used[name] -= amount
-        for rule in admission.rules:
-            rule.running -= 1
-            if rule.empty and not rule.running and self.rules.get(rule.pattern) is rule:
-                del self.rules[rule.pattern]
-        self._admit()
+        with self._lock:
+            for name, amount in admission.amounts.items():
+                self._used[name] -= amount
+            for rule in admission.rules:
+                rule.running -= 1
+                if rule.empty and not rule.running and self.rules.get(rule.pattern) is rule:
+                    del self.rules[rule.pattern]
+            self._admit()
 
     def _admit(self) -> None:
-        """Grant what can be granted, first come first served where two want the same thing."""
+        with self._lock:
+            self._admit_locked()
+
+    def _admit_locked(self) -> None:
+        """Grant what can be granted, first come first served where two want the same thing.
+
+        Those who wait for the same things stand in one queue, so that the first who is denied
+        answers for all behind it, and a pass costs as much as there are queues.
+        """
         now = self._clock()
         for rule in list(self.rules.values()):
             rule.expire(now)
@@ -223,15 +239,25 @@ class Limiter:
                 self._on_change()
         held: set[str] = set()
         again = min((rule.next_end for rule in self.rules.values()), default=_FOREVER)
-        for admission in list(self._queue):
-            denial = self._denial(admission, now, held)
+        heads = [(queue[0].serial, key) for key, queue in self._queues.items()]
+        heapq.heapify(heads)
+        while heads:
+            _, key = heapq.heappop(heads)
+            queue = self._queues[key]
+            denial = self._denial(queue[0], now, held)
             if denial is None:
-                self._grant(admission, now)
+                self._grant(queue.popleft(), now)
+                if queue:
+                    heapq.heappush(heads, (queue[0].serial, key))
+                else:
+                    del self._queues[key]
             else:
-                admission.denied, look_again = denial
-                held.update(admission.amounts)
+                reason, look_again = denial
+                # The newest is the one whose caller asks why; the others have been told.
+                queue[0].denied = queue[-1].denied = reason
+                held.update(queue[0].amounts)
                 again = min(again, look_again)
-        if self._queue and again < _FOREVER:
+        if self._queues and again < _FOREVER:
             self._look_again(max(0.0, again - now))
 
     def _denial(self, admission: Admission, now: float, held: set[str]) -> tuple[str, float] | None:
@@ -245,8 +271,20 @@ class Limiter:
                 return f"capacity '{name}' is used up", _FOREVER
         return None
 
+    def _withdraw(self, admission: Admission) -> None:
+        key = (admission.task, frozenset(admission.amounts))
+        with self._lock:
+            queue = self._queues[key]
+            queue.remove(admission)
+            if not queue:
+                del self._queues[key]
+            self._admit()
+
+    def _loops(self) -> set[asyncio.AbstractEventLoop]:
+        with self._lock:
+            return {admission.loop for queue in self._queues.values() for admission in queue}
+
     def _grant(self, admission: Admission, now: float) -> None:
-        self._queue.remove(admission)
         for name, amount in admission.amounts.items():
             self._used[name] += amount
         admission.rules = tuple(
@@ -265,13 +303,13 @@ class Limiter:
                 admission.loop.call_soon_threadsafe(_wake, turn)
 
     def _look_again(self, delay_s: float) -> None:
-        for loop in {admission.loop for admission in self._queue}:
-            if loop is not _running_loop():
-                continue
-            timer = self._timers.pop(loop, None)
-            if timer is not None:
-                timer.cancel()
-            self._timers[loop] = loop.call_later(delay_s, self._timer_rang, loop)
+        loop = _running_loop()
+        if loop is None:
+            return
+        timer = self._timers.pop(loop, None)
+        if timer is not None:
+            timer.cancel()
+        self._timers[loop] = loop.call_later(delay_s, self._timer_rang, loop)
 
     def _timer_rang(self, loop: asyncio.AbstractEventLoop) -> None:
         del self._timers[loop]
@@ -279,7 +317,7 @@ class Limiter:
 
     def _admit_everywhere(self) -> None:
         here = _running_loop()
-        loops = {admission.loop for admission in self._queue}
+        loops = self._loops()
         if here is not None or not loops:
             self._admit()
         for loop in loops - {here}:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 import weakref
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_known: weakref.WeakKeyDictionary[Any, tuple[inspect.Parameter, ...]] = weakref.WeakKeyDictionary()
+_known: weakref.WeakKeyDictionary[FunctionType, tuple[inspect.Parameter, ...]]
+_known = weakref.WeakKeyDictionary()
 
 
 def parameters_of(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
@@ -18,6 +20,9 @@ def parameters_of(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]
     Raises:
         TypeError: the object is not callable or shows no signature.
     """
+    if not isinstance(function, FunctionType):
+        # Other callables may compare equal without being the same.
+        return read_signature(function)
     parameters = _known.get(function)
     if parameters is None:
         parameters = read_signature(function)
