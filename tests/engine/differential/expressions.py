@@ -57,6 +57,7 @@ class Scene:
         lazy: names of lazy results: locals and what is captured.
         policies: whether its calls may carry any.
         single: whether the program has one run, so that all that is shared has one user.
+        fusable: whether its calls should be such that a loop can be compiled for them.
     """
 
     callable: tuple[Task, ...]
@@ -65,6 +66,7 @@ class Scene:
     lazy: tuple[str, ...] = ()
     policies: bool = False
     single: bool = True
+    fusable: bool = False
 
 
 @cache
@@ -109,6 +111,8 @@ def call(draw: DrawFn, scene: Scene, tasks: Sequence[Task], fuel: Expr, depth: i
 
 def argument(draw: DrawFn, scene: Scene, depth: int) -> Expr:
     """Anything that may stand where an argument is wanted."""
+    if scene.fusable:
+        return fusable_argument(draw, scene, depth)
     kinds = ["value"]
     kinds += ["shared"] if scene.lazy else []
     kinds += ["injected"] if scene.resources else []
@@ -141,6 +145,25 @@ def argument(draw: DrawFn, scene: Scene, depth: int) -> Expr:
             return router(draw, scene, depth)
         case _:
             return mapped(draw, scene, depth)
+
+
+def fusable_argument(draw: DrawFn, scene: Scene, depth: int) -> Expr:
+    """A value, or a structure of calls that may be the same on every bounce."""
+    kinds = ["value"]
+    if depth > 0:
+        kinds += ["call", "call", "call", "list", "Pair"]
+        kinds += ["shared"] if scene.lazy else []
+    match pick(draw, kinds):
+        case "value":
+            return value(draw, scene)
+        case "call":
+            return call(draw, scene, scene.callable, Const(draw(below(3))), depth)
+        case "shared":
+            return Name(pick(draw, scene.lazy))
+        case "list":
+            return Many("list", several(draw, scene, depth))
+        case _:
+            return Many("Pair", several(draw, scene, depth)[:2])
 
 
 def several(draw: DrawFn, scene: Scene, depth: int) -> tuple[Expr, ...]:

@@ -140,6 +140,8 @@ def bodies(draw: DrawFn, task: Task, peers: Sequence[Task], scene: Scene) -> Tas
     scene = replace(scene, plain=_own_names(task.parameters, task.injected, twin=task.twin))
     lets: list[Expr] = []
     inner = scene
+    if task.level == LOOPS and one_in(draw, 2):
+        inner = replace(scene, fusable=True, policies=False)
     for index in range(draw(below(3))):
         lets.append(call(draw, inner, scene.callable, Const(draw(below(3))), 1))
         inner = replace(inner, lazy=(*inner.lazy, f"s{index}"))
