@@ -241,6 +241,7 @@ ALLOWED_TAGS = {
     "title",
     "tr",
     "ul",
+    "wbr",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import urllib.parse
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
@@ -59,6 +60,7 @@ def render_html(document: Document) -> str:
         signed_duration=text.signed_duration,
         percent=text.percent,
         link=_link,
+        breakable=_breakable,
     )
     axis = Axis.over(
         test.throughput.paired
@@ -90,6 +92,12 @@ def state(test: WorkloadEntry) -> str:
 def _words(test: WorkloadEntry) -> str:
     """What the page's search looks through."""
     return " ".join((test.key, test.verdict, *(call.target for call in test.calls))).lower()
+
+
+def _breakable(name: str) -> Markup:
+    """A name that may be broken where people would break it: behind `::`, `/`, `.` and `_`."""
+    parts = re.split(r"(?<=[/._])(?=\w)|(?<=::)", text.visible(name))
+    return Markup("<wbr>").join(parts)
 
 
 def _link(path: str) -> str:

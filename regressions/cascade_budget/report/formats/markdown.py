@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         WorkloadEntry,
     )
 
+MOST_LAWS: Final = 4
 MOST_SITES: Final = 5
 MOST_FUNCTIONS: Final = 8
 _SPECIAL: Final = re.compile(r"([\\`*_\[\]|~$])")
@@ -95,8 +96,10 @@ def _laws(test: WorkloadEntry) -> str:
     named = [call for call in test.calls if not call.watched]
     laws = [
         f"{code(call.target, in_table=True)} {code(call.law or '-', in_table=True)}"
-        for call in named
+        for call in named[:MOST_LAWS]
     ]
+    if len(named) > MOST_LAWS:
+        laws.append(f"{len(named) - MOST_LAWS} more")
     watched = len(test.calls) - len(named)
     if watched:
         laws.append(f"{watched} watched")
