@@ -36,8 +36,12 @@ gate: setup ## set up, then run the three countdowns under their budgets
 	$(RUN) pytest --cascade-budget tests/gate
 
 .PHONY: test
-test: setup ## set up, then run every test
-	$(RUN) pytest
+test: setup ## set up, then run every test (ARGS="-n0 -k name" for some)
+	$(RUN) pytest -n auto $(ARGS)
+
+.PHONY: nightly
+nightly: setup ## twenty thousand random programs, compared on every tier of the engine
+	HYPOTHESIS_PROFILE=nightly $(RUN) pytest tests/engine/differential --hypothesis-show-statistics
 
 .PHONY: lint
 lint: setup ## format, lint, types and import contracts, no tests
@@ -47,8 +51,7 @@ lint: setup ## format, lint, types and import contracts, no tests
 	$(BIN)/lint-imports
 
 .PHONY: check
-check: lint ## what to run before a commit: lint, then the tests
-	$(RUN) pytest
+check: lint test ## what to run before a commit: lint, then the tests
 
 .PHONY: format
 format: setup ## rewrite the sources in the project's format
