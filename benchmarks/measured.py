@@ -7,9 +7,13 @@ turn in an event loop. A transaction is some microseconds in each.
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING, Any
 
 import cascade as cs
 from benchmarks.workloads import HEAVY, SIMPLE, STABLE_CAPTURED
+
+if TYPE_CHECKING:
+    from cascade_budget.fixture import CascadeBudget
 
 N = 4_000
 
@@ -22,7 +26,7 @@ async def run_simple(n: int) -> object:
     return await ENGINE.run(SIMPLE.target(n))
 
 
-def test_simple(cascade_budget):
+def test_simple(cascade_budget: CascadeBudget) -> None:
     """The cheapest bounce."""
     cascade_budget(run_simple, n=N)
 
@@ -32,7 +36,7 @@ async def run_stable(n: int) -> object:
     return await ENGINE.run(STABLE_CAPTURED.target(n))
 
 
-def test_stable(cascade_budget):
+def test_stable(cascade_budget: CascadeBudget) -> None:
     """The bounce that a cache serves."""
     cascade_budget(run_stable, n=N)
 
@@ -42,21 +46,21 @@ async def run_heavy(n: int) -> object:
     return await ENGINE.run(HEAVY.target(n))
 
 
-def test_heavy(cascade_budget):
+def test_heavy(cascade_budget: CascadeBudget) -> None:
     """The dearest bounce."""
     cascade_budget(run_heavy, n=N)
 
 
 def sort_records(n: int) -> int:
     """Make n records of nested containers and sort them by a key."""
-    records = {
+    records: dict[int, dict[str, Any]] = {
         number: {"id": number, "name": f"n{number}", "tags": [str(number), "tag"]}
         for number in range(n)
     }
-    return len(sorted(records.values(), key=lambda record: record["name"]))
+    return len(sorted(records.values(), key=lambda record: str(record["name"])))
 
 
-def test_allocating(cascade_budget):
+def test_allocating(cascade_budget: CascadeBudget) -> None:
     """Fill memory."""
     cascade_budget(sort_records, n=N)
 
@@ -76,6 +80,6 @@ async def pass_through_queue(n: int) -> int:
     return total
 
 
-def test_async(cascade_budget):
+def test_async(cascade_budget: CascadeBudget) -> None:
     """Take turns in an event loop."""
     cascade_budget(pass_through_queue, n=N)

@@ -86,7 +86,7 @@ class Project:
 
         return spec("base"), spec("head")
 
-    def gate(self, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    def gate(self, *arguments: str, timeout: float = 900) -> subprocess.CompletedProcess[str]:
         """`pytest --cascade-budget ...` in a process of its own."""
         return subprocess.run(
             [sys.executable, "-m", "pytest", "--cascade-budget-update", *arguments],

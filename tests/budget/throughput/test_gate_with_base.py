@@ -1,5 +1,11 @@
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
+
 import pytest
 
 from cascade_budget.measure.paired.certificate import Certificate, write_certificate
@@ -8,6 +14,35 @@ from tests.budget.throughput.conftest import SHOP, SLOW_SHOP, TEST
 
 def lines_with(text: str, *words: str) -> list[str]:
     return [line for line in text.splitlines() if all(word in line for word in words)]
+
+
+def children(process: int) -> list[int]:
+    listed = subprocess.run(
+        ["ps", "-eo", "ppid=,pid=,args="], capture_output=True, text=True, check=True
+    )
+    rows = [line.split(maxsplit=2) for line in listed.stdout.splitlines()]
+    return [
+        int(pid)
+        for parent, pid, words in rows
+        if int(parent) == process and "measure.worker" in words
+    ]
+
+
+def group_exists(leader: int) -> bool:
+    try:
+        os.killpg(leader, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def wait_for(condition):
+    """What a condition gives once it gives something; polled, for another process decides."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+    return None
 
 
 def test_a_slower_head_fails_the_test_and_says_by_how_much(project):
@@ -71,6 +106,39 @@ def test_a_test_under_a_tracer_is_not_timed(project):
     )
 
 
+def test_a_test_that_imports_nothing_of_the_project_is_not_compared(project):
+    project.write(
+        "tests/test_shop.py",
+        "def test_serve(cascade_budget):\n    cascade_budget(lambda n: sum(range(n)), n=2000)\n",
+    )
+    project.commit()
+    done = project.gate("--cascade-budget-base=HEAD")
+    assert done.returncode == 1
+    assert lines_with(done.stdout, "the test imports nothing of the code under test; ")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT to one process")
+def test_ctrl_c_leaves_no_worker_and_no_copy(project):
+    project.commit()
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--cascade-budget-update",
+        "--cascade-budget-base=HEAD",
+    ]
+    trees = project.path.parent / "cache" / "trees"
+    with subprocess.Popen(command, cwd=project.path, stdout=subprocess.DEVNULL) as gate:
+        workers = wait_for(lambda: children(gate.pid))
+        assert list(trees.iterdir())
+        gate.send_signal(signal.SIGINT)
+        assert gate.wait(120) == 2
+    assert list(trees.iterdir()) == []
+    assert project.git("status", "--porcelain") == ""
+    for worker in workers:
+        assert wait_for(lambda leader=worker: not group_exists(leader))
+
+
 def test_an_unknown_revision_is_wrong_usage(project):
     project.commit()
     project.git("tag", "release-1")
@@ -95,10 +163,11 @@ def test_a_shallow_clone_is_told(project):
 
 
 def test_a_base_that_does_not_install_is_wrong_usage(project):
-    done = project.gate("--cascade-budget-base=pluggy @ file:///nowhere/pluggy-1.0.whl")
+    done = project.gate("--cascade-budget-base=iniconfig @ file:///nowhere/iniconfig-1.0.whl")
     assert done.returncode == 4
     assert (
-        "ERROR: the base pluggy @ file:///nowhere/pluggy-1.0.whl cannot be installed" in done.stderr
+        "ERROR: the base iniconfig @ file:///nowhere/iniconfig-1.0.whl cannot be installed"
+        in done.stderr
     )
     assert "The installer said:" in done.stderr
 

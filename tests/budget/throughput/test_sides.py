@@ -199,7 +199,7 @@ def test_a_release_that_names_one_version_is_installed_once(project, monkeypatch
 
 
 def test_a_release_that_cannot_be_installed_says_what_the_installer_said(project):
-    requirement = parse_requirement("pluggy @ file:///nowhere/pluggy-1.0-py3-none-any.whl")
+    requirement = parse_requirement("iniconfig @ file:///nowhere/iniconfig-1.0-py3-none-any.whl")
     with pytest.raises(BaseInstallError) as caught:
         install_base(requirement, project.path.parent / "cache")
     assert caught.value.fact == f"the base {requirement} cannot be installed"

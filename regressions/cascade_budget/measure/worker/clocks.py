@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from dataclasses import dataclass
 from typing import Final
 
-try:
+if sys.platform != "win32":
     import resource
-except ImportError:  # Windows counts no processor time of child processes.
-    resource = None  # type: ignore[assignment]
 
 __all__ = ["Cost", "Meter"]
 
@@ -84,7 +83,8 @@ class Meter:
 
 def _process_ns() -> int:
     own = time.process_time_ns()
-    if resource is None:
+    if sys.platform == "win32":
+        # It counts no processor time of children.
         return own
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return own + round((children.ru_utime + children.ru_stime) * 1e9)

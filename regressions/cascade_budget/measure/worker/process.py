@@ -14,6 +14,7 @@ import os
 import sys
 from dataclasses import asdict
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
 import pytest
@@ -91,13 +92,11 @@ class HandOver:
         """
         with Workload(call.function) as workload:
             if call.ordinal == self._spec.ordinal:
-                imports = self._spec.imports
-                folders = [*imports.roots, imports.package_folder]
                 serve_workload(
                     workload.perform,
                     call.n,
                     self._channel,
-                    imported_files(folder for folder in folders if folder),
+                    self._code_under_test(),
                     lambda request: self._profile(workload, call.n, request),
                 )
                 self.settled = True
@@ -115,6 +114,17 @@ class HandOver:
             packages=request["packages"],
             plan=request["plan"],
         )
+
+    def _code_under_test(self) -> list[str]:
+        """What was imported of it; neither the test's own file nor a conftest."""
+        imports = self._spec.imports
+        folders = [folder for folder in (*imports.roots, imports.package_folder) if folder]
+        test = Path(self._spec.root, self._spec.node.partition("::")[0])
+        return [
+            file
+            for file in imported_files(folders)
+            if Path(file) != test and Path(file).name != "conftest.py"
+        ]
 
     def fail(self, failure: Failure) -> None:
         """Tell the gate why there is no workload, once."""

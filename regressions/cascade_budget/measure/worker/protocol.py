@@ -50,13 +50,13 @@ class Channel:
             TimeoutError: Nothing came within `timeout_seconds`.
         """
         try:
-            if timeout_seconds is not None and not self._end.poll(timeout_seconds):
-                raise TimeoutError
-            message: Message = json.loads(self._end.recv_bytes())
-        except TimeoutError:
-            raise
+            expired = timeout_seconds is not None and not self._end.poll(timeout_seconds)
+            received = b"" if expired else self._end.recv_bytes()
         except OSError as error:
             raise EOFError from error
+        if expired:
+            raise TimeoutError
+        message: Message = json.loads(received)
         return message
 
     def close(self) -> None:
@@ -125,7 +125,7 @@ class SideSpec:
     @classmethod
     def from_message(cls, message: Message) -> SideSpec:
         """As it comes out of it."""
-        imports = {
+        imports: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value
             for key, value in message.pop("imports").items()
         }
