@@ -1,4 +1,4 @@
-"""Find the commit since which a test makes more calls.
+"""Find the commit since which a test makes more calls, or takes longer.
 
 The test as it stands in the working tree runs on commits between a good and a bad one, once a
 commit, and the calls of the project's own functions and of the standard library's known culprits
@@ -7,6 +7,11 @@ which the test does not pass are skipped. The working tree is not touched.
 
   cascade-budget bisect tests/test_api.py::test_parse --good v1.0
   cascade-budget bisect tests/test_api.py --good v1.0 --bad v1.4 --function inspect:signature
+  cascade-budget bisect tests/test_api.py::test_serve --good v1.0 --timing
+
+With --timing a commit is bad when the workload that the test gives to the cascade_budget
+takes more CPU time than on the good one, paired and interleaved, and the answer says how sure it
+is.
 
 Exit code 0: the first bad commit is found. 2: it could not be told.
 """
@@ -31,6 +36,7 @@ from cascade_budget.commands._revisions.comparing import below
 from cascade_budget.commands._revisions.judging import Counted, explain, judge
 from cascade_budget.commands._revisions.searching import Answer, Found, search
 from cascade_budget.commands._revisions.sides import make_side
+from cascade_budget.commands._revisions.timing import TimedTrial
 from cascade_budget.errors import BudgetError, UsageError
 from cascade_budget.judge.growth import Comparison
 from cascade_budget.measure.census import Census, CensusError
@@ -44,7 +50,7 @@ UNTOLD = 2
 
 
 class NothingGrewError(BudgetError):
-    """The bad commit makes no more calls than the good one."""
+    """The bad commit is as good as the good one."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +62,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--function",
         metavar="MODULE:QUALNAME",
         help="look at the calls of this function alone",
+    )
+    parser.add_argument(
+        "--timing", action="store_true", help="look at the CPU time of the test's workload instead"
     )
 
 
@@ -77,23 +86,72 @@ def run(arguments: argparse.Namespace) -> int:
             place=str(repository.root),
             remedy="Name as --good an ancestor of --bad",
         )
+    if arguments.timing and arguments.function:
+        raise UsageError(
+            "--timing and --function are two questions",
+            place="cascade-budget bisect",
+            remedy="Leave one of them out",
+        )
     progress = ProgressLine()
     with scratch_folder() as scratch, progress.shown():
         progress.step("copying the working tree's tests")
-        trial = Trial(
-            repository=repository,
-            test=arguments.test,
-            function=arguments.function,
-            here=here,
-            scratch=scratch,
-            tests=make_tree(checkout_source(repository), scratch / "tests"),
-            progress=progress,
-        )
+        tests = make_tree(checkout_source(repository), scratch / "tests")
+        trial: Trial | TimedTrial
+        if arguments.timing:
+            between = len(repository.halves(bad.sha, [good.sha]))
+            trial = TimedTrial(
+                repository=repository,
+                test=arguments.test,
+                here=here,
+                scratch=scratch,
+                tests=tests,
+                progress=progress,
+                steps=between.bit_length() + 1,
+            )
+        else:
+            trial = Trial(
+                repository=repository,
+                test=arguments.test,
+                function=arguments.function,
+                here=here,
+                scratch=scratch,
+                tests=tests,
+                progress=progress,
+            )
         trial.start(good)
         found = search(repository, good.sha, bad.sha, trial.ask)
-        text = trial.report(found, bad)
+        if not found.first:
+            raise NothingGrewError(
+                f"{_question(arguments)} on {bad.short} than on the good commit {good.short}",
+                place=arguments.test,
+                remedy="Name another test or other commits",
+            )
+        text = _report(found, trial, repository)
     sys.stdout.write(text + "\n")
     return FOUND if len(found.first) == 1 else UNTOLD
+
+
+def _question(arguments: argparse.Namespace) -> str:
+    if arguments.timing:
+        return "the test takes no more time"
+    if arguments.function:
+        return f"{arguments.function} is not called more often"
+    return "no function is called more often"
+
+
+def _report(found: Found, trial: Trial | TimedTrial, repository: Repository) -> str:
+    if len(found.first) == 1:
+        commit = repository.commit(found.first[0])
+        lines = [f"first bad commit: {commit.sha}", *_described(commit), ""]
+        lines += trial.evidence(commit)
+    else:
+        lines = ["The first bad commit is one of these; those marked were skipped:"]
+        for sha in found.first:
+            commit = repository.commit(sha)
+            lines.append(f"  {commit.short} {commit.subject}")
+            if sha in trial.skipped:
+                lines.append(f"    skipped: {trial.skipped[sha]}")
+    return "\n".join([*lines, "", trial.closing(found)])
 
 
 @dataclass(slots=True, kw_only=True)
@@ -117,9 +175,9 @@ class Trial:
     scratch: Path
     tests: Tree
     progress: ProgressLine
+    skipped: dict[str, str] = field(default_factory=dict)
     _good: Counted | None = None
     _counted: dict[str, Counted] = field(default_factory=dict)
-    _skipped: dict[str, str] = field(default_factory=dict)
 
     def start(self, good: Commit) -> None:
         """Count the good commit.
@@ -141,53 +199,26 @@ class Trial:
     def ask(self, sha: str, left: int) -> Answer:
         """Whether a function grew between the good commit and this one."""
         commit = self.repository.commit(sha)
-        text = f"run {len(self._counted) + len(self._skipped) + 1}, {commit.short}, {left:,} left"
+        text = f"run {len(self._counted) + len(self.skipped) + 1}, {commit.short}, {left:,} left"
         try:
             counted = self._count(commit, text)
         except CensusError as error:
-            self._skipped[sha] = error.fact
+            self.skipped[sha] = error.fact
             return Answer.UNTESTABLE
         assert self._good is not None
         if not self._common(self._good.census, counted.census):
-            self._skipped[sha] = _why(counted.census)
+            self.skipped[sha] = _why(counted.census)
             return Answer.UNTESTABLE
         self._counted[sha] = counted
         return Answer.BAD if self._compared(self._good, counted).grown else Answer.GOOD
 
-    def report(self, found: Found, bad: Commit) -> str:
-        """What the search found, as text.
+    def closing(self, _found: Found) -> str:
+        """How many runs it took."""
+        runs, skipped = len(self._counted) + len(self.skipped), len(self.skipped)
+        return f"{runs} runs, {skipped} of them skipped." if skipped else f"{runs} runs."
 
-        Raises:
-            NothingGrewError: The bad commit is as good as the good one.
-        """
-        runs = len(self._counted) + len(self._skipped)
-        if not found.first:
-            raise NothingGrewError(
-                f"{self.function or 'no function'} is "
-                f"{'not ' if self.function else ''}called more often on {bad.short} "
-                "than on the good commit",
-                place=self.test,
-                remedy="Swap the commits, name another test, or compare timing",
-            )
-        lines: list[str] = []
-        if len(found.first) == 1:
-            commit = self.repository.commit(found.first[0])
-            lines += [f"first bad commit: {commit.sha}", *_described(commit), ""]
-            lines += self._evidence(commit)
-        else:
-            lines.append("The first bad commit is one of these; those marked were skipped:")
-            for sha in found.first:
-                commit = self.repository.commit(sha)
-                reason = self._skipped.get(sha)
-                lines.append(f"  {commit.short} {commit.subject}")
-                if reason:
-                    lines.append(f"    skipped: {reason}")
-        lines.append("")
-        skipped = len(self._skipped)
-        lines.append(f"{runs} runs, {skipped} of them skipped." if skipped else f"{runs} runs.")
-        return "\n".join(lines)
-
-    def _evidence(self, commit: Commit) -> list[str]:
+    def evidence(self, commit: Commit) -> list[str]:
+        """What grew in a commit, and the lines that made it grow."""
         assert self._good is not None
         parents = [sha for sha in self.repository.parents(commit.sha) if sha in self._counted]
         before = self._counted[parents[0]] if parents else self._good

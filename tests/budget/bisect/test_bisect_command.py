@@ -158,9 +158,10 @@ def test_a_range_in_which_nothing_grows_is_an_error(
     monkeypatch.chdir(history.root)
     assert main(["bisect", TEST, "--good", names[2]]) == 2
     short = history.git("rev-parse", "--short", names[3]).strip()
+    good = history.git("rev-parse", "--short", names[2]).strip()
     assert capsys.readouterr().err.splitlines()[-1] == (
         f"cascade-budget bisect: no function is called more often on {short} than on the good "
-        f"commit; {TEST}. Swap the commits, name another test, or compare timing"
+        f"commit {good}; {TEST}. Name another test or other commits"
     )
 
 
