@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import cascade as cs
 import pytest
 
+import cascade as cs
 from benchmarks.workloads import HEAVY, SIMPLE, STABLE_CAPTURED, STABLE_RECEIVED
 
 if TYPE_CHECKING:

@@ -94,7 +94,7 @@ def _site_lines(target: TargetFinding) -> Iterator[str]:
     at = "" if target.sites_at is None else f" at n = {target.sites_at:,}"
     for place, calls, changed in rows:
         line = f"    {place:{column}}  {calls:>9,}{at}"
-        if len(line) + len(changed) <= WIDTH:
+        if not changed or len(line) + len(changed) <= WIDTH:
             yield line + changed
         else:
             yield line
