@@ -145,6 +145,8 @@ class _Writer:
         self.structure = structure
         self.sample = sample
         self.observed = observed
+        # An observed loop has read the clock when a body ended; a silent one asks when it compares.
+        self.reading = "now" if observed else "clock()"
         self.last = len(structure.nodes) - 1
         self.kinds = rebuilt_kinds(structure)
         self.resources = injected_names(structure)
@@ -298,7 +300,7 @@ class _Writer:
         deferred = f"{own}.__class__ is not R{node.index} and isinstance({own}, DEFERRED)"
         return [
             *self.call(node, own),
-            "if pace.deadline is not due and clock() >= pace.deadline:",
+            f"if pace.deadline is not due and {self.reading} >= pace.deadline:",
             *self.heard_late(node),
             f"    if await pace.rest() != epoch: {leave}",
             f"if {deferred}:",
@@ -309,10 +311,10 @@ class _Writer:
         """Run the last node, whose result is the next target or the value of the run."""
         leave = "    bounces += 1; return target"
         lines = self.call(node, "target")
-        if self.last:
+        if self.last and not self.observed:
             lines += ["now = clock()", "if now >= pace.deadline:"]
         else:
-            lines += ["if clock() >= pace.deadline:"]
+            lines += [f"if {self.reading} >= pace.deadline:"]
         lines += [*self.heard_late(node), "    if await pace.rest() != epoch:", "    " + leave]
         if self.last:
             lines += [
@@ -339,8 +341,9 @@ class _Writer:
             f"at = {index}",
             line,
             "at = -1",
+            "now = clock()",
             "if bus.on_task_finished:",
-            f"    ended = task_finished(run_id, NAME{index}, {index}, clock() - started)",
+            f"    ended = task_finished(run_id, NAME{index}, {index}, now - started)",
             *self.tell("ended", "on_task_finished"),
         ]
 
