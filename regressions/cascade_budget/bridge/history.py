@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, final
 
+from cascade_budget.bridge.asv.config import AsvError, find_config, load_json, read_config
+from cascade_budget.bridge.asv.results import BENCHMARKS, combinations, result_files
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-_CONFIG: Final = "asv.conf.json"
 _RESULTS: Final = ".asv/results"
-_NOT_RESULTS: Final = frozenset({"benchmarks.json", "machine.json"})
+"""Where results are in most projects: asv.conf.json may lie in another folder than the tests."""
 
 
 @final
@@ -50,21 +51,17 @@ def read_results(root: Path) -> tuple[StoredResult, ...]:
     Source: asv 0.6, "Developer docs", files `<machine>/<commit>-<environment>.json` of version 2
     and `benchmarks.json`.
     """
-    folder = _results_folder(root)
-    benchmarks = _load(folder / "benchmarks.json")
+    try:
+        folder = read_config(find_config(root)).results
+    except AsvError:
+        folder = root / _RESULTS
+    benchmarks = _load(folder / BENCHMARKS)
     found = [
         each
-        for path in sorted(folder.glob("*/*.json"))
-        if path.name not in _NOT_RESULTS
+        for path in result_files(folder)
         for each in _results_of(_load(path), benchmarks, machine=path.parent.name)
     ]
     return tuple(sorted(found, key=lambda each: each.date))
-
-
-def _results_folder(root: Path) -> Path:
-    config = _load(root / _CONFIG)
-    folder = config.get("results_dir")
-    return root / folder if isinstance(folder, str) else root / _RESULTS
 
 
 def _results_of(
@@ -87,10 +84,10 @@ def _results_of(
         unit = described.get("unit", "") if isinstance(described, dict) else ""
         fields = dict(zip(columns, row, strict=False)) if isinstance(row, list) else {}
         values = fields.get("result")
-        combinations = _combinations(fields.get("params"))
-        if not isinstance(values, list) or len(values) != len(combinations):
+        of = combinations(fields.get("params"))
+        if not isinstance(values, list) or len(values) != len(of):
             continue
-        for parameters, value in zip(combinations, values, strict=True):
+        for parameters, value in zip(of, values, strict=True):
             if isinstance(value, int | float) and math.isfinite(value):
                 yield StoredResult(
                     machine=machine,
@@ -103,24 +100,10 @@ def _results_of(
                 )
 
 
-def _combinations(parameters: object) -> list[str]:
-    """The combinations of parameters in asv's order: the last one varies fastest."""
-    combined: list[list[str]] = [[]]
-    for values in parameters if isinstance(parameters, list) else ():
-        if isinstance(values, list):
-            combined = [[*one, str(value)] for one in combined for value in values]
-    return [f"({', '.join(one)})" if one else "" for one in combined]
-
-
 def _load(path: Path) -> dict[str, Any]:
-    """A JSON object, asv's comments allowed; empty where there is none."""
+    """A JSON object; empty where there is none."""
     try:
-        text = path.read_text(encoding="utf-8")
-        loaded = json.loads("\n".join(line for line in text.splitlines() if not _is_comment(line)))
+        loaded = load_json(path)
     except (OSError, ValueError):
         return {}
     return loaded if isinstance(loaded, dict) else {}
-
-
-def _is_comment(line: str) -> bool:
-    return line.lstrip().startswith("//")

@@ -22,8 +22,8 @@ class SamplingClock:
     now_ns: Callable[[], int]
     """What samples are weighed by, in ns."""
     trigger_s: Callable[[], float] | None = None
-    """What decides when a sample is due, in seconds; None leaves it to a timing thread, which costs
-    the profiled code a memory read a call instead of a system call."""
+    """What decides when a sample is due, in seconds; None for the system's monotonic clock, which
+    the sampler reads in C."""
 
 
 def cpu_clock() -> SamplingClock:

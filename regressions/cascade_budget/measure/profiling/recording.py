@@ -80,7 +80,9 @@ class Recorder:
             sampler.subscribe(
                 self._take,
                 desired_interval=INTERVAL_S,
-                use_timing_thread=self._clock.trigger_s is None,
+                # A timing thread reads no clock at each call, and may be starved on a busy machine:
+                # then whole sessions went without a sample.
+                use_timing_thread=False,
                 use_async_context=True,
             )
         except RuntimeError as error:

@@ -44,7 +44,8 @@ def profile_sides(
         progress: Told what goes on.
 
     Returns:
-        Sessions of base and of head: `PROCESSES` times `SESSIONS` each, fewer where time ran out.
+        Sessions of base and of head: `PROCESSES` times `SESSIONS` each, fewer where time ran out or
+        nothing was sampled.
 
     Raises:
         PairingError: A side has no workload, dies or hangs.
@@ -65,4 +66,9 @@ def profile_sides(
                     answer = pair.profile(side, plan, base.imports.packages)
                     plan = answer["plan"]
                     recorded[side].append(session_from_json(answer["session"]))
-    return tuple(recorded["base"]), tuple(recorded["head"])
+    pairs = [
+        pair
+        for pair in zip(recorded["base"], recorded["head"], strict=True)
+        if all(session.stacks for session in pair)
+    ]
+    return tuple(base for base, _ in pairs), tuple(head for _, head in pairs)
