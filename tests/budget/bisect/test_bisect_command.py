@@ -193,3 +193,18 @@ def test_a_good_commit_on_which_the_test_fails_is_refused(
         "cascade-budget bisect: no test could be collected: tests/test_sending.py: "
         f"SyntaxError: invalid syntax; pytest on {short}. Make `pytest {TEST}` run there first"
     )
+
+
+def test_timing_and_one_function_are_two_questions(
+    broken_middle: tuple[History, list[str]],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    history, names = broken_middle
+    monkeypatch.chdir(history.root)
+    code = main(["bisect", TEST, "--good", names[0], "--timing", "--function", "inspect:signature"])
+    assert code == 2
+    assert capsys.readouterr().err == (
+        "cascade-budget bisect: --timing and --function are two questions; cascade-budget bisect. "
+        "Leave one of them out\n"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from cascade_budget.bridge.layout import USUAL_ROOTS, importable
 from cascade_budget.bridge.trees import make_tree, revision_source
 from cascade_budget.commands._revisions.comparing import below
 from cascade_budget.commands._revisions.searching import Answer
@@ -106,7 +107,7 @@ class TimedTrial:
 
     def evidence(self, commit: Commit) -> list[str]:
         """How much slower a commit is than the good one."""
-        return [f"{self.test}: {_told(self._verdicts[commit.sha])}"]
+        return [self.test, f"  {_told(self._verdicts[commit.sha])}"]
 
     def closing(self, found: Found) -> str:
         """How sure the search is.
@@ -128,12 +129,15 @@ class TimedTrial:
         return make_tree(source, self.scratch / commit.sha, tests_of=self.tests)
 
     def _spec(self, name: str, tree: Tree) -> SideSpec:
+        # Where nothing is installed, pytest's own settings lead to one of the usual folders.
+        usual = (tree.folder / root for root in USUAL_ROOTS)
+        roots = tree.roots or tuple(folder for folder in usual if importable(folder))
         return SideSpec(
             name=name,
             root=str(tree.folder / below(self.here, tree.source)),
             node=self.test,
             imports=Imports(
-                roots=tuple(str(root) for root in tree.roots),
+                roots=tuple(str(root) for root in roots),
                 origins=tuple(str(origin) for origin in tree.origins),
             ),
         )
