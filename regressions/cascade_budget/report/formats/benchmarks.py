@@ -103,18 +103,18 @@ def _evidence(row: Row) -> str:
     assert pair.head.value is not None
     base, head = pair.base.value, pair.head.value
     unit = pair.benchmark.unit
-    if base == head:
-        return f"{amount(base, unit)}, {judged.reason}"
     text = f"{amount(base, unit)} -> {amount(head, unit)}"
     found = judged.throughput
     if found is not None:
         bounds = interval(found.interval.lower, found.interval.upper)
         return f"{text}, {percent(found.slowdown)} {bounds}, {judged.reason}"
+    if base == head:
+        return f"{amount(base, unit)}, {judged.reason}"
     exact = judged.reason == _EXACT or quantity(pair.benchmark.kind, unit, base, head) is (
         Quantity.COUNT
     )
     if exact:
-        return f"{text}, {judged.reason}"
+        return f"{amount(base, '')} -> {amount(head, unit)}, {judged.reason}"
     change = "" if judged.change is None else f", {percent(judged.change)}"
     return f"{text}{change}; {judged.reason}"
 

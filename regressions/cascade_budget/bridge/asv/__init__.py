@@ -1,0 +1,1 @@
+"""What asv stores: its configuration, its result files, and what it would decide from them."""

@@ -1,0 +1,275 @@
+"""Judge the results that asv has stored for two revisions.
+
+Counts are exact: one call more is a regression. Times are judged by the interval over processes
+that the gate uses; record them with rounds enough and with their samples:
+
+  asv continuous --interleave-rounds --record-samples -a rounds=12 main HEAD
+  cascade-budget asv main HEAD
+  cascade-budget asv v1.0 v2.0 --bench time_parse
+
+asv's own decision stands beside each verdict. Where a benchmark's `repeat` was changed with -a,
+give it again with --repeat: asv does not record it.
+
+Exit code 0: nothing regressed. 1: a benchmark regressed; with --strict, also when one is
+unresolved or without data. 2: it could not be told: wrong usage, or not one benchmark could be
+compared.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from cascade_budget.bridge.asv.config import AsvError, find_config, read_config
+from cascade_budget.bridge.asv.decision import FACTOR
+from cascade_budget.bridge.asv.results import (
+    Results,
+    describe,
+    read_benchmarks,
+    result_files,
+    results_of,
+)
+from cascade_budget.bridge.revisions import Repository, RevisionError
+from cascade_budget.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping, Sequence
+
+REGRESSED: Final = 1
+GOOD: Final = 0
+UNTOLD: Final = 2
+_FEWEST_DIGITS: Final = 4
+_SHOWN_DIGITS: Final = 8
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("base", metavar="BASE", help="a revision that asv has results for")
+    parser.add_argument("head", metavar="HEAD", help="the revision to judge")
+    parser.add_argument(
+        "--bench",
+        action="append",
+        default=[],
+        metavar="REGEX",
+        help="judge only benchmarks whose name, parameters included, has a match; repeatable",
+    )
+    parser.add_argument(
+        "--exact",
+        action="append",
+        default=[],
+        metavar="REGEX",
+        help="numbers that are exact though their unit does not say so; repeatable",
+    )
+    parser.add_argument("--machine", metavar="NAME", help="judge only this machine's results")
+    parser.add_argument(
+        "--repeat",
+        type=_positive,
+        metavar="N",
+        help="samples that each process took, where asv was given -a repeat=N",
+    )
+    parser.add_argument(
+        "--tolerance",
+        type=_share,
+        default=0.01,
+        metavar="PERCENT",
+        help="slowdown that is no regression (default: 1)",
+    )
+    parser.add_argument(
+        "--memory-tolerance",
+        type=_share,
+        default=0.05,
+        metavar="PERCENT",
+        help="growth of memory that is no regression (default: 5)",
+    )
+    parser.add_argument(
+        "--factor",
+        type=_factor,
+        default=FACTOR,
+        help=f"of asv's decision (default: {FACTOR}, asv's own)",
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="asv's configuration")
+    parser.add_argument("--all", action="store_true", help="list what is unchanged, too")
+    parser.add_argument(
+        "--strict", action="store_true", help="fail on what is unresolved or has no data"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Read, judge, print, and return the exit code.
+
+    Raises:
+        UsageError: A revision is unknown or has no results, a regular expression is none or finds
+            nothing, or asv's files are not there or broken.
+    """
+    # scipy takes longer to import than the files to read.
+    from cascade_budget.commands._stored import compare, told  # noqa: PLC0415
+
+    chosen, exact = _patterns("--bench", arguments.bench), _patterns("--exact", arguments.exact)
+    config = read_config(_config(arguments.config))
+    if not config.results.is_dir():
+        raise AsvError(
+            "there is no folder of results",
+            place=str(config.results),
+            remedy="Measure first: asv continuous --record-samples -a rounds=12 "
+            f"{arguments.base} {arguments.head}",
+        )
+    stored = _commits(config.results)
+    sides = [
+        _side(revision, stored, folder=config.results, machine=arguments.machine)
+        for revision in (arguments.base, arguments.head)
+    ]
+    base, head = sides
+    if base.commit == head.commit:
+        raise UsageError(
+            f"{base.name} and {head.name} are the same commit, {base.short}",
+            place=str(config.results),
+            remedy="Name two revisions",
+        )
+    benchmarks = read_benchmarks(config.results)
+    names = {name for side in sides for found in side.results for name, _ in found.measured}
+    described = {
+        name: describe(
+            name,
+            benchmarks,
+            exact=any(pattern.search(name) for pattern in exact),
+            repeat=arguments.repeat,
+        )
+        for name in names
+    }
+    groups = compare(
+        base.results,
+        head.results,
+        described,
+        chosen=chosen,
+        tolerance=arguments.tolerance,
+        memory_tolerance=arguments.memory_tolerance,
+        factor=arguments.factor,
+    )
+    if not groups.rows:
+        raise UsageError(
+            "no benchmark's name has a match for " + " or ".join(arguments.bench),
+            place=str(config.results),
+            remedy="asv show lists the names" if names else "Measure the revisions with asv run",
+        )
+    sys.stdout.write(told(groups, base=base.title, head=head.title, full=arguments.all) + "\n")
+    if groups.regressed or (arguments.strict and groups.open):
+        return REGRESSED
+    return GOOD if groups.compared else UNTOLD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Side:
+    """A revision with its results.
+
+    Attributes:
+        name: As it was given.
+        commit: In full.
+        results: What asv has stored for it, one a machine and environment.
+    """
+
+    name: str
+    commit: str
+    results: Sequence[Results]
+
+    @property
+    def short(self) -> str:
+        return self.commit[:_SHOWN_DIGITS]
+
+    @property
+    def title(self) -> str:
+        """The revision, and when it was measured: results may be older than one thinks."""
+        name = self.short if self.commit.startswith(self.name) else f"{self.name} ({self.short})"
+        recorded = [each.recorded for each in self.results if each.recorded is not None]
+        return f"{name}, measured {max(recorded):%Y-%m-%d %H:%M} UTC" if recorded else name
+
+
+def _config(given: Path | None) -> Path:
+    if given is not None:
+        return given
+    here = Path.cwd()
+    try:
+        return find_config(here, Repository.at(here).root)
+    except RevisionError:
+        return find_config(here)
+
+
+def _commits(folder: Path) -> Mapping[str, set[str]]:
+    """The abbreviated commits that have results, with the machines they are of."""
+    found: dict[str, set[str]] = {}
+    for path in result_files(folder):
+        found.setdefault(path.name.partition("-")[0], set()).add(path.parent.name)
+    return found
+
+
+def _side(
+    revision: str, stored: Mapping[str, set[str]], *, folder: Path, machine: str | None
+) -> _Side:
+    commit = _commit(revision, stored)
+    results = results_of(folder, commit)
+    if not results:
+        raise AsvError(
+            f"asv has no results for {revision} ({commit[:_SHOWN_DIGITS]})",
+            place=str(folder),
+            remedy=f"Measure it: asv run --record-samples -a rounds=12 '{revision}^!'",
+        )
+    here = [each for each in results if machine in (None, each.machine)]
+    if not here:
+        machines = ", ".join(sorted({each.machine for each in results}))
+        raise AsvError(
+            f"asv has no results for {revision} ({commit[:_SHOWN_DIGITS]}) on machine {machine!r}",
+            place=str(folder),
+            remedy=f"There are results of {machines}",
+        )
+    return _Side(name=revision, commit=here[0].commit, results=here)
+
+
+def _commit(revision: str, stored: Mapping[str, set[str]]) -> str:
+    """The commit a revision names; one that has results may be gone from the repository."""
+    try:
+        return Repository.at(Path.cwd()).commit(revision).sha
+    except RevisionError:
+        digits = revision.lower()[:_SHOWN_DIGITS]
+        if re.fullmatch(r"[0-9a-f]{4,40}", revision.lower()):
+            found = [each for each in stored if each.startswith(digits)]
+            if len(found) == 1:
+                return found[0]
+        raise
+
+
+def _patterns(option: str, texts: Sequence[str]) -> list[re.Pattern[str]]:
+    found = []
+    for text in texts:
+        try:
+            found.append(re.compile(text))
+        except re.error as broken:
+            raise UsageError(
+                f"{text!r} is no regular expression: {broken}",
+                place=option,
+                remedy="Escape what is meant literally with a backslash",
+            ) from None
+    return found
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def _share(text: str) -> float:
+    share = float(text.removesuffix("%")) / 100
+    if not 0 < share < 1:
+        raise ValueError
+    return share
+
+
+def _factor(text: str) -> float:
+    factor = float(text)
+    if not 1 <= factor < float("inf"):
+        raise ValueError
+    return factor
