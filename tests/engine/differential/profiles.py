@@ -22,5 +22,8 @@ settings.register_profile("nightly", _ALWAYS, max_examples=10_000)
 PROFILE: Final = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 """The one that was asked for."""
 
+LONGEST_S: Final = max(600, PROFILE.max_examples)
+"""Seconds after which a test counts as hung: a second a program, most of it patience."""
+
 HALF: Final = settings(PROFILE, max_examples=PROFILE.max_examples // 2)
 """The same with half as many programs, for what is less likely to find anything."""

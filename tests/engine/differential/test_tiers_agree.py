@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 
 from tests.engine.differential import naive
-from tests.engine.differential.profiles import HALF, PROFILE
+from tests.engine.differential.profiles import HALF, LONGEST_S, PROFILE
 from tests.engine.differential.program import (
     Call,
     Const,
@@ -18,13 +19,17 @@ from tests.engine.differential.program import (
 from tests.engine.differential.running import Observation, Stage, Variant
 from tests.engine.differential.strategies import programs
 
+pytestmark = pytest.mark.timeout(LONGEST_S)
+
 REFERENCE = Variant("reference", "reference")
 OTHERS = (
     Variant("blueprint", "blueprint"),
     Variant("hot", "hot"),
     Variant("auto", "auto"),
 )
-HURRIED_REFERENCE = Variant("reference, yielding after each body", "reference", hurried=True)
+HURRIED_pytestmark = pytest.mark.timeout(LONGEST_S)
+
+REFERENCE = Variant("reference, yielding after each body", "reference", hurried=True)
 HURRIED = (Variant("hot, yielding after each body", "hot", hurried=True),)
 
 
