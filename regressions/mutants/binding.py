@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 from cascade.blueprint import bind as binding
 from cascade.graph import build
 from cascade.graph.model import Value
-from mutants.loops import Renamed, assigned, blocks, body_called, once_a_loop, rewrite_loops
+from mutants.loops import (
+    Renamed,
+    assigned,
+    blocks,
+    body_called,
+    once_a_loop,
+    rewrite_loops,
+    tree_of,
+)
 
 if TYPE_CHECKING:
     import pytest
@@ -80,7 +88,7 @@ def markers_passed_by_the_loop(patch: pytest.MonkeyPatch) -> None:
             for index, statement in enumerate(block):
                 if name := assigned(statement, r"[SP]\d+"):
                     marker = "Inject('unresolved')" if name[0] == "S" else f"N{name[1:]}"
-                    block[index : index + 1] = ast.parse(f"{name} = {marker}").body
+                    block[index : index + 1] = tree_of(f"{name} = {marker}").body
         return 0
 
     rewrite_loops(patch, edit)

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     Edit = Callable[[ast.Module], int]
 
 
+def tree_of(text: str) -> ast.Module:
+    """Parse, without a call of `ast.parse`: that is budgeted, and planting must not count."""
+    return compile(text, "<planted>", "exec", ast.PyCF_ONLY_AST)
+
+
 def rewrite_loops(patch: pytest.MonkeyPatch, edit: Edit, **names: Any) -> None:
     """Change every loop that is compiled from now on.
 
@@ -37,7 +42,7 @@ def rewrite_loops(patch: pytest.MonkeyPatch, edit: Edit, **names: Any) -> None:
     right_text, right_names = writing.loop_text, compiling.loop_namespace
 
     def loop_text(*arguments: Any, **options: Any) -> str:
-        tree = ast.parse(right_text(*arguments, **options))
+        tree = tree_of(right_text(*arguments, **options))
         edit(tree)
         return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
 
@@ -56,7 +61,7 @@ def before_each_bounce(
     def edit(tree: ast.Module) -> int:
         loops = list(_innermost_loops(tree))
         for loop in loops:
-            loop.body[:0] = ast.parse("await planted(run, BLUEPRINT, target)").body
+            loop.body[:0] = tree_of("await planted(run, BLUEPRINT, target)").body
         return required(len(loops), "loop around a body's call")
 
     rewrite_loops(patch, edit, planted=planted)
@@ -97,7 +102,7 @@ def before_bodies(line: str) -> Edit:
             for statement in list(block):
                 body = body_called(statement)
                 if body is not None:
-                    block[block.index(statement) : block.index(statement)] = ast.parse(
+                    block[block.index(statement) : block.index(statement)] = tree_of(
                         line.format(body=body)
                     ).body
                     places += 1
@@ -120,7 +125,7 @@ def once_a_loop(target: str, source: str) -> Edit:
             for index, statement in enumerate(block):
                 name = assigned(statement, target)
                 if name and re.match(source, ast.unparse(statement.value)):  # type: ignore[attr-defined]
-                    (guard,) = ast.parse(f"if {name!r} not in locals(): pass").body
+                    (guard,) = tree_of(f"if {name!r} not in locals(): pass").body
                     assert isinstance(guard, ast.If)
                     guard.body = [statement]
                     block[index] = guard
@@ -188,7 +193,9 @@ class Renamed(ast.NodeTransformer):
         """Replace one name."""
         if not re.fullmatch(self._pattern, node.id):
             return node
-        return ast.parse(re.sub(self._pattern, self._replacement, node.id), mode="eval").body
+        (statement,) = tree_of(re.sub(self._pattern, self._replacement, node.id)).body
+        assert isinstance(statement, ast.Expr)
+        return statement.value
 
 
 def _innermost_loops(tree: ast.Module) -> Iterator[ast.For | ast.While]:
