@@ -5,6 +5,7 @@ VENV ?= .venv
 PEERS ?= .venv-peers
 BASE ?= HEAD~1
 HEAD ?= HEAD
+ROUNDS ?= 12
 
 SHELL := bash
 .SHELLFLAGS := -o pipefail -c
@@ -13,6 +14,9 @@ RUN := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m
 STAMP := $(VENV)/.installed
 PINS := $(shell grep -c == constraints.txt)
 SOURCES := engine regressions benchmarks tests
+
+# It exits by asv's own rule, which the target passes over: the verdict is that of the last step.
+ASV_CONTINUOUS = $(BIN)/asv continuous --interleave-rounds --record-samples --no-only-changed
 
 ifdef UV
 MAKE_VENV = uv venv --quiet --python $(PYTHON) $(VENV)
@@ -29,7 +33,7 @@ INSTALL_PROGRESS = awk -F '[ =]' \
 
 .PHONY: help
 help: ## print this table
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: gate
 gate: setup ## set up, then run the three countdowns under their budgets
@@ -72,6 +76,13 @@ bench: setup ## compare with hand-written loops in one interleaved run (ARGS=--q
 .PHONY: bench-peers
 bench-peers: $(PEERS)/.installed ## compare with other libraries, in an environment of their own
 	PYTHONDONTWRITEBYTECODE= $(PEERS)/bin/python -m benchmarks.comparison.peers $(ARGS)
+
+.PHONY: asv-continuous
+asv-continuous: setup ## measure BASE and HEAD with asv by turns, then judge (BENCH=Simple ROUNDS=12)
+	test -e ~/.asv-machine.json || $(BIN)/asv machine --yes
+	-$(ASV_CONTINUOUS) --bench '^(?!.*time_).*(?:$(BENCH))' $(BASE) $(HEAD)
+	-$(ASV_CONTINUOUS) --bench '^(?=.*(?:$(BENCH))).*time_' -a rounds=$(ROUNDS) $(BASE) $(HEAD)
+	$(BIN)/cascade-budget asv --bench '$(BENCH)' $(BASE) $(HEAD) $(ARGS)
 
 .PHONY: docs
 docs: setup ## build the pages into build/docs; a dead link fails

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 CONFIG = """{
     // asv allows comments, and a comma that closes nothing
     "version": 1,
+    "branches": ["main"],
+    "environment_type": "virtualenv",
     "repo": ".", /* a comment
        of two lines */
     "project_url": "https://example.org//not-a-comment",

@@ -259,9 +259,11 @@ def _exact(base: float, head: float, *, more: bool) -> Verdict:
 def _beyond(base: float, head: float, factor: float, *, otherwise: Verdict, more: bool) -> Verdict:
     """The verdict on a cost that grew by a factor, shrank by it, or did neither."""
     before, after = (head, base) if more else (base, head)
+    if before == after:
+        return Verdict.UNCHANGED
     if before <= 0 or after <= 0:
         # No ratio says anything of a number that is or was nothing.
-        return Verdict.UNCHANGED if before == after else otherwise
+        return otherwise
     if after >= before * factor:
         return Verdict.REGRESSED
     return Verdict.IMPROVED if before >= after * factor else otherwise
