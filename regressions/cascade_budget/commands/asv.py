@@ -1,18 +1,19 @@
 """Judge the results that asv has stored for two revisions.
 
-Counts are exact: one call more is a regression. Times are judged by the interval over processes
-that the gate uses; record them with rounds enough and with their samples:
+Counts are exact: one call more is a regression. Times are judged by the
+interval over processes that the gate uses; record them with rounds enough and
+with their samples:
 
   asv continuous --interleave-rounds --record-samples -a rounds=12 main HEAD
   cascade-budget asv main HEAD
   cascade-budget asv v1.0 v2.0 --bench time_parse
 
-asv's own decision stands beside each verdict. Where a benchmark's `repeat` was changed with -a,
-give it again with --repeat: asv does not record it.
+The decision of asv stands beside each verdict. Where a benchmark's `repeat` was
+changed with -a, give it again with --repeat: asv does not record it.
 
-Exit code 0: nothing regressed. 1: a benchmark regressed; with --strict, also when one is
-unresolved or without data. 2: it could not be told: wrong usage, or not one benchmark could be
-compared.
+Exit code 0: nothing regressed. 1: a benchmark regressed; with --strict, also
+when one is unresolved or without data. 2: it could not be told: wrong usage, or
+not one benchmark could be compared.
 """
 
 from __future__ import annotations

@@ -156,3 +156,18 @@ def test_a_tolerance_of_nothing_is_wrong_usage(stored: Project, capsys) -> None:
         main(["asv", "main~1", "main", "--tolerance", "0"])
     assert ended.value.code == 2
     assert "argument --tolerance: invalid" in capsys.readouterr().err
+
+
+def test_the_configuration_at_the_top_is_found_from_a_folder_below(
+    stored: Project, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    below = stored.root / "src"
+    below.mkdir()
+    monkeypatch.chdir(below)
+    assert main(["asv", "main~1", "main"]) == 0
+    (stored.root / "asv.conf.json").unlink()
+    capsys.readouterr()
+    assert refused(capsys) == (
+        f"cascade-budget asv: there is no asv.conf.json; {below} or {stored.root}. Run where it "
+        "is, name it with --config FILE, or make one with asv quickstart\n"
+    )
