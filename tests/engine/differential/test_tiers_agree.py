@@ -27,9 +27,7 @@ OTHERS = (
     Variant("hot", "hot"),
     Variant("auto", "auto"),
 )
-HURRIED_pytestmark = pytest.mark.timeout(LONGEST_S)
-
-REFERENCE = Variant("reference, yielding after each body", "reference", hurried=True)
+HURRIED_REFERENCE = Variant("reference, yielding after each body", "reference", hurried=True)
 HURRIED = (Variant("hot, yielding after each body", "hot", hurried=True),)
 
 
