@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from textwrap import indent
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 Flavour = Literal["sync", "async", "thread"]
 Form = Literal["direct", "ternary", "assigned", "helped", "tail call"]
@@ -351,6 +351,10 @@ class Program:
         targets = indent("\n".join(f"{each.code()}," for each in self.runs), "    ")
         parts.append(f"TARGETS = lambda: [\n{targets}\n]")
         return "\n\n".join(parts) + "\n"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Let Hypothesis show a failing program as its code, not as its fields."""
+        printer.text("cycle" if cycle else repr(self))
 
     def __repr__(self) -> str:
         seen = "observed" if self.observed else "unobserved"
