@@ -40,8 +40,8 @@ gate: setup ## set up, then run the three countdowns under their budgets
 	$(RUN) pytest --cascade-budget tests/gate
 
 .PHONY: test
-test: setup ## set up, then run every test (ARGS="-n0 -k name" for some)
-	$(RUN) pytest -n auto $(ARGS)
+test: setup ## set up, then run every test (ARGS="-k name" for some, "-n 2" side by side)
+	$(RUN) pytest $(ARGS)
 
 .PHONY: nightly
 nightly: setup ## twenty thousand random programs, compared on every tier of the engine
