@@ -187,8 +187,10 @@ def test_counting_a_call_allocates_nothing_that_the_collector_tracks() -> None:
     with count_calls([target(CALLED)]) as counts:
         counted = run()
     assert counts[CALLED] == 20_000
+    # One tracked object a call would start some 30 collections; where they fall within the run is
+    # up to what other threads allocate.
     assert len(uncounted) > 0
-    assert counted == uncounted
+    assert len(counted) == len(uncounted)
 
 
 def test_recursion_to_the_limit_is_counted_or_refused() -> None:

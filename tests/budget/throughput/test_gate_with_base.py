@@ -51,7 +51,7 @@ def test_a_slower_head_fails_the_test_and_says_by_how_much(project):
     done = project.gate("--cascade-budget-base=HEAD")
     assert done.returncode == 1, done.stdout
     (sentence,) = lines_with(done.stdout, "% against HEAD (")[:1]
-    assert sentence.strip().startswith("-7"), sentence
+    assert -90 < float(sentence.split()[0]) < -60, sentence
     assert sentence.endswith("8 rounds")
     assert lines_with(
         done.stdout, "forked processes, ", " x 4 chunks of ", " transactions a round, "
@@ -59,7 +59,7 @@ def test_a_slower_head_fails_the_test_and_says_by_how_much(project):
     assert lines_with(
         done.stdout, "this machine has not been checked: cascade-budget selfcheck does"
     )
-    assert lines_with(done.stdout, "OVER BUDGET tests/test_shop.py::test_serve")
+    assert lines_with(done.stdout, "TOO SLOW tests/test_shop.py::test_serve")
     # The checkout is as it was, and nothing is left of the copies.
     assert project.git("worktree", "list").count("\n") == 0
     assert project.git("status", "--porcelain").splitlines() == [
