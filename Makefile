@@ -37,7 +37,7 @@ help: ## print this table
 
 .PHONY: gate
 gate: setup ## set up, then run the three countdowns under their budgets
-	$(RUN) pytest --cascade-budget tests/gate
+	$(RUN) pytest --cascade-budget tests/gate/test_countdowns.py
 
 .PHONY: test
 test: setup ## set up, then run every test (ARGS="-k name" for some, "-n 2" side by side)
