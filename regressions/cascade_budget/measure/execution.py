@@ -1,24 +1,23 @@
-"""Running a workload in this process: one event loop, a time limit, no collection by chance."""
+"""Running a workload in this process: one event loop, no collection by chance."""
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import inspect
-import signal
 import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Self, final
 
-from cascade_budget.errors import UsageError, WorkloadThreadsError, WorkloadTimeoutError
+from cascade_budget.errors import UsageError, WorkloadThreadsError
+from cascade_budget.measure.limit import time_limit
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
-    from types import FrameType, TracebackType
+    from types import TracebackType
 
 _FROZEN_BY_PYTHON: Final = 1_000
 """Python 3.12 starts with some hundred frozen objects of its own; who freezes a heap has more."""
@@ -149,39 +148,6 @@ def frozen_heap() -> Iterator[None]:
             gc.unfreeze()
 
 
-@contextlib.contextmanager
-def time_limit(seconds: float | None, what: str) -> Iterator[None]:
-    """Raise inside the block when it runs for longer than a limit.
-
-    In the main thread of a POSIX system an alarm interrupts waiting too. Elsewhere, and where
-    somebody else has set the alarm, the error is raised between two bytecodes: a call that blocks
-    in C is not interrupted.
-
-    Args:
-        seconds: the limit; None for none.
-        what: the subject of the error's sentence.
-
-    Raises:
-        WorkloadTimeoutError: where the block stood when the time was up.
-    """
-    if seconds is None:
-        yield
-        return
-
-    def fail() -> WorkloadTimeoutError:
-        return WorkloadTimeoutError(
-            f"{what} did not end within {seconds:g} seconds",
-            remedy="Make it smaller, or raise cascade_budget_timeout in the ini file",
-        )
-
-    if _alarm_is_free():
-        with _alarm(seconds, fail):
-            yield
-    else:
-        with _interruption(seconds, fail):
-            yield
-
-
 @final
 class ThreadWatch:
     """Tells a workload that leaves threads behind in every run from one that fills a pool once."""
@@ -226,56 +192,3 @@ async def _as_coroutine(awaitable: Any) -> Any:
 def _loop_is_running() -> bool:
     loops = sys.modules.get("asyncio.events")
     return loops is not None and loops._get_running_loop() is not None  # noqa: SLF001 - documented as for event loops, which this is beside
-
-
-def _alarm_is_free() -> bool:
-    return (
-        hasattr(signal, "setitimer")
-        and threading.current_thread() is threading.main_thread()
-        and signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
-        and signal.getsignal(signal.SIGALRM) in (signal.SIG_DFL, signal.SIG_IGN)
-    )
-
-
-@contextlib.contextmanager
-def _alarm(seconds: float, fail: Callable[[], WorkloadTimeoutError]) -> Iterator[None]:
-    def ring(_number: int, _frame: FrameType | None) -> None:
-        __tracebackhide__ = True
-        raise fail()
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
-@contextlib.contextmanager
-def _interruption(seconds: float, fail: Callable[[], WorkloadTimeoutError]) -> Iterator[None]:
-    thread = threading.get_ident()
-    expired = threading.Event()
-
-    def interrupt() -> None:
-        expired.set()
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(thread), ctypes.py_object(_Interrupted)
-        )
-
-    timer = threading.Timer(seconds, interrupt)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except _Interrupted:
-        raise fail() from None
-    finally:
-        timer.cancel()
-        timer.join()
-        if expired.is_set():
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), None)
-
-
-class _Interrupted(BaseException):
-    """Raised asynchronously, so it carries nothing; no `except Exception` keeps it."""

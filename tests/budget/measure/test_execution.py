@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import signal
 import threading
 
 import pytest
@@ -15,7 +14,6 @@ from cascade_budget.measure.execution import (
     Workload,
     frozen_heap,
     quiet_collection,
-    time_limit,
 )
 
 
@@ -89,38 +87,6 @@ def test_what_waits_too_long_is_ended():
         "the workload at n = 1,000 did not end within 0.05 seconds. "
         "Make it smaller, or raise cascade_budget_timeout in the ini file"
     )
-
-
-def test_what_computes_too_long_is_ended_off_the_main_thread_too():
-    caught = []
-
-    def spin():
-        try:
-            with time_limit(0.05, "the loop"):
-                while True:
-                    pass
-        except WorkloadTimeoutError as error:
-            caught.append(error.fact)
-
-    thread = threading.Thread(target=spin)
-    thread.start()
-    thread.join(30)
-    assert caught == ["the loop did not end within 0.05 seconds"]
-
-
-def test_a_limit_that_is_kept_leaves_nothing_behind():
-    def work():
-        with time_limit(60, "it"):
-            pass
-        left.append((threading.active_count(), signal.getitimer(signal.ITIMER_REAL)))
-
-    left = []
-    work()
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    here = threading.active_count()
-    assert left == [(here, (0.0, 0.0)), (here + 1, (0.0, 0.0))]
 
 
 def test_the_collector_is_off_inside_a_count_and_as_it_was_after():

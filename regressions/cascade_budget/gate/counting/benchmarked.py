@@ -20,7 +20,8 @@ from cascade_budget.gate.counting.counts import Snapshot, count_twice
 from cascade_budget.gate.judging.verdicts import exceeded, judge_calls, with_sites
 from cascade_budget.judge.findings import TimeFinding, WorkloadFinding
 from cascade_budget.measure.counting import count_calls
-from cascade_budget.measure.execution import quiet_collection, time_limit
+from cascade_budget.measure.execution import quiet_collection
+from cascade_budget.measure.limit import time_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,8 @@ from cascade_budget.gate.counting.probe import count_in_fresh_process
 from cascade_budget.gate.judging.verdicts import exceeded, judge_calls, with_sites
 from cascade_budget.judge.findings import CallVerdict, TargetFinding, WorkloadFinding
 from cascade_budget.measure.counting import count_calls
-from cascade_budget.measure.execution import quiet_collection, time_limit
+from cascade_budget.measure.execution import quiet_collection
+from cascade_budget.measure.limit import time_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -23,6 +23,7 @@ from cascade_budget.measure.counting.backend import (
 )
 from cascade_budget.measure.counting.running_threads import (
     can_reach,
+    clear_stale_interruptions,
     foreign_hooks,
     others_are_running,
     set_everywhere,
@@ -96,6 +97,8 @@ class ProfileBackend:
             )
         self._refuse(sys.getprofile(), "sys.setprofile")
         self._refuse(threading.getprofile(), "threading.setprofile")
+        if sys.getprofile() is None:
+            clear_stale_interruptions()
         if others_are_running() and can_reach() and foreign_hooks(self._own):
             raise CountingUnavailableError(
                 "the profile hook of another thread is taken (sys.setprofile)",

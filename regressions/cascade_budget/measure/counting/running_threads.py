@@ -16,11 +16,14 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 from collections import deque
 from functools import lru_cache
 from itertools import accumulate, chain, repeat, takewhile
 from operator import add, attrgetter
 from typing import TYPE_CHECKING, NamedTuple
+
+from cascade_budget.measure.limit import deliver_interruptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,6 +52,23 @@ def others_are_running() -> bool:
 def can_reach() -> bool:
     """Whether hooks can be set on other threads."""
     return _interpreter() is not None
+
+
+def clear_stale_interruptions() -> None:
+    """Clear the interpreter's mark for exceptions sent to threads, where none is on its way.
+
+    The mark stays behind once any library has called `PyThreadState_SetAsyncExc` with NULL or for a
+    thread that ended, and while it is set and a profile hook is as well, a function's first
+    instruction repeats for ever. Receiving an exception clears it. A thread of its own receives it:
+    one that another thread waits for is marked again when that thread runs.
+
+    Source: CPython 3.11, Python/ceval.c (DO_TRACING, CHECK_EVAL_BREAKER), Python/ceval_gil.h
+    (take_gil).
+    """
+    if can_reach():
+        receiver = threading.Thread(target=deliver_interruptions, name="cascade-budget-receiver")
+        receiver.start()
+        receiver.join()
 
 
 def foreign_hooks(ours: tuple[object, ...]) -> int:

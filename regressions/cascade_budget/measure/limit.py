@@ -1,0 +1,143 @@
+"""A time limit on a block, beside whoever else has set one."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+from cascade_budget.errors import WorkloadTimeoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+_SOON: Final = 1e-6
+"""Seconds to an alarm that is due: 0 would switch it off."""
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float | None, what: str) -> Iterator[None]:
+    """Raise inside the block when it runs for longer than a limit.
+
+    In the main thread of a POSIX system an alarm interrupts waiting too. An alarm that was set
+    before, by a plugin with a limit of its own, still rings when it is due. Elsewhere the error is
+    raised between two bytecodes: a call that blocks in C is not interrupted.
+
+    Args:
+        seconds: the limit; None for none.
+        what: the subject of the error's sentence.
+
+    Raises:
+        WorkloadTimeoutError: where the block stood when the time was up.
+    """
+    if seconds is None:
+        yield
+        return
+
+    def fail() -> WorkloadTimeoutError:
+        return WorkloadTimeoutError(
+            f"{what} did not end within {seconds:g} seconds",
+            remedy="Make it smaller, or raise cascade_budget_timeout in the ini file",
+        )
+
+    with _alarm(seconds, fail) if _alarm_can_be_shared() else _interruption(seconds, fail):
+        yield
+
+
+def deliver_interruptions() -> None:
+    """Have an exception that was sent to this thread raised now, and drop it.
+
+    On Python 3.11 that also clears the interpreter's mark for such exceptions. A mark that stays
+    behind, as it does once `PyThreadState_SetAsyncExc` was called with NULL, makes a function's
+    first instruction repeat for ever while a profile hook is set.
+
+    Source: CPython 3.11, Python/ceval.c (DO_TRACING, CHECK_EVAL_BREAKER), Python/ceval_gil.h.
+    """
+    try:
+        _interrupt(threading.get_ident())
+        # It is raised when that returns, or else at the next jump backwards.
+        while True:
+            pass
+    except _Interrupted:
+        pass
+
+
+def _alarm_can_be_shared() -> bool:
+    """Whether an alarm reaches this thread, and one that is set already can be passed on."""
+    if (
+        not hasattr(signal, "setitimer")
+        or threading.current_thread() is not threading.main_thread()
+    ):
+        return False
+    handler = signal.getsignal(signal.SIGALRM)
+    is_set = signal.getitimer(signal.ITIMER_REAL)[0] > 0
+    return callable(handler) or (handler is not None and not is_set)
+
+
+@contextlib.contextmanager
+def _alarm(seconds: float, fail: Callable[[], WorkloadTimeoutError]) -> Iterator[None]:
+    """Ring when the time is up; pass on the alarm that was set before when that is due."""
+    start = time.monotonic()
+    end = start + seconds
+    handler_before = signal.getsignal(signal.SIGALRM)
+    due_before: float | None = None
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        __tracebackhide__ = True
+        nonlocal due_before
+        if due_before is not None and time.monotonic() >= due_before:
+            due_before = None
+            signal.setitimer(signal.ITIMER_REAL, max(_SOON, end - time.monotonic()))
+            assert callable(handler_before)
+            handler_before(number, frame)
+            return
+        raise fail()
+
+    signal.signal(signal.SIGALRM, ring)
+    delay_before, interval_before = signal.setitimer(signal.ITIMER_REAL, seconds)
+    if delay_before:
+        due_before = start + delay_before
+        signal.setitimer(signal.ITIMER_REAL, min(delay_before, seconds))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler_before)
+        if due_before is not None:
+            rest = max(_SOON, due_before - time.monotonic())
+            signal.setitimer(signal.ITIMER_REAL, rest, interval_before)
+
+
+@contextlib.contextmanager
+def _interruption(seconds: float, fail: Callable[[], WorkloadTimeoutError]) -> Iterator[None]:
+    thread = threading.get_ident()
+    timer = threading.Timer(seconds, _interrupt, [thread])
+    timer.daemon = True
+    timer.start()
+    try:
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+            # The time may have been up since the block ended: what is on its way must not arrive
+            # later, in somebody else's code.
+            deliver_interruptions()
+    except _Interrupted:
+        raise fail() from None
+
+
+def _interrupt(thread: int) -> None:
+    """Raise _Interrupted in a thread, between two of its bytecodes."""
+    import ctypes  # noqa: PLC0415  # an optional module of CPython, and rarely needed
+
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+        ctypes.c_ulong(thread), ctypes.py_object(_Interrupted)
+    )
+
+
+class _Interrupted(BaseException):
+    """Raised asynchronously, so it carries nothing; no `except Exception` keeps it."""
