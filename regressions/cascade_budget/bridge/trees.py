@@ -6,14 +6,8 @@ the two differ in nothing but the code under test.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import shutil
-import signal
-import sys
-import tempfile
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -30,7 +24,6 @@ from cascade_budget.bridge.revisions import Commit, Repository, RevisionError, c
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import FrameType
 
 _PRODUCTS: Final = (".py", ".pyi", ".so", ".pyd")
 _NEVER_COPIED: Final = frozenset(
@@ -176,66 +169,6 @@ def make_tree(source: Source, into: Path, *, tests_of: Tree | None = None) -> Tr
     )
 
 
-@contextlib.contextmanager
-def scratch_folder() -> Iterator[Path]:
-    """A folder in the cache that is gone when the block has been left, by whatever way.
-
-    What a killed run left behind is removed by the next one.
-    """
-    place = cache_folder() / "trees"
-    place.mkdir(parents=True, exist_ok=True)
-    for left in place.iterdir():
-        owner = left.name.partition("-")[0]
-        if owner.isdigit() and not _is_running(int(owner)):
-            shutil.rmtree(left, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=place))
-    try:
-        with _ended_by_terminate():
-            yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def cache_folder() -> Path:
-    """Where copies and counts are kept: CASCADE_BUDGET_CACHE, or the platform's place for caches.
-
-    Source: XDG Base Directory Specification 0.8, `$XDG_CACHE_HOME`; on macOS and Windows the
-    folders that platformdirs uses.
-    """
-    named = os.environ.get("CASCADE_BUDGET_CACHE")
-    if named:
-        return Path(named).absolute()
-    if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA")
-        return (
-            (Path(local) if local else Path.home() / "AppData/Local") / "cascade-budget" / "Cache"
-        )
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "cascade-budget"
-    named = os.environ.get("XDG_CACHE_HOME")
-    return (Path(named) if named else Path.home() / ".cache") / "cascade-budget"
-
-
-@contextlib.contextmanager
-def _ended_by_terminate() -> Iterator[None]:
-    # By default SIGTERM ends the process where it stands, and everything would be left behind.
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
-    ):
-        yield
-        return
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
 def _is_revision(word: str, here: Path) -> bool:
     try:
         return Repository.at(here).has(word)
@@ -309,16 +242,3 @@ def _digest(folder: Path) -> str:
             content = file.read_bytes()
         digest.update(hashlib.sha256(content).digest())
     return digest.hexdigest()
-
-
-def _is_running(process: int) -> bool:
-    if sys.platform == "win32":
-        # os.kill would end it there; a folder that is still in use cannot be removed anyway.
-        return False
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -24,12 +24,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cascade_budget.bridge.revisions import Commit, Repository, RevisionError
+from cascade_budget.bridge.scratch import scratch_folder
 from cascade_budget.bridge.trees import (
     Tree,
     checkout_source,
     make_tree,
     revision_source,
-    scratch_folder,
 )
 from cascade_budget.commands._progress import ProgressLine
 from cascade_budget.commands._revisions.comparing import below

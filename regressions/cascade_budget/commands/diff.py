@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cascade_budget.bridge.revisions import Repository, RevisionError
+from cascade_budget.bridge.scratch import scratch_folder
 from cascade_budget.bridge.trees import (
     Source,
     checkout_source,
     find_source,
     revision_source,
-    scratch_folder,
 )
 from cascade_budget.commands._progress import ProgressLine
 from cascade_budget.commands._revisions.comparing import compare_sides

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cascade_budget.bridge.trees import scratch_folder
+from cascade_budget.bridge.scratch import scratch_folder
 from cascade_budget.commands._progress import ProgressLine
 
 if TYPE_CHECKING:

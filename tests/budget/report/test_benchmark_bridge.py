@@ -29,7 +29,9 @@ QUIET = ("-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", 
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester) -> pytest.Pytester:
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    # In a worker of xdist it would measure nothing; the run in here is none.
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     pytester.makeini(
         "[pytest]\nasyncio_default_fixture_loop_scope = function\ncascade_profile = off\n"
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cascade_budget.bridge.layout import USUAL_ROOTS, importable
-from cascade_budget.bridge.trees import cache_folder
+from cascade_budget.bridge.scratch import cache_folder
 from cascade_budget.errors import UsageError
 from cascade_budget.judge.growth import Evidence, align
 from cascade_budget.measure.census import (

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
-from cascade_budget.bridge.trees import cache_folder
+from cascade_budget.bridge.scratch import cache_folder
 from cascade_budget.measure.calibration import machine_kind, python_key
 
 if TYPE_CHECKING:

@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
 from cascade_budget.bridge.revisions import Repository, RevisionError
+from cascade_budget.bridge.scratch import cache_folder, scratch_folder
 from cascade_budget.bridge.trees import (
     Source,
-    cache_folder,
     checkout_source,
     find_source,
     make_tree,
-    scratch_folder,
 )
 from cascade_budget.measure.paired.requirement import (
     InstalledBase,

@@ -1,0 +1,98 @@
+"""Where copies and counts are kept on this machine, and folders that go when they were used."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import threading
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import filelock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A folder in the cache that is gone when the block has been left, by whatever way.
+
+    What a killed run left behind is removed by the next one. A run holds a lock as long as it
+    lives, which also tells it to a run in another container that shares the cache: there its
+    process number would mean nothing.
+    """
+    place = cache_folder() / "trees"
+    place.mkdir(parents=True, exist_ok=True)
+    for lock in place.glob("*.lock"):
+        _remove_if_left(lock)
+    folder = place / uuid.uuid4().hex
+    lock = folder.with_suffix(".lock")
+    with _ended_by_terminate(), filelock.FileLock(lock, thread_local=False):
+        try:
+            folder.mkdir()
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            _remove(lock)
+
+
+def cache_folder() -> Path:
+    """Where copies and counts are kept: CASCADE_BUDGET_CACHE, or the platform's place for caches.
+
+    Source: XDG Base Directory Specification 0.8, `$XDG_CACHE_HOME`; on macOS and Windows the
+    folders that platformdirs uses.
+    """
+    named = os.environ.get("CASCADE_BUDGET_CACHE")
+    if named:
+        return Path(named).absolute()
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA")
+        return (
+            (Path(local) if local else Path.home() / "AppData/Local") / "cascade-budget" / "Cache"
+        )
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "cascade-budget"
+    named = os.environ.get("XDG_CACHE_HOME")
+    return (Path(named) if named else Path.home() / ".cache") / "cascade-budget"
+
+
+@contextlib.contextmanager
+def _ended_by_terminate() -> Iterator[None]:
+    # By default SIGTERM ends the process where it stands, and everything would be left behind.
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    ):
+        yield
+        return
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _remove_if_left(lock: Path) -> None:
+    """Remove the folder that a lock stands for, where nobody holds the lock any longer."""
+    try:
+        with filelock.FileLock(lock, blocking=False):
+            shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+            _remove(lock)
+    except filelock.Timeout:
+        pass
+
+
+def _remove(lock: Path) -> None:
+    # Windows removes no file that is open: there the lock stays, and the next run removes it.
+    with contextlib.suppress(OSError):
+        lock.unlink(missing_ok=True)
