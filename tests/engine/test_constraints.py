@@ -405,3 +405,126 @@ def test_a_wait_that_ends_while_it_is_announced_is_not_slept_through(engine):
     for _ in range(12):
         made.pause("give")
         assert asyncio.run(made.run(give(1))) == 1
+
+
+def test_a_limit_lifted_while_its_body_runs_leaves_no_rule(engine):
+    made = engine()
+
+    @cs.task
+    def lifts():
+        made.set_concurrency("lifts", None)
+        return tuple(made.limiter.rules)
+
+    for _ in range(3):
+        made.set_concurrency("lifts", 1)
+        assert asyncio.run(made.run(lifts())) == ("lifts",)
+        assert made.limiter.rules == {}
+        assert made.loops is (made.cache.loops[False] if made.fuses else made.loops)
+
+
+def test_the_only_waiter_can_be_cancelled(engine):
+    made = engine()
+
+    async def main():
+        made.pause("give")
+        waiter = asyncio.ensure_future(made.run(give(1)))
+        while made.statistics().waiting == 0:
+            await asyncio.sleep(0)
+        waiter.cancel()
+        await asyncio.wait([waiter])
+        assert made.statistics().waiting == 0
+        made.resume("give")
+        return await made.run(give(2))
+
+    assert asyncio.run(main()) == 2
+
+
+def run_until_waiting(loop, made, running):
+    """Turn a loop until one of its tasks waits for a start."""
+
+    async def turn():
+        while made.statistics().waiting == 0:
+            await asyncio.sleep(0)
+        assert not running.done()
+
+    loop.run_until_complete(turn())
+
+
+@pytest.fixture
+def other_loop():
+    loop = asyncio.new_event_loop()
+    yield loop
+    loop.close()
+
+
+def test_a_start_that_another_loop_denied_comes_when_that_loop_is_over(
+    engine, virtual_loop, other_loop
+):
+    made = engine(clock=virtual_loop.time)
+    made.set_concurrency("work", 1)
+    made.set_rate("work", "1/10s")
+    release = asyncio.Event()
+
+    @cs.task
+    async def work(released):
+        await released.wait()
+        return virtual_loop.time() - 1000
+
+    holder = other_loop.create_task(made.run(work(release)))
+    other_loop.run_until_complete(asyncio.sleep(0))
+    other_loop.run_until_complete(asyncio.sleep(0))
+    released = asyncio.Event()
+    released.set()
+    waiter = virtual_loop.create_task(made.run(work(released)))
+    run_until_waiting(virtual_loop, made, waiter)
+    other_loop.call_soon(release.set)
+    assert other_loop.run_until_complete(holder) == 0
+    other_loop.close()
+    assert virtual_loop.run_until_complete(asyncio.wait_for(waiter, 60)) == 10
+
+
+def test_a_waiter_that_is_cancelled_before_it_hears_of_another_loops_grant_gives_it_back(
+    engine, other_loop
+):
+    made = engine(capacity={"slot": 1})
+    release = asyncio.Event()
+
+    @cs.task
+    async def hold():
+        await release.wait()
+
+    loop = asyncio.new_event_loop()
+    holder = other_loop.create_task(made.run(hold().with_constraints(slot=1)))
+    other_loop.run_until_complete(asyncio.sleep(0))
+    other_loop.run_until_complete(asyncio.sleep(0))
+    waiter = loop.create_task(made.run(give(1).with_constraints(slot=1)))
+    run_until_waiting(loop, made, waiter)
+    other_loop.call_soon(release.set)
+    other_loop.run_until_complete(holder)
+    assert made.statistics().waiting == 0
+    waiter.cancel()
+    loop.run_until_complete(asyncio.wait([waiter]))
+    assert waiter.cancelled()
+    assert loop.run_until_complete(made.run(give(2).with_constraints(slot=1))) == 2
+    loop.close()
+
+
+def test_a_rate_that_is_raised_while_tasks_wait_lets_them_start_earlier(engine, virtual_loop):
+    made = engine(clock=virtual_loop.time)
+    made.set_rate("tick", "1/10s")
+    starts = []
+
+    @cs.task
+    async def tick(n):
+        starts.append(virtual_loop.time() - 1000)
+        await asyncio.sleep(0)
+
+    async def main():
+        running = asyncio.ensure_future(made.run(tick.map(n=[1, 2, 3, 4])))
+        await asyncio.sleep(1)
+        made.set_rate("tick", "1/4s")
+        await running
+        await asyncio.sleep(20)
+
+    virtual_loop.run_until_complete(main())
+    assert starts == [0, 4, 8, 12]

@@ -378,3 +378,24 @@ def test_a_recursion_that_passes_on_what_it_was_given_is_not_warned_of(engine):
         assert engine.run(captured(20, chain)) == 2
         assert engine.run(captured(20, 0)) == 2
     assert warnings == []
+
+
+def test_who_comes_before_a_run_is_cancelled_between_two_bodies_hears_of_no_body(
+    engine, log_of, virtual_loop
+):
+    made = engine(clock=virtual_loop.time)
+    logs, runs = [], []
+
+    @cs.task
+    def loop(n):
+        if n == 10 and runs:
+            logs.append(log_of(made))
+            virtual_loop.now += 1
+            runs[0].cancel()
+        return loop(n - 1) if n else "done"
+
+    virtual_loop.run_until_complete(made.run(loop(20)))
+    runs.append(virtual_loop.create_task(made.run(loop(20))))
+    virtual_loop.run_until_complete(asyncio.wait(runs))
+    assert runs[0].cancelled()
+    assert logs == [[("TaskFinished", "loop", "succeeded"), ("RunFinished", "cancelled")]]

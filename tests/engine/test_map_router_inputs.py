@@ -315,3 +315,14 @@ def test_a_missing_env_is_an_error_that_names_it(engine, monkeypatch):
         "environment variable 'CASCADE_TEST_HOME' has no value and no default. "
         "Set it in the environment, or give Env('CASCADE_TEST_HOME', default=...)."
     )
+
+
+def test_maps_over_other_columns_and_of_other_tasks_keep_apart(engine):
+    @cs.task
+    def pair(a=0, b=0):
+        return a, b
+
+    for _ in range(12):
+        assert engine.run(pair.map(a=[1, 2])) == [(1, 0), (2, 0)]
+        assert engine.run(pair.map(b=[1, 2])) == [(0, 1), (0, 2)]
+        assert engine.run(double.map(x=[1, 2])) == [2, 4]

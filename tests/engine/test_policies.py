@@ -284,3 +284,21 @@ def test_all_policies_together_in_a_loop(engine):
     expected = tuple(range(20, -1, -1))
     assert asyncio.run(made.run(step(20).with_retry(2))) == expected
     assert len(cache.values) == 20
+
+
+def test_a_skip_leaves_its_siblings_alone_and_is_named_where_it_is_a_target(engine):
+    ran = []
+
+    @cs.task
+    def note(x):
+        ran.append(x)
+        return x
+
+    for _ in range(12):
+        ran.clear()
+        with pytest.raises(cs.DependencyMissingError) as caught:
+            engine.run([note(1), note(2).run_if(False), note(3)])
+        assert (caught.value.task, caught.value.reason) == ("note", "its condition was false")
+        assert ran == [1, 3]
+        assert engine.run([note(4), note(5).after(note(6).run_if(False))]) == [4, None]
+        assert ran == [1, 3, 4]

@@ -434,3 +434,37 @@ def test_a_resource_is_not_opened_for_a_structure_that_the_target_does_not_have(
     log.clear()
     assert asyncio.run(made.run(loop(0, "mine"))) == "mine"
     assert log == []
+
+
+def test_a_resources_own_defaults_apply(engine):
+    @cs.resource
+    def db(path=":memory:", *more, url=cs.Inject("url"), **options):
+        yield path, more, url, options
+
+    @cs.resource
+    def url():
+        yield "url"
+
+    @cs.task
+    def query(db=cs.Inject("db")):
+        return db
+
+    made = engine(resources=[db, url])
+    assert asyncio.run(made.run(query())) == (":memory:", (), "url", {})
+
+
+def test_a_missing_resource_is_named_with_the_one_that_needs_it_itself():
+    @cs.resource
+    def outer(middle=cs.Inject("middle")):
+        yield
+
+    @cs.resource
+    def middle(inner=cs.Inject("inner")):
+        yield
+
+    with pytest.raises(cs.ResourceError) as caught:
+        cs.Engine(resources=[outer, middle])
+    assert str(caught.value) == (
+        "resource 'inner' is not registered; parameter 'inner' of resource 'middle' needs it. "
+        "Register it with Engine(resources=[inner])."
+    )

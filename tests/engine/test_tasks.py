@@ -562,3 +562,130 @@ def test_texts_beyond_the_bound_are_dropped(monkeypatch):
     assert len(source._compiled) == 3
     again = source.function_from("def made():\n    return 5\n", "made", {})
     assert again.__code__.co_filename == made[5].__code__.co_filename
+
+
+def test_a_parameter_that_is_given_by_name_alone_reaches_the_body(engine):
+    @cs.task
+    def loop(n, *, step=1, log):
+        log.append(step)
+        return step if n == 0 else loop(n - 1, log=log)
+
+    for _ in range(3):
+        log = []
+        assert engine.run(loop(20, step=one(), log=log)) == 1
+        assert log == [1] * 21
+    with pytest.raises(TypeError, match=r"loop\(\) takes 1 positional argument but 2 were given$"):
+        loop(1, 2)
+
+
+def test_a_tail_call_in_the_only_argument_is_gone_on_with(engine):
+    log = []
+
+    @cs.task
+    def sometimes(n):
+        log.append(n)
+        return sometimes(n // 10) if n > 9 else n
+
+    @cs.task
+    def loop(n, seen=0):
+        return seen if n == 0 else loop(n - 1, add(seen, sometimes(n)))
+
+    for _ in range(2):
+        log.clear()
+        assert engine.run(loop(12)) == sum([1, 1, 1, 9, 8, 7, 6, 5, 4, 3, 2, 1])
+        assert log == [12, 1, 11, 1, 10, 1, 9, 8, 7, 6, 5, 4, 3, 2, 1]
+
+
+def test_objects_in_a_list_are_values_and_a_call_beside_them_is_resolved(engine):
+    thing = object()
+    items = [thing, thing]
+    for _ in range(12):
+        assert engine.run(give(items)) is items
+        assert engine.run(give([thing, one()])) == [thing, 1]
+
+
+def test_pure_calls_merge_by_complex_numbers_dicts_and_never_by_what_has_no_hash(engine):
+    runs = []
+
+    @cs.task(pure=True)
+    def load(key):
+        runs.append(key)
+        return key
+
+    @cs.task
+    def gather(*items):
+        return len(items)
+
+    shared = bytearray(b"x")
+    keys = [1j, 1j, complex(-0.0, 1), bytearray(b"x"), shared, shared]
+    for _ in range(12):
+        runs.clear()
+        assert engine.run(gather(*map(load, keys))) == 6
+        assert runs == [1j, complex(-0.0, 1), b"x", b"x"]
+        runs.clear()
+        first, second = one(), one()
+        calls = [load({"a": first}), load({"a": first}), load({"b": first}), load({"a": second})]
+        assert engine.run(gather(*calls)) == 4
+        assert runs == [{"a": 1}, {"b": 1}, {"a": 1}]
+
+
+def test_a_threaded_body_that_has_not_begun_does_not_run_when_its_run_is_cancelled(engine):
+    log = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    @cs.task(mode="thread")
+    def work(name):
+        log.append(name)
+        begun.set()
+        assert go_on.wait(10)
+
+    async def main():
+        running = asyncio.ensure_future(made.run(work.map(name=["first", "second"])))
+        await asyncio.get_running_loop().run_in_executor(None, begun.wait, 10)
+        running.cancel()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.wait([running])
+        assert running.cancelled()
+
+    made = engine(max_threads=1)
+    asyncio.run(main())
+    assert log == ["first"]
+
+
+def test_a_run_that_is_cancelled_twice_waits_for_its_bodies_all_the_same(engine, log_of):
+    made = engine()
+    log = log_of(made)
+    cleaned = []
+
+    @cs.task
+    async def slow(name):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(10):
+                await asyncio.sleep(0)
+            cleaned.append(name)
+
+    async def main():
+        running = asyncio.ensure_future(made.run(slow.map(name=["first", "second"])))
+        while len(log) < 3:
+            await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.wait([running])
+        assert running.cancelled()
+
+    asyncio.run(main())
+    assert cleaned == ["first", "second"]
+    assert log == [
+        ("RunStarted",),
+        ("TaskStarted", "slow"),
+        ("TaskStarted", "slow"),
+        ("TaskFinished", "slow", "cancelled"),
+        ("TaskFinished", "slow", "cancelled"),
+        ("RunFinished", "cancelled"),
+    ]

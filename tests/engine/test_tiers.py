@@ -13,7 +13,9 @@ import pytest
 
 import cascade as cs
 from cascade.blueprint import cache as cycle_cache
+from cascade.blueprint.model import MISSING
 from cascade.codegen import source
+from cascade.runtime import pace
 
 
 @cs.task
@@ -541,3 +543,72 @@ def test_a_loop_over_100000_bounces_peaks_no_higher_than_one_over_10000():
     ran = subprocess.run([sys.executable, "-c", PEAKS], capture_output=True, text=True, check=True)
     long, short = map(int, ran.stdout.split())
     assert long <= short + 4_096
+
+
+@pytest.mark.parametrize("others_paused", [False, True])
+def test_caches_cleared_by_a_body_are_learnt_again(tier, others_paused):
+    clears = []
+
+    @cs.task
+    def countdown(n):
+        if n in clears:
+            made.clear_caches()
+        return "done" if n == 0 else countdown(n - 1)
+
+    made = cs.Engine(tier=tier)
+    if others_paused:
+        made.pause("another")
+    assert asyncio.run(made.run(countdown(20))) == "done"
+    misses = made.statistics().blueprint_misses
+    clears.append(0)
+    assert asyncio.run(made.run(countdown(20))) == "done"
+    assert asyncio.run(made.run(countdown(0))) == "done"
+    clears.clear()
+    assert made.statistics().cache.size == 0
+    assert made.cache.loops == {False: {}, True: {}}
+    assert asyncio.run(made.run(countdown(20))) == "done"
+    learnt = made.statistics().blueprint_misses - misses
+    assert learnt == (21 + 1 + 21 if tier == "reference" else 2)
+
+
+def test_turns_that_nobody_waits_for_any_more_are_passed_over(virtual_loop):
+    paced = pace.Pace(0.001, virtual_loop.time)
+
+    async def main():
+        first, second = paced.queue(), paced.queue()
+        first.cancel()
+        second.cancel()
+        assert paced.contended
+        await asyncio.sleep(0)
+        assert not paced.contended
+        await paced.queue()
+        assert not paced.contended
+
+    virtual_loop.run_until_complete(main())
+
+
+def test_what_a_debugger_shows_says_what_it_is():
+    shown = [
+        one(),
+        one.spec,
+        cs.TailCall(add, 1, 2),
+        cs.Router(selector=1, routes={"a": 1, 2: one()}),
+        MISSING,
+    ]
+    assert list(map(repr, shown)) == [
+        "<LazyResult[one] of task 'one'>",
+        "<TaskSpec 'one'>",
+        "<TailCall of task 'add'>",
+        "<Router to 'a', 2>",
+        "MISSING",
+    ]
+
+
+def test_an_explanation_of_the_fastest_tier_gives_no_reason():
+    assert str(cs.explain(add(1, 2))).splitlines()[1:] == ["  stage 1: add", "tier: hot"]
+
+
+def test_visualize_names_the_columns_of_a_map():
+    assert cs.visualize(add.map(a=one(), b=[1])) == (
+        'flowchart TD\n    n0["one"]\n    n1[["add"]]\n    n0 -->|"a"| n1\n'
+    )

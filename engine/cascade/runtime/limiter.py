@@ -10,6 +10,7 @@ import asyncio
 import heapq
 import itertools
 import threading
+import weakref
 from collections import deque
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, final
@@ -130,7 +131,11 @@ class Limiter:
         self._serial = itertools.count()
         # Runs may be on event loops of several threads, and rules be set from any.
         self._lock = threading.RLock()
-        self._timers: dict[asyncio.AbstractEventLoop, asyncio.TimerHandle] = {}
+        self._waiting_on: dict[asyncio.AbstractEventLoop, int] = {}
+        # When a timer lets a loop admit again; a loop that is gone takes its timer along.
+        self._looks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, float] = (
+            weakref.WeakKeyDictionary()
+        )
         self.rules: dict[str, Rule] = {}
 
     @property
@@ -177,6 +182,7 @@ class Limiter:
         with self._lock:
             admission = Admission(next(self._serial), task, amounts)
             self._queues.setdefault((task, frozenset(amounts)), deque()).append(admission)
+            self._waiting_on[admission.loop] = self._waiting_on.get(admission.loop, 0) + 1
             self._admit()
         return admission
 
@@ -217,8 +223,6 @@ class Limiter:
                 self._used[name] -= amount
             for rule in admission.rules:
                 rule.running -= 1
-                if rule.empty and not rule.running and self.rules.get(rule.pattern) is rule:
-                    del self.rules[rule.pattern]
             self._admit()
 
     def _admit(self) -> None:
@@ -258,7 +262,7 @@ class Limiter:
                 held.update(queue[0].amounts)
                 again = min(again, look_again)
         if self._queues and again < _FOREVER:
-            self._look_again(max(0.0, again - now))
+            self._look_again(again)
 
     def _denial(self, admission: Admission, now: float, held: set[str]) -> tuple[str, float] | None:
         for pattern, rule in self.rules.items():
@@ -278,13 +282,16 @@ class Limiter:
             queue.remove(admission)
             if not queue:
                 del self._queues[key]
+            self._no_longer_waits(admission)
             self._admit()
 
-    def _loops(self) -> set[asyncio.AbstractEventLoop]:
-        with self._lock:
-            return {admission.loop for queue in self._queues.values() for admission in queue}
+    def _no_longer_waits(self, admission: Admission) -> None:
+        self._waiting_on[admission.loop] -= 1
+        if not self._waiting_on[admission.loop]:
+            del self._waiting_on[admission.loop]
 
     def _grant(self, admission: Admission, now: float) -> None:
+        self._no_longer_waits(admission)
         for name, amount in admission.amounts.items():
             self._used[name] += amount
         admission.rules = tuple(
@@ -302,22 +309,34 @@ class Limiter:
             else:
                 admission.loop.call_soon_threadsafe(_wake, turn)
 
-    def _look_again(self, delay_s: float) -> None:
-        loop = _running_loop()
-        if loop is None:
-            return
-        timer = self._timers.pop(loop, None)
-        if timer is not None:
-            timer.cancel()
-        self._timers[loop] = loop.call_later(delay_s, self._timer_rang, loop)
+    def _look_again(self, at: float) -> None:
+        """Let each event loop with a waiter admit again at a clock reading.
 
-    def _timer_rang(self, loop: asyncio.AbstractEventLoop) -> None:
-        del self._timers[loop]
-        self._admit()
+        The loop that this runs on may be over by then, so none may count on another's timer.
+        """
+        here = _running_loop()
+        for loop in self._waiting_on:
+            if at < self._looks.get(loop, _FOREVER):
+                self._looks[loop] = at
+                if loop is here:
+                    self._set_timer(loop, at)
+                else:
+                    loop.call_soon_threadsafe(self._set_timer, loop, at)
+
+    def _set_timer(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
+        loop.call_later(max(0.0, at - self._clock()), self._timer_rang, loop, at)
+
+    def _timer_rang(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
+        with self._lock:
+            # An earlier look has taken the place of one that is not in the table any more.
+            if self._looks.get(loop) == at:
+                del self._looks[loop]
+                self._admit()
 
     def _admit_everywhere(self) -> None:
         here = _running_loop()
-        loops = self._loops()
+        with self._lock:
+            loops = set(self._waiting_on)
         if here is not None or not loops:
             self._admit()
         for loop in loops - {here}:
