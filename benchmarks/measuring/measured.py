@@ -7,15 +7,14 @@ turn in an event loop. A transaction is some microseconds in each.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cascade as cs
+from benchmarks.measuring.records import TRANSACTIONS, sort_records
 from benchmarks.workloads import HEAVY, SIMPLE, STABLE_CAPTURED
 
 if TYPE_CHECKING:
     from cascade_budget.fixture import CascadeBudget
-
-N = 4_000
 
 ENGINE = cs.Engine()
 """One engine for all runs: starting one costs as much as a thousand bounces."""
@@ -28,7 +27,7 @@ async def run_simple(n: int) -> object:
 
 def test_simple(cascade_budget: CascadeBudget) -> None:
     """The cheapest bounce."""
-    cascade_budget(run_simple, n=N)
+    cascade_budget(run_simple, n=TRANSACTIONS)
 
 
 async def run_stable(n: int) -> object:
@@ -38,7 +37,7 @@ async def run_stable(n: int) -> object:
 
 def test_stable(cascade_budget: CascadeBudget) -> None:
     """The bounce that a cache serves."""
-    cascade_budget(run_stable, n=N)
+    cascade_budget(run_stable, n=TRANSACTIONS)
 
 
 async def run_heavy(n: int) -> object:
@@ -48,21 +47,12 @@ async def run_heavy(n: int) -> object:
 
 def test_heavy(cascade_budget: CascadeBudget) -> None:
     """The dearest bounce."""
-    cascade_budget(run_heavy, n=N)
-
-
-def sort_records(n: int) -> int:
-    """Make n records of nested containers and sort them by a key."""
-    records: dict[int, dict[str, Any]] = {
-        number: {"id": number, "name": f"n{number}", "tags": [str(number), "tag"]}
-        for number in range(n)
-    }
-    return len(sorted(records.values(), key=lambda record: str(record["name"])))
+    cascade_budget(run_heavy, n=TRANSACTIONS)
 
 
 def test_allocating(cascade_budget: CascadeBudget) -> None:
     """Fill memory."""
-    cascade_budget(sort_records, n=N)
+    cascade_budget(sort_records, n=TRANSACTIONS)
 
 
 async def pass_through_queue(n: int) -> int:
@@ -82,4 +72,4 @@ async def pass_through_queue(n: int) -> int:
 
 def test_async(cascade_budget: CascadeBudget) -> None:
     """Take turns in an event loop."""
-    cascade_budget(pass_through_queue, n=N)
+    cascade_budget(pass_through_queue, n=TRANSACTIONS)

@@ -29,7 +29,7 @@ from cascade_budget.measure.paired.trials import run_trial
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 WORKLOADS = ("simple", "stable", "heavy", "allocating", "async")
 ARGUMENTS = ("-q", "-p", "no:cacheprovider", "--import-mode=importlib")
 
@@ -74,7 +74,9 @@ def run(arguments: argparse.Namespace) -> int:
         for trial in range(arguments.trials):
             for workload in arguments.workload:
                 excesses = excesses_of(trial, arguments.excess)
-                base, head = sides.specs(f"benchmarks/measured.py::test_{workload}", ARGUMENTS)
+                base, head = sides.specs(
+                    f"benchmarks/measuring/measured.py::test_{workload}", ARGUMENTS
+                )
                 for one in run_trial(base, head, excesses=excesses, plan=Plan()):
                     line = {
                         "workload": workload,

@@ -1,0 +1,75 @@
+"""The table of all tools' decisions."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.measuring.decisions import Verdict
+from cascade_budget.judge.stats import proportion_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    Line = dict[str, Any]
+
+
+def read_lines(paths: Iterable[Path]) -> list[Line]:
+    """All decisions in the files."""
+    return [json.loads(line) for path in paths for line in path.read_text("utf-8").splitlines()]
+
+
+def rate(group: Sequence[Line], verdict: Verdict) -> str:
+    """How often a verdict was given, with its 95 % interval.
+
+    Source: Clopper and Pearson, see `proportion_interval`.
+    """
+    if not group:
+        return ""
+    found = sum(line["verdict"] == verdict for line in group)
+    interval = proportion_interval(found, len(group))
+    return f"{found} of {len(group)} ({100 * interval.lower:.0f}-{100 * interval.upper:.0f} %)"
+
+
+def as_markdown(lines: Sequence[Line]) -> list[str]:
+    """A row for each rule, a column for each slowdown, and what the machine was like.
+
+    Raises:
+        ValueError: There are no decisions.
+    """
+    if not lines:
+        raise ValueError("no decisions in the files; `run --to FILE` makes them")
+    excesses = sorted({line["excess"] for line in lines})
+    groups: dict[tuple[str, str], dict[float, list[Line]]] = defaultdict(lambda: defaultdict(list))
+    for line in lines:
+        groups[line["tool"], line["rule"]][line["excess"]].append(line)
+    heads = ["same code" if not one else f"{one:.0%} more to do" for one in excesses]
+    rows = [
+        ["Tool", "Rule", *(f"Slower: {head}" for head in heads), "Faster: same code", "Seconds"],
+        ["---"] * (len(excesses) + 4),
+    ]
+    # In the order of the tools' names and rules, the gate first.
+    for (tool, rule), group in sorted(groups.items()):
+        seconds = statistics.median(line["seconds"] for some in group.values() for line in some)
+        rows.append(
+            [
+                tool,
+                f"`{rule}`" if any(mark in rule for mark in ":=") else rule,
+                *(rate(group[excess], Verdict.SLOWER) for excess in excesses),
+                rate(group[0.0], Verdict.FASTER),
+                f"{seconds:.0f}",
+            ]
+        )
+    undecided = sum(line["verdict"] == Verdict.UNDECIDED for line in lines)
+    loads = sorted(line["load_average"] for line in lines)
+    pythons = ", ".join(sorted({line["python"] for line in lines}))
+    circumstances = (
+        f"Python {pythons}, load average {loads[0]:g} to {loads[-1]:g} (median "
+        f"{statistics.median(loads):g}) on {os.cpu_count()} processors; 95 % intervals; seconds a "
+        f"decision, median. Undecided: {undecided}."
+    )
+    return [*("| " + " | ".join(row) + " |" for row in rows), "", circumstances]
