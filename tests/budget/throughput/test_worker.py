@@ -114,6 +114,21 @@ def test_both_sides_share_one_hash_seed_and_another_pair_has_another(project):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processors are chosen on Linux only")
+def test_a_conftest_is_loaded_by_each_side_and_by_nothing_before(project, monkeypatch):
+    log = project.path.parent / "loaded.txt"
+    project.write(
+        "tests/conftest.py",
+        f"import os\n\nwith open({str(log)!r}, 'a') as file:\n    print(os.getpid(), file=file)\n",
+    )
+    # Where the gate is started: pytest would look for a conftest here, and in what is called tests.
+    monkeypatch.chdir(project.path)
+    with opened(project) as pair:
+        pair.run("base", 1)
+        pair.run("head", 1)
+    loaded = log.read_text("utf-8").split()
+    assert len(loaded) == len(set(loaded)) == 2
+
+
 def test_both_sides_stay_on_one_processor(project):
     project.write("tests/test_shop.py", workload("return sorted(os.sched_getaffinity(0))"))
     with opened(project) as pair:

@@ -226,7 +226,8 @@ def load_plugins(sides: Sequence[Imports]) -> None:
     """Have pytest load the plugins that both sides share, so that they are loaded but once.
 
     pytest itself must load them: it rewrites their assertions, and warns of those that somebody
-    else has imported before. Plugins that are the code under test are left out.
+    else has imported before. Plugins that are the code under test are left out, and so is every
+    conftest: what it imports is each side's own.
     """
     left_out = [
         f"-pno:{entry.name}"
@@ -234,7 +235,7 @@ def load_plugins(sides: Sequence[Imports]) -> None:
         if any(is_redirected(entry.module, imports) for imports in sides)
     ]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        pytest.main(["-VV", "-c", os.devnull, "--rootdir", os.curdir, *left_out])
+        pytest.main(["-VV", "--noconftest", "-c", os.devnull, "--rootdir", os.curdir, *left_out])
 
 
 def _fork_sides(sides: Sequence[tuple[Channel, SideSpec]]) -> int:
