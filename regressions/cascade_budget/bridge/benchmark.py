@@ -33,6 +33,14 @@ class BenchmarkedCall:
     arguments: Callable[[], tuple[tuple[Any, ...], Mapping[str, Any]]]
     teardown: Callable[..., Any] | None = None
 
+    def repeated(self, times: int) -> None:
+        """Run it that many times, each with arguments and teardown of its own."""
+        for _ in range(times):
+            args, kwargs = self.arguments()
+            self.function(*args, **kwargs)
+            if self.teardown is not None:
+                self.teardown(*args, **kwargs)
+
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +110,14 @@ def shortest_seconds(fixture: Any) -> float | None:
     if metadata is None or not metadata.stats.data:
         return None
     return float(metadata.stats.min)
+
+
+def calls_made(fixture: Any) -> int:
+    """How many calls a benchmark has timed; 1 without timing."""
+    metadata = getattr(fixture, "stats", None)
+    if metadata is None:
+        return 1
+    return max(1, int(metadata.stats.rounds) * int(metadata.iterations))
 
 
 def storage_folder(option: str | None, directory: Path) -> Path | None:

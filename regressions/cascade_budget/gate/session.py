@@ -56,7 +56,9 @@ class Gate:
         self._progress = Progress(config)
         self._marker = ChangeMarker(settings.root, settings.base)
         self._profiles = Profiles(settings, self._progress)
-        self._benchmarked = BenchmarkedTests(settings, self._ledger, self._marker)
+        self._benchmarked = BenchmarkedTests(
+            settings, self._ledger, self._progress, self._marker, self._profiles
+        )
         self._whole = WholeTests(
             settings, self._ledger, self._progress, self._marker, self._profiles
         )

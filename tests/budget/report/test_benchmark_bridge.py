@@ -214,3 +214,89 @@ def test_a_stored_file_that_is_no_result_is_passed_over(project) -> None:
     project.makepyfile(MARKED)
     stored(project).write_text("{]", encoding="utf-8")
     run(project, "--cascade-budget").assert_outcomes(passed=1)
+
+
+OVER = """
+    import pytest, shop
+
+    made = []
+
+    @pytest.mark.cascade_budget(calls={"inspect:signature": "0"})
+    def test_total(benchmark):
+        def setup():
+            made.append(10)
+            return (10,), {}
+
+        benchmark.pedantic(shop.slow_total, setup=setup, rounds=3)
+
+    def test_how_often_it_was_called():
+        print("calls made:", len(made))
+"""
+PROFILED = ("--cascade-budget", "-o", "cascade_profile=")
+
+
+def test_a_benchmarked_call_over_budget_is_profiled_and_its_files_are_kept(project) -> None:
+    project.makepyfile(
+        """
+        import pytest, shop
+
+        @pytest.mark.cascade_budget(calls={"inspect:signature": "0"})
+        def test_total(benchmark):
+            assert benchmark(shop.slow_total, 10) == 45
+        """
+    )
+    # A benchmark of a length that a profile can say something of.
+    long = "--benchmark-max-time=0.1"
+    result = run(project, *PROFILED, long, "--cascade-budget-report=out")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "test_total: over budget",
+            "*- Captured cascade budget profile call -*",
+            ".  *::test_total",
+            ".  * slow_total  shop.py:9",
+            ".  * signature  inspect.py:*",
+            "(cpu time in seconds over * transactions; sampling made them * times dearer)",
+        ],
+        consecutive=False,
+    )
+    report = json.loads((project.path / "out/cascade-budget.json").read_text(encoding="utf-8"))
+    profile = report["tests"][0]["profile"]
+    assert profile["problem"] == ""
+    assert "shop:slow_total > inspect:signature" in [name for name, _ in profile["hottest"]]
+    for path in profile["files"].values():
+        assert (project.path / "out" / path).is_file()
+
+
+def test_a_profile_makes_no_more_calls_a_session_than_the_benchmark_did(project) -> None:
+    project.makepyfile(OVER)
+    result = run(project, *PROFILED, "-rP")
+    result.assert_outcomes(passed=1, failed=1)
+    # 3 rounds, 2 counted, 1 with the lines that call; to plan 1, 1 and 3; two sessions of 3 + 3.
+    result.stdout.fnmatch_lines("calls made: 23")
+
+
+def test_a_call_that_cannot_be_made_again_is_over_budget_without_a_profile(project) -> None:
+    project.makepyfile(
+        OVER.replace("made.append(10)", "made.append(10)\n            assert len(made) < 7")
+    )
+    result = run(project, *PROFILED)
+    result.assert_outcomes(passed=1, failed=1)
+    assert failure(result, "test_total: over budget")[1:] == [
+        "  inspect:signature  1 call, budget 0: never has become once",
+        "    shop.py:10 in slow_total          1",
+        "  no profile: AssertionError: assert 7 < 7",
+        "  the marker holds the budget: change the code, or the number there",
+    ]
+
+
+def test_each_benchmark_is_profiled_where_that_is_asked_for(project) -> None:
+    project.makepyfile(MARKED)
+    result = run(project, "--cascade-budget", "--cascade-profile=kept")
+    result.assert_outcomes(passed=1)
+    kept = sorted(path.name for path in (project.path / "kept").iterdir())
+    assert [name.rpartition("-")[2].partition(".")[2] for name in kept] == [
+        "html",
+        "speedscope.json",
+        "txt",
+    ]

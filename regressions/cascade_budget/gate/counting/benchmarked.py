@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 from cascade_budget.bridge.benchmark import (
     FIXTURE,
     BenchmarkedCall,
+    calls_made,
     follow_benchmark,
     machine_of,
     read_stored,
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
     import pytest
 
     from cascade_budget.gate.reporting.lines import ChangeMarker
+    from cascade_budget.gate.reporting.profiles import Profiles
+    from cascade_budget.judge.profiles import ProfileFinding
     from cascade_budget.ledger import Ledger
+    from cascade_budget.report.progress import Progress
     from cascade_budget.settings import Settings
 
 _SIZES: Final = (0,)
@@ -63,13 +67,24 @@ class BenchmarkedTests:
     Args:
         settings: of the run.
         ledger: what is recorded.
+        progress: is told what goes on.
         marker: knows which lines changed.
+        profiles: profiles a call that is over.
     """
 
-    def __init__(self, settings: Settings, ledger: Ledger, marker: ChangeMarker) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        progress: Progress,
+        marker: ChangeMarker,
+        profiles: Profiles,
+    ) -> None:
         self._settings = settings
         self._ledger = ledger
+        self._progress = progress
         self._marker = marker
+        self._profiles = profiles
 
     @contextlib.contextmanager
     def around_body(self, item: pytest.Item) -> Iterator[None]:
@@ -95,6 +110,10 @@ class BenchmarkedTests:
         if exceeded(targets):
             sites = self._count(account, call, attribute=True).sites
             targets = self._marker.mark(with_sites(targets, sites, 0))
+        time = self._time(item, fixture)
+        profile = self._profile(
+            item, fixture, call, failed=exceeded(targets) or (time is not None and time.fails)
+        )
         account.findings.append(
             WorkloadFinding(
                 key=item.nodeid,
@@ -105,9 +124,25 @@ class BenchmarkedTests:
                 backend=counted.backend,
                 watch=account.budgets.watch_label,
                 targets=targets,
-                time=self._time(item, fixture),
+                time=time,
+                profile=profile,
             )
         )
+
+    def _profile(
+        self, item: pytest.Item, fixture: Any, call: BenchmarkedCall, *, failed: bool
+    ) -> ProfileFinding | None:
+        """The profile of repeated calls: no more of them in a session than the benchmark made."""
+        self._progress.start()
+        profile = self._profiles.of_call(
+            item,
+            call.repeated,
+            most=calls_made(fixture),
+            timeout_seconds=self._settings.timeout_seconds,
+            failed=failed,
+        )
+        self._progress.end()
+        return profile
 
     def _count(self, account: Account, call: BenchmarkedCall, *, attribute: bool) -> Snapshot:
         args, kwargs = call.arguments()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from _pytest import python as pytest_python
 
@@ -11,6 +11,7 @@ from cascade_budget.errors import BudgetError
 from cascade_budget.gate.reporting.folder import file_stem, profile_folder, shown_path
 from cascade_budget.judge.profiles import ProfileFinding
 from cascade_budget.judge.profiles.values import function_times
+from cascade_budget.measure.limit import time_limit
 from cascade_budget.report.formats.text import counted
 
 if TYPE_CHECKING:
@@ -97,6 +98,46 @@ class Profiles:
 
         return self._take(call.item, call.key, call.title, record)
 
+    def of_call(
+        self,
+        item: pytest.Item,
+        repeated: Callable[[int], Any],
+        *,
+        most: int,
+        timeout_seconds: float | None,
+        failed: bool,
+    ) -> ProfileFinding | None:
+        """Profile a call, write its files, and keep the tree for its test's report.
+
+        Args:
+            item: the test that makes the call.
+            repeated: makes it so many times.
+            most: how often a session may make it.
+            timeout_seconds: the longest that a session may take; None for no limit.
+            failed: whether a budget is broken.
+        """
+        if not self.wants(failed=failed):
+            return None
+
+        def limited(function: Callable[[int], Any], times: int) -> None:
+            with time_limit(timeout_seconds, "the profiled call"):
+                function(times)
+
+        def record() -> ProfiledSides:
+            from cascade_budget.measure.profiling import profile_workload  # noqa: PLC0415 - the sampler is loaded where it is used
+
+            sessions = profile_workload(
+                repeated,
+                n=1,
+                most=most,
+                own_roots=(self._settings.root,),
+                sessions=_SESSIONS,
+                call=limited,
+            )
+            return (), sessions
+
+        return self._take(item, item.nodeid, item.name, record)
+
     @contextlib.contextmanager
     def of_body(self, item: pytest.Item, taken: list[ProfileFinding]) -> Iterator[None]:
         """Sample the body of a test while it runs, and keep the tree for its report.
@@ -158,15 +199,16 @@ class Profiles:
         tree = render_profile_text(head, title=key)
         sides = {"base": base, "head": head} if base else {"head": head}
         files, problem = self._write(key, sides, tree)
+        difference, uncompared = _difference(base, head) if base else (None, "")
         self._sections.setdefault(item.nodeid, []).append(_section(tree, head))
         return ProfileFinding(
-            problem=problem,
+            problem="; ".join(filter(None, (problem, uncompared))),
             clock=head[0].clock,
             sessions=len(head),
             overhead_ratio=head[0].overhead_ratio,
             files=files,
             hottest=hottest(head),
-            difference=_difference(base, head) if base else None,
+            difference=difference,
         )
 
     def _write(
@@ -217,10 +259,14 @@ def hottest(sessions: Sequence[ProfileSession]) -> tuple[tuple[str, float], ...]
 
 def _difference(
     base: Sequence[ProfileSession], head: Sequence[ProfileSession]
-) -> ProfileDifference:
+) -> tuple[ProfileDifference | None, str]:
+    """What differs, or why that can't be said: then head's own profile is shown all the same."""
     from cascade_budget.judge.profiles.comparison import compare_profiles  # noqa: PLC0415 - scipy is loaded where it is used
 
-    return compare_profiles(base, head)
+    try:
+        return compare_profiles(base, head), ""
+    except ValueError as error:
+        return None, f"base and head are not compared: {error}"
 
 
 def _section(tree: str, sessions: Sequence[ProfileSession]) -> str:

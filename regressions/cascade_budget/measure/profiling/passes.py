@@ -69,6 +69,7 @@ def profile_workload(
     n: int,
     own_roots: Sequence[Path],
     sessions: int = SESSIONS,
+    most: int | None = None,
     call: Callable[[Callable[[int], Any], int], object] | None = None,
     clock: SamplingClock | None = None,
 ) -> tuple[ProfileSession, ...]:
@@ -82,13 +83,14 @@ def profile_workload(
         n: Transactions of the test's own size, at least 1.
         own_roots: Directories of the code under test.
         sessions: How many sessions, at least 1.
+        most: Transactions that a session may have; None for as many as it needs.
         call: Runs a workload; by default calls it, or `asyncio.run`s a coroutine function.
         clock: What samples weigh; chosen from a plain run by default.
 
     Raises:
         ProfileUnavailableError: When another profiler holds the thread.
     """
-    plan = plan_sessions(workload, n, call=call, clock=clock)
+    plan = plan_sessions(workload, n, most=most, call=call, clock=clock)
     return tuple(
         record_planned(workload, plan, own_roots=own_roots, call=call) for _ in range(sessions)
     )
@@ -98,6 +100,7 @@ def plan_sessions(
     workload: Callable[[int], Any],
     n: int,
     *,
+    most: int | None = None,
     call: Callable[[Callable[[int], Any], int], object] | None = None,
     clock: SamplingClock | None = None,
     session_ns: int = SESSION_NS,
@@ -107,6 +110,7 @@ def plan_sessions(
     Args:
         workload: Performs n transactions; warm afterwards.
         n: Transactions of the test's own size, at least 1; a session has a multiple of it.
+        most: Transactions that a session may have, n at least; None for as many as it needs.
         call: Runs a workload; by default calls it, or `asyncio.run`s a coroutine function.
         clock: What samples weigh; chosen from a plain run by default.
         session_ns: Plain time that a session covers at least, in ns.
@@ -116,10 +120,16 @@ def plan_sessions(
     wall_ns, cpu_ns, delay_ns = _plain_run(workload, n, run)
     clock = clock or choose_clock(wall_ns=wall_ns, cpu_ns=cpu_ns, delay_ns=delay_ns)
     spent_ns = cpu_ns if clock.name == "cpu" else wall_ns
-    return SessionPlan(
-        n=_session_size(workload, n, run, spent_ns=spent_ns, clock=clock, session_ns=session_ns),
+    times = _session_times(
+        workload,
+        n,
+        run,
+        spent_ns=spent_ns,
         clock=clock,
+        session_ns=session_ns,
+        most=_MOST_TIMES if most is None else max(1, most // n),
     )
+    return SessionPlan(n=n * times, clock=clock)
 
 
 def record_planned(
@@ -147,7 +157,7 @@ def record_planned(
         )
 
 
-def _session_size(
+def _session_times(
     workload: Callable[[int], Any],
     n: int,
     run: Callable[[Callable[[int], Any], int], object],
@@ -155,20 +165,20 @@ def _session_size(
     spent_ns: int,
     clock: SamplingClock,
     session_ns: int,
+    most: int,
 ) -> int:
-    """Transactions that take `session_ns`, a multiple of n.
+    """How many times n transactions take `session_ns`, at most `most`.
 
     Found in steps: a short run is timed too long where something interrupts it, and what follows
     from it would be too small.
     """
     times = 1
-    while spent_ns < session_ns / 2:
-        times *= max(2, min(round(session_ns / max(spent_ns, 1)), _LARGEST_STEP))
+    while spent_ns < session_ns / 2 and times < most:
+        step = max(2, min(round(session_ns / max(spent_ns, 1)), _LARGEST_STEP))
+        times = min(times * step, most)
         wall_ns, cpu_ns, _ = _plain_run(workload, n * times, run)
         spent_ns = cpu_ns if clock.name == "cpu" else wall_ns
-        if times > _MOST_TIMES:
-            break
-    return n * times
+    return times
 
 
 def _plain_run(
