@@ -88,6 +88,16 @@ def test_no_order_is_nothing_to_send():
     assert send_all([]) == []
 """
 
+BUDGETED_TEST = """\
+import pytest
+from dispatch.sending import send_all
+
+
+@pytest.mark.cascade_budget(watch=["dispatch.*", "inspect:signature"])
+def test_sending(cascade_budget):
+    assert cascade_budget(lambda n: send_all(range(n)) and "sent", n=500) == "sent"
+"""
+
 PYPROJECT = """\
 [project]
 name = "dispatch"

@@ -10,21 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.budget.diff.dispatch_project import COMMITS, PROJECT
+from tests.budget.diff.dispatch_project import BUDGETED_TEST, COMMITS, PROJECT
 from tests.budget.diff.history import History
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-MARKED = """\
-import pytest
-from dispatch.sending import send_all
-
-
-@pytest.mark.cascade_budget(watch=["dispatch.*", "inspect:signature"])
-def test_sending(cascade_budget):
-    assert cascade_budget(lambda n: send_all(range(n)) and "sent", n=500) == "sent"
-"""
 
 OVER = "test_sending: over budget, counted at n = 100, 200, 300, 400"
 ACCEPT = "  accept with --cascade-budget-update"
@@ -61,7 +51,7 @@ RED = {
 def budgeted(tmp_path_factory: pytest.TempPathFactory) -> History:
     """The project with one marked test and the ledger that it recorded, committed."""
     history = History.start(tmp_path_factory.mktemp("budgeted"))
-    history.write({**PROJECT, "tests/test_budget.py": MARKED})
+    history.write({**PROJECT, "tests/test_budget.py": BUDGETED_TEST})
     recorded = gate(history.root, "--cascade-budget-update")
     assert recorded.returncode == 0, recorded.stdout
     history.commit("Send orders within a budget")
