@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +12,9 @@ from cascade_budget.gate.reporting.profiles import Profiles
 from cascade_budget.judge.profiles import CodeFrame, ProfileSession
 from cascade_budget.measure.execution import Workload
 from cascade_budget.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FRAME = CodeFrame(
     function="app:step", path="app.py", line=3, own=True, record="step\x00/project/app.py\x003"
