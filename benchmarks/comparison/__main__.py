@@ -106,9 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             progress(f"{BOUNCES // scale:,} bounces of {workload.name} in a fresh process")
             runs.append(endure(workload, BOUNCES // scale))
     except (ExecutionError, RuntimeError) as error:
-        progress.close()
-        print(wrapped(f"error: {error}"), file=sys.stderr)
-        return 2
+        return progress.refuse(error)
     finally:
         loop.close()
     progress.close()

@@ -125,9 +125,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}; `make bench-peers` installs the peers", file=sys.stderr)
         return 2
     except ExecutionError as error:
-        progress.close()
-        print(wrapped(f"error: {error}"), file=sys.stderr)
-        return 2
+        return progress.refuse(error)
     finally:
         loop.close()
     progress.close()

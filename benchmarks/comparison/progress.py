@@ -44,3 +44,10 @@ class Progress:
         if self._rewrites:
             self._stream.write("\r" + " " * WIDTH + "\r")
             self._stream.flush()
+
+    def refuse(self, error: Exception) -> int:
+        """Show what stands in the way in place of the line. Returns the exit status for it."""
+        self.close()
+        self._stream.write(wrapped(f"error: {error}") + "\n")
+        self._stream.flush()
+        return 2
