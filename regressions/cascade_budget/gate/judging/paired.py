@@ -17,6 +17,7 @@ from cascade_budget.measure.paired.certificate import Certificate, read_certific
 from cascade_budget.measure.paired.errors import SideFailedError
 from cascade_budget.measure.paired.rounds import Limits, run_rounds
 from cascade_budget.measure.paired.sides import Base, Sides, find_base, lay_out_sides
+from cascade_budget.report.formats.text import counted
 
 if TYPE_CHECKING:
     from cascade_budget.gate.calls import WorkloadCall
@@ -181,7 +182,7 @@ def _evidence(timing: PairedTiming, certificate: Certificate | None) -> list[str
     lines = []
     if verdict.outcome is Outcome.UNRESOLVED:
         more = verdict.rounds_to_decide
-        would = f"; about {more} more rounds would decide" if more else ""
+        would = f"; about {counted(more, 'more round')} would decide" if more else ""
         limit = ", where the time limit came" if timing.timed_out else ""
         lines.append(
             f"a slowdown of {100 * verdict.smallest_detectable:.1f} % would have been found in "
