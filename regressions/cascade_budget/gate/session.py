@@ -55,7 +55,7 @@ class Gate:
         self._gauge: Gauge = gauge or CoarseGauge(settings)
         self._progress = Progress(config)
         self._marker = ChangeMarker(settings.root, settings.base)
-        self._profiles = Profiles(settings, self._progress)
+        self._profiles = Profiles(settings, self._progress, self._marker)
         self._benchmarked = BenchmarkedTests(
             settings, self._ledger, self._progress, self._marker, self._profiles
         )

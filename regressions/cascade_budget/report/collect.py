@@ -17,7 +17,6 @@ from cascade_budget.report.document import (
     PairedEntry,
     ProfileEntry,
     SessionInfo,
-    SiteEntry,
     ThroughputEntry,
     WorkloadEntry,
 )
@@ -25,7 +24,7 @@ from cascade_budget.report.document import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from cascade_budget.judge.profiles import ProfileDifference, ProfileFinding
+    from cascade_budget.judge.profiles import FunctionDifference, ProfileFinding
 
 _VERDICTS = {
     CallVerdict.EXCEEDED: "over budget",
@@ -108,16 +107,7 @@ def _call_entry(target: TargetFinding) -> CallEntry:
             CountPoint(n=n, calls=calls, again=target.second.get(n), budget=allowed.get(n))
             for n, calls in sorted(target.first.items())
         ),
-        sites=tuple(
-            SiteEntry(
-                path=site.path,
-                line=site.line,
-                function=site.function,
-                calls=site.calls,
-                changed_since=site.changed_since,
-            )
-            for site in target.sites
-        ),
+        sites=target.sites,
         sites_at=target.sites_at,
     )
 
@@ -172,27 +162,27 @@ def _paired_entry(outcome: str, details: Mapping[str, Any]) -> PairedEntry | Non
 
 
 def _profile_entry(profile: ProfileFinding, link: Callable[[str], str]) -> ProfileEntry:
+    difference = profile.difference
     return ProfileEntry(
         problem=profile.problem,
         clock=profile.clock,
         sessions=profile.sessions,
         files={name: link(path) for name, path in profile.files.items()},
         hottest=profile.hottest,
-        difference=_function_entries(profile.difference) if profile.difference else None,
-        confidence=profile.difference.confidence if profile.difference else None,
+        difference=tuple(map(_function_entry, difference.functions)) if difference else None,
+        confidence=difference.confidence if difference else None,
+        entry=_function_entry(difference.entry) if difference and difference.entry else None,
+        changed=profile.changed,
     )
 
 
-def _function_entries(difference: ProfileDifference) -> tuple[FunctionEntry, ...]:
-    return tuple(
-        FunctionEntry(
-            function=one.key.function,
-            caller=one.key.caller,
-            path=one.path,
-            line=one.line,
-            base_ns=one.base_ns,
-            head_ns=one.head_ns,
-            error_ns=one.error_ns,
-        )
-        for one in difference.functions
+def _function_entry(one: FunctionDifference) -> FunctionEntry:
+    return FunctionEntry(
+        function=one.key.function,
+        caller=one.key.caller,
+        path=one.path,
+        line=one.line,
+        base_ns=one.base_ns,
+        head_ns=one.head_ns,
+        error_ns=one.error_ns,
     )

@@ -11,8 +11,13 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, final
 
+from cascade_budget.judge.profiles import FunctionKey
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from cascade_budget.judge.findings import Site
+    from cascade_budget.judge.profiles import ChangedFunction
 
 FORMAT: Final = "cascade-budget-report"
 VERSION: Final = 1
@@ -44,18 +49,6 @@ class SessionInfo:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SiteEntry:
-    """A line that calls a target; since `changed_since` the function around it was changed."""
-
-    path: str
-    line: int
-    function: str
-    calls: int
-    changed_since: str = ""
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CountPoint:
     """Calls at one number of transactions; `budget` is what was allowed there, None for nothing."""
 
@@ -79,7 +72,7 @@ class CallEntry:
     origin: str | None
     watched: bool
     counts: tuple[CountPoint, ...]
-    sites: tuple[SiteEntry, ...]
+    sites: tuple[Site, ...]
     sites_at: int | None
 
 
@@ -137,7 +130,7 @@ class FunctionEntry:
     @property
     def name(self) -> str:
         """`function`, or `caller > function` for foreign code."""
-        return f"{self.caller} > {self.function}" if self.caller else self.function
+        return str(FunctionKey(self.function, self.caller))
 
     @property
     def difference_ns(self) -> float:
@@ -154,6 +147,9 @@ class ProfileEntry:
         problem: why there is no profile, or no difference; empty where all is there.
         hottest: self time in ns a transaction by function, most first.
         difference: None where base was not profiled.
+        entry: the function below which most of what head takes more is spent, its times with what
+            it calls; None for none.
+        changed: what ran on head and was changed since the base, most time first.
     """
 
     problem: str
@@ -163,6 +159,8 @@ class ProfileEntry:
     hottest: tuple[tuple[str, float], ...]
     difference: tuple[FunctionEntry, ...] | None
     confidence: float | None
+    entry: FunctionEntry | None = None
+    changed: tuple[ChangedFunction, ...] = ()
 
 
 @final

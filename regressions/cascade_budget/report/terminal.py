@@ -10,7 +10,12 @@ from cascade_budget.report.formats.text import counted, duration, signed_duratio
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from cascade_budget.judge.profiles import FunctionKey, ProfileDifference, ProfileFinding
+    from cascade_budget.judge.profiles import (
+        ChangedFunction,
+        FunctionKey,
+        ProfileDifference,
+        ProfileFinding,
+    )
 
 WIDTH: Final = 80
 UPDATE: Final = "--cascade-budget-update"
@@ -110,6 +115,7 @@ def _time_lines(time: TimeFinding) -> Iterator[str]:
 def _profile_lines(profile: ProfileFinding) -> Iterator[str]:
     if profile.difference is not None:
         yield from _difference_lines(profile.difference)
+    yield from _changed_lines(profile.changed)
     if profile.problem:
         yield f"  {visible(profile.problem)}"
     if "html" in profile.files:
@@ -118,6 +124,7 @@ def _profile_lines(profile: ProfileFinding) -> Iterator[str]:
 
 def _difference_lines(difference: ProfileDifference) -> Iterator[str]:
     """Self time a transaction of what takes more or less of it than on base, with its error."""
+    yield from _entry_lines(difference)
     shown = difference.functions[:_MOST_FUNCTIONS]
     names = [visible(short_name(one.key)) for one in shown]
     column = min(max((len(name) for name in names), default=0), WIDTH - 44)
@@ -127,8 +134,34 @@ def _difference_lines(difference: ProfileDifference) -> Iterator[str]:
     rest = len(difference.functions) - len(shown)
     if rest:
         yield f"    {counted(rest, 'more function')} in the profile"
-    if not shown:
+    if not shown and difference.entry is None:
         yield "    no function's self time differs by more than its error"
+
+
+def _entry_lines(difference: ProfileDifference) -> Iterator[str]:
+    """Where most of it comes in, unless the first function below is the one."""
+    entry = difference.entry
+    if entry is None or [entry.key] == [one.key for one in difference.functions[:1]]:
+        return
+    change = f"{signed_duration(entry.difference_ns)} a transaction ± {duration(entry.error_ns)}"
+    name = visible(short_name(entry.key))
+    place = f"{visible(entry.path)}:{entry.line}"
+    yield f"    {change} in {name} and what it calls"
+    yield f"      {place}"
+
+
+def _changed_lines(changed: Sequence[ChangedFunction]) -> Iterator[str]:
+    """What ran and was changed since the base: by far the first to look at."""
+    if not changed:
+        return
+    yield f"    changed since {visible(changed[0].since)} and run here:"
+    for one in changed[:_MOST_FUNCTIONS]:
+        name = visible(one.function.partition(":")[2])
+        what = f"{visible(one.read)}, read by {name}" if one.read else f"in {name}"
+        yield f"      {visible(one.path)}:{one.line} {what}   {100 * one.share:.0f} % of the time"
+    rest = len(changed) - _MOST_FUNCTIONS
+    if rest > 0:
+        yield f"      {counted(rest, 'more function')}"
 
 
 def short_name(key: FunctionKey) -> str:

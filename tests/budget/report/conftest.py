@@ -13,6 +13,7 @@ from cascade_budget.judge.findings import (
     WorkloadFinding,
 )
 from cascade_budget.judge.profiles import (
+    ChangedFunction,
     FunctionDifference,
     FunctionKey,
     ProfileDifference,
@@ -235,21 +236,21 @@ def hostile_document() -> Document:
                 ),
             )
         )
+        one = FunctionDifference(
+            key=FunctionKey(text, text),
+            path=text,
+            line=1,
+            base_ns=1.0,
+            head_ns=2.0,
+            error_ns=0.5,
+        )
         tests.append(
             finding(
                 f"difference_{index}[{text}]",
                 profile=profiled(
                     difference=ProfileDifference(
-                        functions=(
-                            FunctionDifference(
-                                key=FunctionKey(text, text),
-                                path=text,
-                                line=1,
-                                base_ns=1.0,
-                                head_ns=2.0,
-                                error_ns=0.5,
-                            ),
-                        ),
+                        functions=(one,),
+                        entry=one,
                         compared=1,
                         base_ns=1.0,
                         head_ns=2.0,
@@ -257,7 +258,12 @@ def hostile_document() -> Document:
                         pairs=5,
                         overhead_ratio=1.0,
                         clock="cpu",
-                    )
+                    ),
+                    changed=(
+                        ChangedFunction(
+                            function=text, path=text, line=2, read=text, share=0.5, since=text
+                        ),
+                    ),
                 ),
             )
         )

@@ -4,10 +4,12 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from typing import TYPE_CHECKING
 
 import jsonschema
 import pytest
 
+from cascade_budget.judge.profiles import ChangedFunction
 from cascade_budget.report.formats.github import (
     MESSAGE_BYTES,
     SUMMARY_BYTES,
@@ -19,6 +21,9 @@ from cascade_budget.report.formats.html import render_html
 from cascade_budget.report.formats.json import load_schema, render_json
 from cascade_budget.report.formats.markdown import code, escape, render_markdown
 from cascade_budget.report.formats.text import duration, signed_duration, tps, visible
+
+if TYPE_CHECKING:
+    from cascade_budget.report.document import Document
 
 INVISIBLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -109,6 +114,87 @@ def test_markdown_of_a_failed_run_reads_line_by_line(failed_document) -> None:
         "|:--|:--|:--|--:|",
         "| `tests/test_gate.py::test_kept` | as budgeted | `app.build:build_graph` `1`<br>1 watched | 333,000 |",
     ]
+
+
+@pytest.fixture
+def slower(failed_document) -> Document:
+    """A test that breaks no law, and is slower because a constant was changed."""
+    failed = failed_document.failed[0]
+    (one,) = failed.profile.difference
+    edit = ChangedFunction(
+        function="app.core:weigh",
+        path="app/core.py",
+        line=3,
+        read="ROUNDS",
+        share=0.86,
+        since="main",
+    )
+    profile = replace(
+        failed.profile,
+        difference=(),
+        entry=replace(one, function="app.core:load", caller="", path="app/core.py", line=8),
+        changed=(edit, replace(edit, read="", function="app.core:load", line=9, share=0.1)),
+    )
+    return replace(
+        failed_document,
+        tests=(replace(failed, verdict="too slow", calls=failed.calls[1:], profile=profile),),
+    )
+
+
+def test_json_of_a_slower_test_has_the_entry_and_what_was_changed(slower) -> None:
+    profile = check_against_schema(render_json(slower))["tests"][0]["profile"]
+    assert profile["entry"] == {
+        "function": "app.core:load",
+        "caller": "",
+        "path": "app/core.py",
+        "line": 8,
+        "base_ns": 0.0,
+        "head_ns": 3_100.0,
+        "error_ns": 120.0,
+    }
+    assert profile["changed"][0] == {
+        "function": "app.core:weigh",
+        "path": "app/core.py",
+        "line": 3,
+        "read": "ROUNDS",
+        "share": 0.86,
+        "since": "main",
+    }
+
+
+def test_markdown_of_a_slower_test_names_the_entry_and_what_was_changed(slower) -> None:
+    lines = render_markdown(slower).splitlines()
+    start = lines.index("- throughput: -31.4 % against main (3f2a1bc)")
+    assert lines[start + 2 :] == [
+        "- +3.10 µs a transaction ± 120 ns in `app.core:load` and what it calls, `app/core.py:8`",
+        "- changed since `main` and run here: `app/core.py:3` `ROUNDS`, read by `app.core:weigh`, 86 % of the time",
+        "- changed since `main` and run here: `app/core.py:9` `app.core:load`, 10 % of the time",
+    ]
+
+
+def test_the_page_of_a_slower_test_names_the_entry_and_what_was_changed(slower) -> None:
+    page = " ".join(re.sub(r"<[^>]+>", "", render_html(slower)).split())
+    assert (
+        "+3.10 µs a transaction ± 120 ns in app.core:load and what it calls app/core.py:8" in page
+    )
+    assert (
+        "changed since main and run here: app/core.py:3 ROUNDS, read by app.core:weigh, 86 % of the time"
+        in page
+    )
+
+
+def test_a_slower_test_is_annotated_on_the_line_that_changed_or_at_the_entry(slower) -> None:
+    (annotation,) = annotate(slower)
+    assert annotation.command() == (
+        "::error file=app/core.py,line=3,title=test_simple_countdown%3A too slow::"
+        "throughput: -31.4 %25 against main (3f2a1bc)%0A"
+        "  changed since main: app/core.py:3 ROUNDS, read by app.core:weigh%0A"
+        "  changed since main: app/core.py:9 app.core:load"
+    )
+    (test,) = slower.tests
+    entered = replace(test, profile=replace(test.profile, changed=()))
+    (annotation,) = annotate(replace(slower, tests=(entered,)))
+    assert (annotation.path, annotation.line) == ("app/core.py", 8)
 
 
 def test_an_annotation_stands_on_the_line_that_changed_since_the_base(failed_document) -> None:

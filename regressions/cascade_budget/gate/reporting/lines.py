@@ -46,6 +46,10 @@ class ChangeMarker:
             replace(finding, sites=tuple(map(self._marked, finding.sites))) for finding in findings
         )
 
+    def changed(self) -> ChangedLines | None:
+        """The lines that changed; None where there is nothing to compare with."""
+        return self._read()
+
     def _marked(self, site: Site) -> Site:
         changed = self._read()
         if changed is None or not site.path:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 from _pytest import python as pytest_python
 
 from cascade_budget.errors import BudgetError
+from cascade_budget.gate.reporting.edits import changed_functions
 from cascade_budget.gate.reporting.folder import file_stem, profile_folder, shown_path
 from cascade_budget.judge.profiles import ProfileFinding
 from cascade_budget.judge.profiles.values import function_times
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
 
     from cascade_budget.gate.calls import WorkloadCall
     from cascade_budget.gate.judging.throughput import ProfiledSides
-    from cascade_budget.judge.profiles import ProfileDifference, ProfileSession
+    from cascade_budget.gate.reporting.lines import ChangeMarker
+    from cascade_budget.judge.profiles import (
+        ChangedFunction,
+        ProfileDifference,
+        ProfileSession,
+    )
     from cascade_budget.measure.execution import Workload
     from cascade_budget.measure.profiling import RawFrame
     from cascade_budget.report.progress import Progress
@@ -43,11 +49,18 @@ class Profiles:
     Args:
         settings: of the run.
         progress: is told what goes on; None where there is none to tell.
+        marker: knows which lines changed; None where nothing is compared.
     """
 
-    def __init__(self, settings: Settings, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        progress: Progress | None = None,
+        marker: ChangeMarker | None = None,
+    ) -> None:
         self._settings = settings
         self._progress = progress
+        self._marker = marker
         self._unasked = 0
         self._sections: dict[str, list[str]] = {}
 
@@ -209,7 +222,14 @@ class Profiles:
             files=files,
             hottest=hottest(head),
             difference=difference,
+            changed=self._changed(head) if base else (),
         )
+
+    def _changed(self, head: Sequence[ProfileSession]) -> tuple[ChangedFunction, ...]:
+        changed = self._marker.changed() if self._marker is not None else None
+        if changed is None:
+            return ()
+        return changed_functions(head, changed, self._settings.root)
 
     def _write(
         self, key: str, sides: dict[str, Sequence[ProfileSession]], tree: str

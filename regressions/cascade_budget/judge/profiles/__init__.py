@@ -9,7 +9,7 @@ has to exceed before it is shown.
 
 from __future__ import annotations
 
-from cascade_budget.judge.profiles.finding import ProfileFinding
+from cascade_budget.judge.profiles.finding import ChangedFunction, ProfileFinding
 from cascade_budget.judge.profiles.values import (
     Clock,
     CodeFrame,
@@ -22,6 +22,7 @@ from cascade_budget.judge.profiles.values import (
 )
 
 __all__ = [
+    "ChangedFunction",
     "Clock",
     "CodeFrame",
     "FunctionDifference",

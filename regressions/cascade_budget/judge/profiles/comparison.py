@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from scipy.special import stdtrit
 
+from cascade_budget.judge.profiles.growth import Entry, find_entry, share_below
 from cascade_budget.judge.profiles.values import (
     CodeFrame,
     FunctionDifference,
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.99
 """Chance that a comparison of two equal profiles shows no function at all."""
+
+_ENTRY_PART = 0.1
+"""Part of the error that the entry has to itself; a low one widens the other intervals little."""
 
 
 def compare_profiles(
@@ -69,14 +73,18 @@ def compare_profiles(
     overhead = _mean([session.overhead_ratio for session in (*base, *head)])
     costs = _side_costs(base, head)
     shares = [[_shares(session) for session in side] for side in (base, head)]
+    entry = find_entry(base, head)
     samples = _mean([session.total_ns / max(session.sample_ns, 1.0) for session in (*base, *head)])
     keys = sorted({key for side in shares for times in side for key in times})
-    alpha = (1 - confidence) / max(len(keys), 1)
-    shown: list[FunctionDifference] = []
-    for key in keys:
-        base_share, head_share = (
-            trimmed_mean([times.get(key, 0.0) for times in side]) for side in shares
-        )
+
+    def difference(
+        key: FunctionKey,
+        base_shares: Sequence[float],
+        head_shares: Sequence[float],
+        *,
+        alpha: float,
+    ) -> FunctionDifference:
+        base_share, head_share = trimmed_mean(base_shares), trimmed_mean(head_shares)
         base_ns = base_share.center * costs.base_ns / overhead
         head_ns = head_share.center * costs.head_ns / overhead
         counting = (base_share.center + head_share.center) / 2 / samples / len(base)
@@ -85,22 +93,39 @@ def compare_profiles(
             for share, cost in ((base_share, costs.base_ns), (head_share, costs.head_ns))
         ]
         parts.append((((base_ns + head_ns) / 2 * costs.ratio.standard_error) ** 2, costs.ratio))
-        error_ns = _half_width(parts, alpha=alpha)
-        if abs(head_ns - base_ns) <= error_ns:
-            continue
         place = _place_of(key, head) or _place_of(key, base)
-        shown.append(
-            FunctionDifference(
-                key=key,
-                path=place.path if place else "",
-                line=place.line if place else 0,
-                base_ns=base_ns,
-                head_ns=head_ns,
-                error_ns=error_ns,
-            )
+        return FunctionDifference(
+            key=key,
+            path=place.path if place else "",
+            line=place.line if place else 0,
+            base_ns=base_ns,
+            head_ns=head_ns,
+            error_ns=_half_width(parts, alpha=alpha),
+        )
+
+    for_each = (1 - _ENTRY_PART) * (1 - confidence) / max(len(keys), 1)
+    compared = [
+        difference(
+            key,
+            [times.get(key, 0.0) for times in shares[0]],
+            [times.get(key, 0.0) for times in shares[1]],
+            alpha=for_each,
+        )
+        for key in keys
+    ]
+    shown = [one for one in compared if abs(one.difference_ns) > one.error_ns]
+    below = None
+    if entry is not None:
+        below = difference(
+            _key_of_entry(entry, head),
+            [share_below(session, entry) for session in base],
+            [share_below(session, entry) for session in head],
+            # Any function of either side could have been it.
+            alpha=_ENTRY_PART * (1 - confidence) / len(_functions((*base, *head))),
         )
     return ProfileDifference(
         functions=tuple(sorted(shown, key=lambda one: (-abs(one.difference_ns), one.key))),
+        entry=below if below and below.difference_ns > below.error_ns else None,
         compared=len(keys),
         base_ns=_mean([session.plain_ns_per_transaction for session in base]),
         head_ns=_mean([session.plain_ns_per_transaction for session in head]),
@@ -147,6 +172,17 @@ def _half_width(parts: Sequence[tuple[float, TrimmedMean]], *, alpha: float) -> 
         return 0.0
     freedom = square**2 / math.fsum(part**2 / own.degrees_of_freedom for part, own in parts)
     return float(stdtrit(freedom, 1 - alpha / 2)) * math.sqrt(square)
+
+
+def _functions(sessions: Sequence[ProfileSession]) -> set[str]:
+    return {frame.function for session in sessions for frame in session.frames}
+
+
+def _key_of_entry(entry: Entry, sessions: Sequence[ProfileSession]) -> FunctionKey:
+    """One's own function by itself, foreign code with one's own function that calls it."""
+    frames = (frame for session in sessions for frame in session.frames)
+    own = any(frame.own for frame in frames if frame.function == entry.function)
+    return FunctionKey(entry.function, "" if own else entry.caller)
 
 
 def _mean(values: Sequence[float]) -> float:

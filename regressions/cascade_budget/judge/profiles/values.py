@@ -105,6 +105,9 @@ class ProfileDifference:
 
     functions: tuple[FunctionDifference, ...]
     """The functions that differ, largest difference first."""
+    entry: FunctionDifference | None = None
+    """The function below which most of what head takes more is spent; its times hold what it calls.
+    None where there is no such function, or its difference is not beyond its error."""
     compared: int
     """How many functions were compared."""
     base_ns: float

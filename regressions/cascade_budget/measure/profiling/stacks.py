@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import sysconfig
 from dataclasses import dataclass, field
@@ -17,6 +18,10 @@ BUILT_IN = "<built-in>"
 AWAIT = "[await]"
 EVENT_LOOP = "asyncio event loop\x00<tasks>\x000"
 """Stands for what runs between the steps of tasks."""
+
+_SERIAL = re.compile(r"[ -](?=[0-9a-f]*[0-9])(?:0x)?[0-9a-f]+>$")
+"""What tells one piece of generated code from the next, in a file name such as `<made 3f2a1b>`: a
+number or an address. Without it two runs of the same code have the same functions."""
 
 _EVENT_LOOP_STEP = ("_run", "asyncio/events.py")
 """The function that each step of a task starts from, and the end of its file's path."""
@@ -129,7 +134,10 @@ class FrameNamer:
             foreign_root is None or len(own_root.parts) > len(foreign_root.parts)
         )
         shown = resolved.relative_to(_widest(resolved, self.own_roots)) if own else resolved
-        module = self._modules.get(raw.path) or ".".join(shown.with_suffix("").parts[-2:])
+        if raw.path.startswith("<"):
+            module = _SERIAL.sub(">", raw.path)
+        else:
+            module = self._modules.get(raw.path) or ".".join(shown.with_suffix("").parts[-2:])
         return CodeFrame(
             function=f"{module}:{qualified}",
             path=shown.as_posix(),

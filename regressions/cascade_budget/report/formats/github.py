@@ -17,7 +17,8 @@ from cascade_budget.report.formats.text import counted, visible
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cascade_budget.report.document import Document, SiteEntry, WorkloadEntry
+    from cascade_budget.judge.findings import Site
+    from cascade_budget.report.document import Document, WorkloadEntry
 
 MOST_ANNOTATIONS: Final = 10
 MESSAGE_BYTES: Final = 64 * 1024
@@ -74,8 +75,7 @@ def render_summary(document: Document) -> str:
 
 
 def _annotation(test: WorkloadEntry, prefix: str) -> Annotation:
-    site = _culprit(test)
-    path, line = (site.path, site.line) if site else (test.test.partition("::")[0], 1)
+    path, line = _place(test)
     if path.startswith(("/", "<")) or "\\" in path:
         path = ""
     return Annotation(
@@ -86,7 +86,20 @@ def _annotation(test: WorkloadEntry, prefix: str) -> Annotation:
     )
 
 
-def _culprit(test: WorkloadEntry) -> SiteEntry | None:
+def _place(test: WorkloadEntry) -> tuple[str, int]:
+    """The call that is too much, or the line that slowed the test; the test where none is known."""
+    site = _culprit(test)
+    if site is not None:
+        return site.path, site.line
+    profile = test.profile
+    if profile is not None and profile.changed:
+        return profile.changed[0].path, profile.changed[0].line
+    if profile is not None and profile.entry is not None and profile.entry.path:
+        return profile.entry.path, profile.entry.line
+    return test.test.partition("::")[0], 1
+
+
+def _culprit(test: WorkloadEntry) -> Site | None:
     """The line to look at: one written since the base if there is one, else the busiest."""
     sites = [site for call in test.calls if call.fails for site in call.sites if site.path]
     own = [site for site in sites if not site.path.startswith(("/", "<"))]
@@ -104,6 +117,9 @@ def _message(test: WorkloadEntry) -> Iterator[str]:
             yield visible(f"  {place}: {counted(site.calls, 'call')}{changed}")
     if test.throughput is not None and test.throughput.fails:
         yield f"throughput: {visible(test.throughput.sentence)}"
+        for edit in test.profile.changed[:_MOST_SITES] if test.profile is not None else ():
+            what = f"{edit.read}, read by {edit.function}" if edit.read else edit.function
+            yield visible(f"  changed since {edit.since}: {edit.path}:{edit.line} {what}")
 
 
 def _cut(message: str) -> str:

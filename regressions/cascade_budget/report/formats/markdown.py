@@ -147,8 +147,26 @@ def _profile_lines(profile: ProfileEntry, *, base: str | None) -> Iterator[str]:
         yield f"- profile: {escape(profile.problem)}"
     if profile.difference is None:
         return
+    if profile.entry is not None:
+        entry = profile.entry
+        yield (
+            f"- {escape(signed_duration(entry.difference_ns))} a transaction ± "
+            f"{escape(duration(entry.error_ns))} in {code(entry.name)} and what it calls, "
+            f"{code(f'{entry.path}:{entry.line}')}"
+        )
+    for edit in profile.changed[:MOST_FUNCTIONS]:
+        what = (
+            f"{code(edit.read)}, read by {code(edit.function)}"
+            if edit.read
+            else code(edit.function)
+        )
+        yield (
+            f"- changed since {code(edit.since)} and run here: {code(f'{edit.path}:{edit.line}')} "
+            f"{what}, {100 * edit.share:.0f} % of the time"
+        )
     if not profile.difference:
-        yield "- profile: no function differs by more than its error"
+        if profile.entry is None:
+            yield "- profile: no function differs by more than its error"
         return
     since = f" since {code(base)}" if base else ""
     yield f"- self time a transaction{since}, by function:\n"
