@@ -178,8 +178,11 @@ class _StartedDraft(TaskEvent):
     __delattr__ = object.__delattr__
 
 
-class _FinishedDraft(TaskEvent):
-    """A TaskFinished while it is being filled; its slots must be those of the event."""
+class FinishedDraft(TaskEvent):
+    """A TaskFinished while it is being filled; its slots must be those of the event.
+
+    A fused loop fills one itself, as `task_finished` does: the call would cost a tenth of a bounce.
+    """
 
     __slots__ = ("duration_s", "error", "status")
     __init__ = object.__init__
@@ -199,7 +202,7 @@ def task_started(run_id: int, task: str, node: int) -> TaskStarted:
 
 def task_finished(run_id: int, task: str, node: int, duration_s: float) -> TaskFinished:
     """Return the `TaskFinished` of a body that returned, made faster."""
-    event: Any = _FinishedDraft()
+    event: Any = FinishedDraft()
     event.run_id = run_id
     event.task = task
     event.node = node

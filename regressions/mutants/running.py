@@ -77,7 +77,7 @@ def yield_removed_from_the_loop(patch: pytest.MonkeyPatch) -> None:
             if ast.unparse(node.value) != "pace.rest()":
                 return node
             self.places += 1
-            return ast.Name("epoch", ast.Load())
+            return ast.Constant(value=False)
 
     def edit(tree: ast.Module) -> int:
         removed = Removed()

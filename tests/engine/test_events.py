@@ -311,7 +311,7 @@ def test_no_event_is_built_that_nobody_listens_for(engine, monkeypatch):
     monkeypatch.setattr("cascade.runtime.trampoline.task_started", built.append)
     monkeypatch.setattr("cascade.runtime.trampoline.task_finished", built.append)
     monkeypatch.setattr("cascade.blueprint.compile.task_started", built.append)
-    monkeypatch.setattr("cascade.blueprint.compile.task_finished", built.append)
+    monkeypatch.setattr("cascade.blueprint.compile.FinishedDraft", lambda: built.append("draft"))
 
     @cs.task
     def loop(n):
@@ -399,3 +399,72 @@ def test_who_comes_before_a_run_is_cancelled_between_two_bodies_hears_of_no_body
     virtual_loop.run_until_complete(asyncio.wait(runs))
     assert runs[0].cancelled()
     assert logs == [[("TaskFinished", "loop", "succeeded"), ("RunFinished", "cancelled")]]
+
+
+def test_who_comes_while_one_run_waits_and_another_goes_on_hears_of_both(engine):
+    made = engine.default
+    heard, ended, subscribes = [], [], []
+
+    @cs.task
+    async def step(tag, n):
+        await asyncio.sleep(0)
+        if (tag, n) == ("a", 10) and subscribes:
+            made.subscribe(lambda e: heard.append((e.task, e.duration_s >= 0)), cs.TaskFinished)
+            ended.clear()
+        await asyncio.sleep(0)
+        ended.append(("step", True))
+        return n if n == 0 else step(tag, n - 1)
+
+    @cs.task
+    async def carry(n, value=0):
+        await asyncio.sleep(0)
+        ended.append(("carry", True))
+        return value if n == 0 else carry(n - 1, add(n, 1))
+
+    @cs.task
+    def add(a, b):
+        ended.append(("add", True))
+        return a + b
+
+    async def main():
+        return await asyncio.gather(
+            made.run(step("a", 20)), made.run(step("b", 20)), made.run(carry(20))
+        )
+
+    assert asyncio.run(main()) == [0, 0, 2]
+    subscribes.append(True)
+    assert asyncio.run(main()) == [0, 0, 2]
+    assert len(heard) > 20
+    assert heard == ended
+
+
+def test_who_comes_while_a_resource_opens_hears_of_the_bodies(engine, log_of):
+    made = engine()
+    logs, comes = [], []
+
+    @cs.resource
+    async def db():
+        if comes:
+            logs.append(log_of(made))
+        yield "db"
+
+    @cs.task
+    def loop(n, db=cs.Inject("db")):
+        return loop(n - 1) if n else db
+
+    made.register(db)
+    for _ in range(2):
+        assert asyncio.run(made.run(loop(20))) == "db"
+    comes.append(True)
+    assert asyncio.run(made.run(loop(1))) == "db"
+    assert logs == [
+        [
+            ("ResourceAcquired", "db"),
+            ("TaskStarted", "loop"),
+            ("TaskFinished", "loop", "succeeded"),
+            ("TaskStarted", "loop"),
+            ("TaskFinished", "loop", "succeeded"),
+            ("ResourceReleased", "db"),
+            ("RunFinished", "succeeded"),
+        ]
+    ]

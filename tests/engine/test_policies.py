@@ -302,3 +302,17 @@ def test_a_skip_leaves_its_siblings_alone_and_is_named_where_it_is_a_target(engi
         assert ran == [1, 3]
         assert engine.run([note(4), note(5).after(note(6).run_if(False))]) == [4, None]
         assert ran == [1, 3, 4]
+
+
+def test_a_policy_of_nothing_leaves_a_plain_call(engine):
+    @cs.task
+    def loop(n, value=0):
+        return loop(n - 1, give(n).after()).with_constraints() if n else value
+
+    for _ in range(3):
+        assert engine.run(give(1).after()) == 1
+        assert engine.run(loop(20)) == 1
+    plain = give(1)
+    for empty in (plain.after(), plain.with_constraints()):
+        assert empty is not plain
+        assert type(empty) is type(plain)

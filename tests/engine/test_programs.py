@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 
 import pytest
 
@@ -383,3 +384,37 @@ def test_a_ticker_ticks_in_every_slice_beside_a_long_loop(engine):
     asyncio.run(main())
     assert max(waits) <= 21
     assert len(waits) > 1000 / 21
+
+
+def test_a_bounce_that_becomes_long_lets_others_run_between_its_bodies(engine):
+    now = [0.0]
+    made = engine(clock=lambda: now[0], slice_s=1.0)
+    ticks = []
+
+    @cs.task
+    def step(x, takes):
+        now[0] += takes
+        return x + 1
+
+    @cs.task
+    def loop(n, x=0):
+        if n == 0:
+            return "done"
+        takes = 0.5 if n % 200 < 50 else 0.001
+        for _ in range(11):
+            x = step(x, takes)
+        return loop(n - 1, x)
+
+    async def main():
+        running = asyncio.ensure_future(made.run(loop(600)))
+        while not running.done():
+            ticks.append(now[0])
+            await asyncio.sleep(0)
+        return await running
+
+    assert asyncio.run(main()) == "done"
+    waits = [later - sooner for sooner, later in itertools.pairwise(ticks)]
+    assert len(waits) > 150 * 5.5 / 1.5
+    # Only the first long bounce after short ones can find the loop careless.
+    assert sum(wait > 1.5 for wait in waits) <= 3
+    assert max(waits) <= 1 + 11 * 0.5

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from cascade.blueprint.model import MISSING, Blueprint, Break, Loop, Miss
 from cascade.codegen import loop as text
 from cascade.codegen.source import function_from
-from cascade.events import task_finished, task_started
+from cascade.events import FinishedDraft, Status, TaskFinished, task_started
 from cascade.graph.literals import is_plain
 from cascade.graph.resources import scan_resources
 from cascade.graph.stages import plan_stages
@@ -63,7 +63,8 @@ def compile_blueprint(
         clock: seconds, monotonic.
         observed: whether the loop says TaskStarted and TaskFinished.
     """
-    source = text.loop_text(blueprint.structure, blueprint.stages, values, observed=observed)
+    structure = blueprint.structure
+    source = text.loop_text(structure, blueprint.stages, values, observed=observed)
     return cast(
         "Loop",
         function_from(
@@ -71,10 +72,10 @@ def compile_blueprint(
             "loop",
             {
                 **loop_namespace(blueprint, values, results, clock),
-                "LINES": text.body_lines(source),
+                "LINES": text.body_lines(source, len(structure.nodes) - 1),
             },
             label=f"loop of {blueprint.names[-1]}",
-            attributes=text.slot_attributes(blueprint.structure),
+            attributes=text.slot_attributes(structure),
         ),
     )
 
@@ -91,21 +92,23 @@ def loop_namespace(
         "BLUEPRINT": blueprint,
         "Break": Break,
         "DEFERRED": DEFERRED,
+        "FinishedDraft": FinishedDraft,
         "Inject": Inject,
         "MISSING": MISSING,
         "Miss": Miss,
+        "SUCCEEDED": Status.SUCCEEDED,
+        "TaskFinished": TaskFinished,
         "COUNTED": text.COUNTED,
-        "clock": clock,
+        "CLOCK": clock,
         "is_plain": is_plain,
-        "task_finished": task_finished,
         "task_started": task_started,
     }
-    for node in structure.nodes:
-        namespace[f"B{node.index}"] = node.task.function
-        namespace[f"C{node.index}"] = node.lazy_class
-        namespace[f"NAME{node.index}"] = node.name
-    namespace |= {f"T{slot}": type(value) for slot, value in enumerate(values)}
-    namespace |= {f"R{index}": type(result) for index, result in enumerate(results)}
+    for rank, task in enumerate(text.tasks_of(structure)):
+        namespace[f"BODY{rank}"] = task.function
+        namespace[f"CLASS{rank}"] = task.plain_class
+    namespace |= {f"NAME{node.index}": node.name for node in structure.nodes}
+    namespace |= {f"LITERAL{slot}": type(value) for slot, value in enumerate(values)}
+    namespace |= {f"RESULT{index}": type(result) for index, result in enumerate(results)}
     namespace |= {f"K{index}": kind for index, kind in enumerate(text.rebuilt_kinds(structure))}
     namespace |= {f"N{index}": marker for index, marker in enumerate(structure.inputs)}
     return namespace

@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from cascade.graph.resources import Needs
     from cascade.graph.stages import Stage
 
-Loop = Callable[[Any, Any], Awaitable[Any]]
-"""`await loop(target, run)` runs bounces of one template until something else comes up."""
+Loop = Callable[[Any, Any, list[None]], Awaitable[Any]]
+"""`await loop(target, run, alarm)` runs bounces of one template until something else comes up.
+
+The alarm is that of the run's pace, taken before the loop was chosen.
+"""
 
 
 @final

@@ -3,12 +3,14 @@
 The text names everything by position, so that tasks of one shape share it:
 
     target       the lazy result of this bounce (the last node's)
-    x3           the lazy result of node 3          C3   its class
+    x3, r3       lazy result and result of node 3   R3   the type of its first result
     v2           literal slot 2                     T2   the type it had when the loop was made
-    B3, r3       body and result of node 3          R3   the type of its first result
+    B1, C1       body and class of the second task among the nodes, _t1_s0 slot of its parameter 0
     S0           a resource's value                 N0   a run input's marker, P0 its value
     K0           the type of a rebuilt container    e0   something read on the way to a literal
-    _t1_s0       slot of parameter 0 of the second task among the nodes
+
+What every bounce names is a local, as that is read fastest: `B1` is the global `BODY1`, `C1` is
+`CLASS1`, `T2` is `LITERAL2`, `R3` is `RESULT3`.
 
 A loop leaves by returning: `Miss(target)` when a lazy result has another structure, `Break(...)`
 when a bounce must be finished node by node, and otherwise what the last body returned.
@@ -35,7 +37,8 @@ COUNTED = range(256)
 """What a loop counts its bounces with: integers that Python keeps and need not make."""
 
 _PAIRS_COMPARED = 15
-_BODY_CALL = re.compile(r"\s*(?:target|r\d+) = (?:await )?B(\d+)\(")
+_CALM_BOUNCES = 8
+_BODY_CALL = re.compile(r"\s*(?:target|r(\d+)) = (?:await )?B\d+\(")
 
 
 def unfusable(structure: Structure, stages: Sequence[Stage], *, step_resources: bool) -> str | None:
@@ -84,7 +87,7 @@ def loop_text(
     *,
     observed: bool,
 ) -> str:
-    """Return the source of `loop(target, run)` for a structure that `unfusable` lets through.
+    """Return the source of `loop(target, run, alarm)` for a structure that `unfusable` passes.
 
     Args:
         structure: the nodes.
@@ -95,13 +98,18 @@ def loop_text(
     return "\n".join(_Writer(structure, sample, observed=observed).lines(stages)) + "\n"
 
 
-def body_lines(text: str) -> dict[int, int]:
-    """Return the node whose body a line of a loop's text calls, by line number."""
+def body_lines(text: str, last: int) -> dict[int, int]:
+    """Return the node whose body a line of a loop's text calls, by line number.
+
+    Args:
+        text: the loop's.
+        last: the node whose result is the next target.
+    """
     found: dict[int, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
         match = _BODY_CALL.match(line)
         if match:
-            found[number] = int(match[1])
+            found[number] = int(match[1] or last)
     return found
 
 
@@ -130,12 +138,13 @@ def slot_attributes(structure: Structure) -> dict[str, str]:
     """Return the slot that each attribute in the text of a loop stands for."""
     return {
         f"_t{rank}_s{position}": slot
-        for rank, spec in enumerate(_tasks(structure))
+        for rank, spec in enumerate(tasks_of(structure))
         for position, slot in enumerate(spec.slots)
     }
 
 
-def _tasks(structure: Structure) -> list[TaskSpec]:
+def tasks_of(structure: Structure) -> list[TaskSpec]:
+    """Return the tasks of a structure, as the loop numbers them."""
     return list(dict.fromkeys(node.task for node in structure.nodes))
 
 
@@ -151,7 +160,7 @@ class _Writer:
         self.kinds = rebuilt_kinds(structure)
         self.resources = injected_names(structure)
         self.inputs = [id(each) for each in structure.inputs]
-        self.tasks = _tasks(structure)
+        self.tasks = tasks_of(structure)
         self._seen = {self.last}
         self._scratch = 0
 
@@ -161,10 +170,14 @@ class _Writer:
         for position, node in enumerate(order[:-1]):
             body += self.step(node, order[: position + 1])
         body += self.end(order[-1])
-        lines = ["async def loop(target, run):", "    host = run.engine", "    pace = run.pace"]
-        lines += ["    epoch = pace.epoch"]
+        lines = ["async def loop(target, run, alarm):"]
+        lines += ["    host = run.engine", "    pace = run.pace", "    clock = CLOCK"]
+        lines += [f"    B{rank} = BODY{rank}" for rank in range(len(self.tasks))]
+        lines += [f"    C{rank} = CLASS{rank}" for rank in range(len(self.tasks))]
+        lines += [f"    T{slot} = LITERAL{slot}" for slot in range(self.structure.value_count)]
+        lines += [f"    R{node.index} = RESULT{node.index}" for node in order[:-1]]
         if len(order) > 1:
-            lines += ["    due = None", "    began = clock()"]
+            lines += ["    careful, calm = True, 0"]
         lines += [
             f"    S{index} = run.resources[{name!r}]" for index, name in enumerate(self.resources)
         ]
@@ -187,7 +200,7 @@ class _Writer:
         else:
             lines += [
                 "    except BaseException as error:",
-                "        if host.observed and pace.epoch != epoch:",
+                "        if host.observed and alarm:",
                 "            run.failed_late(error, LINES, BLUEPRINT.names)",
                 "        raise",
             ]
@@ -212,7 +225,7 @@ class _Writer:
             rank = self.tasks.index(node.task)
             if node.index != self.last and not node.needs:
                 lazy = self.lazy(node.index)
-                lines.append(f"if {lazy}.__class__ is not C{node.index}: return Miss(target)")
+                lines.append(f"if {lazy}.__class__ is not C{rank}: return Miss(target)")
             for position, binding in enumerate(node.arguments):
                 lines += self.guard(f"{self.lazy(node.index)}._t{rank}_s{position}", binding)
         lines += self.distinct()
@@ -288,8 +301,8 @@ class _Writer:
     def step(self, node: Node, done: list[Node]) -> list[str]:
         """Run one node that is not the last, then let others run where a slice is over.
 
-        `due` is the deadline of a slice in which bounces take so little of it that the clock is
-        read once a bounce; where the deadline is another, and at first, it is read after each body.
+        A careful loop reads the clock after each body. Bounces of which eight pass in a slice need
+        no such care: then `careful` is the alarm, and the clock is read once a bounce.
         """
         results = ["MISSING"] * len(self.structure.nodes)
         for each in done:
@@ -297,38 +310,53 @@ class _Writer:
         values = ", ".join(f"v{slot}" for slot in range(self.structure.value_count))
         own = f"r{node.index}"
         leave = f"return Break({node.index}, [{values}], [{', '.join(results)}], BLUEPRINT)"
-        deferred = f"{own}.__class__ is not R{node.index} and isinstance({own}, DEFERRED)"
+        over = f"alarm or {self.reading} >= pace.deadline"
+        rest = [
+            *self.heard_late(node),
+            "    await pace.rest()",
+            f"    if alarm: {leave}",
+            "    calm = 0",
+        ]
+        if len(done) == 1:
+            pause = [
+                "if careful:",
+                f"    if {over}:",
+                *("    " + line for line in rest),
+                f"    elif calm == {_CALM_BOUNCES}: careful = alarm",
+                "    else: calm += 1",
+            ]
+        else:
+            pause = [f"if careful and ({over}):", *rest]
         return [
             *self.call(node, own),
-            f"if pace.deadline is not due and {self.reading} >= pace.deadline:",
-            *self.heard_late(node),
-            f"    if await pace.rest() != epoch: {leave}",
-            f"if {deferred}:",
+            *pause,
+            f"if {own}.__class__ is not R{node.index} and isinstance({own}, DEFERRED):",
             f"    {leave}",
         ]
 
     def end(self, node: Node) -> list[str]:
         """Run the last node, whose result is the next target or the value of the run."""
-        leave = "    bounces += 1; return target"
-        lines = self.call(node, "target")
-        if self.last and not self.observed:
-            lines += ["now = clock()", "if now >= pace.deadline:"]
-        else:
-            lines += [f"if {self.reading} >= pace.deadline:"]
-        lines += [*self.heard_late(node), "    if await pace.rest() != epoch:", "    " + leave]
-        if self.last:
-            lines += [
-                "    now = clock()",
-                "due = pace.deadline if now - began < pace.brisk_s else None",
-                "began = now",
-            ]
-        return [*lines, f"if target.__class__ is not C{node.index}:", leave]
+        leave = "bounces += 1; return target"
+        # Another run may have answered an alarm that rang while this one waited for a body.
+        rang = "alarm or " if node.task.is_async else ""
+        return [
+            *self.call(node, "target"),
+            f"if {rang}{self.reading} >= pace.deadline:",
+            *self.heard_late(node),
+            "    if await pace.rest(): careful, calm = True, 0"
+            if self.last
+            else "    await pace.rest()",
+            f"    if alarm: {leave}",
+            f"if target.__class__ is not C{self.tasks.index(node.task)}:",
+            f"    {leave}",
+        ]
 
     def call(self, node: Node, result: str) -> list[str]:
         index = node.index
         values = tuple(self.expression(each) for each in node.arguments)
         awaited = "await " if node.task.is_async else ""
-        line = f"{result} = {awaited}B{index}({call_text(node.task.parameters, values)})"
+        body = f"B{self.tasks.index(node.task)}"
+        line = f"{result} = {awaited}{body}({call_text(node.task.parameters, values)})"
         if not self.observed:
             return [line]
         # Every TaskStarted of one node in one run is the same value, so one is made.
@@ -343,7 +371,14 @@ class _Writer:
             "at = -1",
             "now = clock()",
             "if bus.on_task_finished:",
-            f"    ended = task_finished(run_id, NAME{index}, {index}, now - started)",
+            "    ended = FinishedDraft()",
+            "    ended.run_id = run_id",
+            f"    ended.task = NAME{index}",
+            f"    ended.node = {index}",
+            "    ended.duration_s = now - started",
+            "    ended.status = SUCCEEDED",
+            "    ended.error = None",
+            "    ended.__class__ = TaskFinished",
             *self.tell("ended", "on_task_finished"),
         ]
 
@@ -351,7 +386,7 @@ class _Writer:
         """Say that a body ended to those who came to listen while it ran."""
         if self.observed:
             return []
-        return [f"    if pace.epoch != epoch: run.ended_late({node.index}, NAME{node.index})"]
+        return [f"    if alarm: run.ended_late({node.index}, NAME{node.index})"]
 
     def tell(self, event: str, listening: str) -> list[str]:
         """Deliver an event as `Bus.publish` does."""

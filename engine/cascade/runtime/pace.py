@@ -19,14 +19,15 @@ class Pace:
     for its turn, and each turn of the event loop grants one run one slice. So however many runs
     there are, another coroutine waits for one slice and the body that was running.
 
-    The same comparison is how a run learns that something changed: `interrupt` puts the deadline
-    into the past and counts up `epoch`.
+    The same comparison is how a run learns that something changed that a fused loop must not
+    overlook: `interrupt` puts the deadline into the past and rings the alarm. Who was waiting while
+    another run put the deadline right again still has the alarm that rang.
 
     Attributes:
         deadline: clock reading at which the slice is over, seconds.
-        epoch: how often something changed that a fused loop must not overlook.
+        alarm: an empty list until something changes. Then it is not empty any more, and those who
+            come later get another.
         runs: number of runs that share this pace.
-        brisk_s: a bounce of less than this, seconds, is not worth a clock reading per body.
     """
 
     __slots__ = (
@@ -36,39 +37,43 @@ class Pace:
         "_passing",
         "_slice_s",
         "_waiting",
-        "brisk_s",
+        "alarm",
         "deadline",
-        "epoch",
         "runs",
     )
 
     def __init__(self, slice_s: float, clock: Callable[[], float]) -> None:
         self._slice_s = slice_s
-        self.brisk_s = slice_s / 8
         self._clock = clock
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._granting = False
         self._passing = False
         self._due = self.deadline = clock() + slice_s
-        self.epoch = 0
+        self.alarm: list[None] = []
         self.runs = 0
 
     def interrupt(self) -> None:
         """Make every run on this loop look up before its next task body."""
-        self.epoch += 1
+        self.alarm.append(None)
+        self.alarm = []
         self.deadline = float("-inf")
 
     def since_slice_began(self) -> float:
         """Return the seconds since the slice of now began."""
         return self._clock() - self._due + self._slice_s
 
-    async def rest(self) -> int:
-        """Wait for a turn if the slice is really over, and return the epoch of now."""
-        if self._clock() < self._due:
+    async def rest(self) -> bool:
+        """Wait for a turn if the slice is really over.
+
+        Returns:
+            Whether the slice was overrun by more than an eighth of it.
+        """
+        over_s = self._clock() - self._due
+        if over_s < 0:
             self.deadline = self._due
         else:
             await yield_to_loop(self)
-        return self.epoch
+        return over_s * 8 > self._slice_s
 
     async def enter(self) -> None:
         """Join as a run: wait for a turn where the running slice is used up."""

@@ -231,15 +231,18 @@ async def trampoline(run: Run, target: Any, depth: int = 0) -> Any:
         depth: how many trampolines stand around this one.
     """
     engine = run.engine
+    pace = run.pace
     owed: Owed = []
     if type(target) is TailCall:
         target = target.lazy()
     while True:
+        # The alarm is taken before the choice, so that a change in between ends the loop.
+        alarm = pace.alarm
         loop = engine.loops.get(type(target))
         if loop is None:
             outcome = await bounce_cold(run, target, depth, owed)
         else:
-            outcome = await loop(target, run)
+            outcome = await loop(target, run, alarm)
         while type(outcome) is Miss or type(outcome) is Break:
             if engine.analyses and type(outcome) is Miss:
                 _analyse_cold(run, target, outcome.target)
@@ -270,6 +273,7 @@ async def _leave_cold(run: Run, left: Miss | Break, depth: int, owed: Owed) -> A
 async def bounce_cold(run: Run, target: Any, depth: int, owed: Owed) -> Any:
     """Run a target that the loop has no loop for: find its blueprint, or build its graph."""
     engine = run.engine
+    alarm = run.pace.alarm
     if engine.uses_blueprints:
         for entry in engine.cache.entries(type(target)):
             blueprint = entry.blueprint
@@ -280,7 +284,9 @@ async def bounce_cold(run: Run, target: Any, depth: int, owed: Owed) -> Any:
                     if binding.bind(blueprint.structure, target) is None:
                         continue
                     await run.prepare(blueprint)
-                outcome = await loop(target, run)
+                    if alarm:
+                        return await bounce_cold(run, target, depth, owed)
+                outcome = await loop(target, run, alarm)
                 if type(outcome) is Miss and outcome.target is target:
                     continue
                 engine.cache.prefer(type(target), entry)

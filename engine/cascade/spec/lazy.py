@@ -85,10 +85,13 @@ class LazyResult(Generic[R_co]):
 
     def _with(self, policy: Policy) -> LazyResult[R_co]:
         spec = self.spec
-        changed = spec.policy_class()
-        for slot, argument in zip(spec.policy_slots, spec.arguments_of(self), strict=True):
+        if policy.empty:
+            changed, slots = spec.plain_class(), spec.slots
+        else:
+            changed, slots = spec.policy_class(), spec.policy_slots
+            changed.policy = policy
+        for slot, argument in zip(slots, spec.arguments_of(self), strict=True):
             setattr(changed, slot, argument)
-        changed.policy = policy
         return cast("LazyResult[R_co]", changed)
 
     def __bool__(self) -> NoReturn:

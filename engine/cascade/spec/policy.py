@@ -98,5 +98,16 @@ class Policy:
     constraints: Mapping[str, object] = field(default_factory=dict)
     after: tuple[object, ...] = ()
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is set, as after `.after()` of nothing."""
+        return (
+            self.retry is None
+            and self.cache is None
+            and self.condition is UNSET
+            and not self.constraints
+            and not self.after
+        )
+
 
 PLAIN: Final = Policy()
