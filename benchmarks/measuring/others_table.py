@@ -9,6 +9,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.measuring.decisions import Verdict
+from benchmarks.measuring.tools.paired import Paired
 from cascade_budget.judge.stats import proportion_interval
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ def rate(group: Sequence[Line], verdict: Verdict) -> str:
     return f"{found} of {len(group)} ({100 * interval.lower:.0f}-{100 * interval.upper:.0f} %)"
 
 
+def _place(item: tuple[tuple[str, str], object]) -> tuple[bool, tuple[str, str]]:
+    return item[0][0] != Paired.name, item[0]
+
+
 def as_markdown(lines: Sequence[Line]) -> list[str]:
     """A row for each rule, a column for each slowdown, and what the machine was like.
 
@@ -47,13 +52,12 @@ def as_markdown(lines: Sequence[Line]) -> list[str]:
     groups: dict[tuple[str, str], dict[float, list[Line]]] = defaultdict(lambda: defaultdict(list))
     for line in lines:
         groups[line["tool"], line["rule"]][line["excess"]].append(line)
-    heads = ["same code" if not one else f"{one:.0%} more to do" for one in excesses]
+    heads = ["same code" if not one else f"{100 * one:g} % more to do" for one in excesses]
     rows = [
         ["Tool", "Rule", *(f"Slower: {head}" for head in heads), "Faster: same code", "Seconds"],
         ["---"] * (len(excesses) + 4),
     ]
-    # In the order of the tools' names and rules, the gate first.
-    for (tool, rule), group in sorted(groups.items()):
+    for (tool, rule), group in sorted(groups.items(), key=_place):
         seconds = statistics.median(line["seconds"] for some in group.values() for line in some)
         rows.append(
             [

@@ -38,10 +38,10 @@ LINES = [
 def test_a_table_has_a_row_for_each_rule_and_a_column_for_each_slowdown(monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     assert as_markdown(LINES) == [
-        "| Tool | Rule | Slower: same code | Slower: 5% more to do | Faster: same code | Seconds |",
+        "| Tool | Rule | Slower: same code | Slower: 5 % more to do | Faster: same code | Seconds |",
         "| --- | --- | --- | --- | --- | --- |",
-        "| asv continuous 0.6.6 | `--factor=1.05` |  | 0 of 1 (0-98 %) |  | 5 |",
         "| cascade-budget | 99.9 %, tolerance 1 % | 0 of 1 (0-98 %) |  | 0 of 1 (0-98 %) | 30 |",
+        "| asv continuous 0.6.6 | `--factor=1.05` |  | 0 of 1 (0-98 %) |  | 5 |",
         "| pyperf 2.10.0 | t-test | 2 of 3 (9-99 %) | 1 of 1 (3-100 %) | 1 of 3 (1-91 %) | 50 |",
         "",
         "Python 3.11.7, load average 3 to 7.5 (median 3) on 2 processors; 95 % intervals; seconds a decision, median. Undecided: 1.",
