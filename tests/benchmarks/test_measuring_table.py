@@ -31,6 +31,7 @@ LINES = [
     line(verdict="faster", seconds=70.0),
     line(excess=0.05, verdict="slower", load=7.5),
     line("cascade-budget", "99.9 %, tolerance 1 %", 0.0, "undecided", seconds=30.0),
+    line("pytest-benchmark 5.3.1", "min:5%", verdict="slower", seconds=11.0),
     line("asv continuous 0.6.6", "--factor=1.05", 0.05, "same", seconds=5.4),
 ]
 
@@ -43,6 +44,7 @@ def test_a_table_has_a_row_for_each_rule_and_a_column_for_each_slowdown(monkeypa
         "| cascade-budget | 99.9 %, tolerance 1 % | 0 of 1 (0-98 %) |  | 0 of 1 (0-98 %) | 30 |",
         "| asv continuous 0.6.6 | `--factor=1.05` |  | 0 of 1 (0-98 %) |  | 5 |",
         "| pyperf 2.10.0 | t-test | 2 of 3 (9-99 %) | 1 of 1 (3-100 %) | 1 of 3 (1-91 %) | 50 |",
+        "| pytest-benchmark 5.3.1 | `min:5%` | 1 of 1 (3-100 %) |  |  | 11 |",
         "",
         "Python 3.11.7, load average 3 to 7.5 (median 3) on 2 processors; 95 % intervals; seconds a decision, median. Undecided: 1.",
     ]
