@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from cascade.blueprint.model import MISSING, Blueprint, Break, Loop, Miss
 from cascade.codegen import loop as text
+from cascade.codegen.names import Names
 from cascade.codegen.source import function_from
 from cascade.events import FinishedDraft, Status, TaskFinished, task_started
 from cascade.graph.literals import is_plain
@@ -75,7 +76,7 @@ def compile_blueprint(
                 "LINES": text.body_lines(source, len(structure.nodes) - 1),
             },
             label=f"loop of {blueprint.names[-1]}",
-            attributes=text.slot_attributes(structure),
+            attributes=Names(structure).slots(),
         ),
     )
 
@@ -88,6 +89,7 @@ def loop_namespace(
 ) -> dict[str, Any]:
     """Return the objects that a loop's text names."""
     structure = blueprint.structure
+    names = Names(structure)
     namespace: dict[str, Any] = {
         "BLUEPRINT": blueprint,
         "Break": Break,
@@ -103,12 +105,12 @@ def loop_namespace(
         "is_plain": is_plain,
         "task_started": task_started,
     }
-    for rank, task in enumerate(text.tasks_of(structure)):
+    for rank, task in enumerate(names.tasks):
         namespace[f"BODY{rank}"] = task.function
         namespace[f"CLASS{rank}"] = task.plain_class
     namespace |= {f"NAME{node.index}": node.name for node in structure.nodes}
     namespace |= {f"LITERAL{slot}": type(value) for slot, value in enumerate(values)}
     namespace |= {f"RESULT{index}": type(result) for index, result in enumerate(results)}
-    namespace |= {f"K{index}": kind for index, kind in enumerate(text.rebuilt_kinds(structure))}
+    namespace |= {f"K{index}": kind for index, kind in enumerate(names.kinds)}
     namespace |= {f"N{index}": marker for index, marker in enumerate(structure.inputs)}
     return namespace

@@ -22,21 +22,20 @@ import re
 from typing import TYPE_CHECKING, Any, final
 
 from cascade.codegen.constructor import call_text
-from cascade.graph.literals import CONTAINERS
-from cascade.graph.model import Injected, Input, Items, Kind, Node, Pairs, Result, Structure, Value
+from cascade.codegen.guards import Guards
+from cascade.codegen.names import Names
+from cascade.graph.model import Injected, Input, Items, Kind, Pairs, Result, Structure, Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cascade.graph.model import Binding
+    from cascade.graph.model import Binding, Node
     from cascade.graph.stages import Stage
-    from cascade.spec.task import TaskSpec
 
 MAX_NODES = 64
 COUNTED = range(256)
 """What a loop counts its bounces with: integers that Python keeps and need not make."""
 
-_PAIRS_COMPARED = 15
 _CALM_BOUNCES = 8
 _BODY_CALL = re.compile(r"\s*(?:target|r(\d+)) = (?:await )?B\d+\(")
 
@@ -113,41 +112,6 @@ def body_lines(text: str, last: int) -> dict[int, int]:
     return found
 
 
-def rebuilt_kinds(structure: Structure) -> list[type]:
-    """Return the container types that a structure's arguments rebuild, as the loop numbers them."""
-    kinds: dict[type, None] = {}
-
-    def collect(binding: Binding) -> None:
-        if isinstance(binding, Items):
-            kinds.setdefault(binding.kind)
-            for item in binding.items:
-                collect(item)
-
-    for node in structure.nodes:
-        for argument in node.arguments:
-            collect(argument)
-    return list(kinds)
-
-
-def injected_names(structure: Structure) -> list[str]:
-    """Return the resources that a structure's arguments name, as the loop numbers them."""
-    return list(dict.fromkeys(name for name, _, _ in structure.injects))
-
-
-def slot_attributes(structure: Structure) -> dict[str, str]:
-    """Return the slot that each attribute in the text of a loop stands for."""
-    return {
-        f"_t{rank}_s{position}": slot
-        for rank, spec in enumerate(tasks_of(structure))
-        for position, slot in enumerate(spec.slots)
-    }
-
-
-def tasks_of(structure: Structure) -> list[TaskSpec]:
-    """Return the tasks of a structure, as the loop numbers them."""
-    return list(dict.fromkeys(node.task for node in structure.nodes))
-
-
 @final
 class _Writer:
     def __init__(self, structure: Structure, sample: Sequence[Any], *, observed: bool) -> None:
@@ -156,32 +120,31 @@ class _Writer:
         self.observed = observed
         # An observed loop has read the clock when a body ended; a silent one asks when it compares.
         self.reading = "now" if observed else "clock()"
-        self.last = len(structure.nodes) - 1
-        self.kinds = rebuilt_kinds(structure)
-        self.resources = injected_names(structure)
-        self.inputs = [id(each) for each in structure.inputs]
-        self.tasks = tasks_of(structure)
-        self._seen = {self.last}
-        self._scratch = 0
+        self.names = Names(structure)
+        self.last = self.names.last
 
     def lines(self, stages: Sequence[Stage]) -> list[str]:
         order = [node for stage in stages for node in (*stage.concurrent, *stage.inline)]
-        body = self.guards()
+        body = Guards(self.names, self.sample).lines()
         for position, node in enumerate(order[:-1]):
             body += self.step(node, order[: position + 1])
         body += self.end(order[-1])
         lines = ["async def loop(target, run, alarm):"]
         lines += ["    host = run.engine", "    pace = run.pace", "    clock = CLOCK"]
-        lines += [f"    B{rank} = BODY{rank}" for rank in range(len(self.tasks))]
-        lines += [f"    C{rank} = CLASS{rank}" for rank in range(len(self.tasks))]
+        lines += [f"    B{rank} = BODY{rank}" for rank in range(len(self.names.tasks))]
+        lines += [f"    C{rank} = CLASS{rank}" for rank in range(len(self.names.tasks))]
         lines += [f"    T{slot} = LITERAL{slot}" for slot in range(self.structure.value_count)]
         lines += [f"    R{node.index} = RESULT{node.index}" for node in order[:-1]]
         if len(order) > 1:
             lines += ["    careful, calm = True, 0"]
         lines += [
-            f"    S{index} = run.resources[{name!r}]" for index, name in enumerate(self.resources)
+            f"    S{index} = run.resources[{name!r}]"
+            for index, name in enumerate(self.names.resources)
         ]
-        lines += [f"    P{index} = run.inputs[id(N{index})]" for index in range(len(self.inputs))]
+        lines += [
+            f"    P{index} = run.inputs[id(N{index})]"
+            for index in range(len(self.structure.inputs))
+        ]
         if self.observed:
             lines += ["    bus = run.bus", "    run_id = run.run_id", "    at = -1"]
             lines += ["    started = 0.0"]
@@ -205,98 +168,6 @@ class _Writer:
                 "        raise",
             ]
         return [*lines, "    finally:", f"        host.fused += {len(COUNTED)} * blocks + bounces"]
-
-    def lazy(self, index: int) -> str:
-        return "target" if index == self.last else f"x{index}"
-
-    def scratch(self) -> str:
-        self._scratch += 1
-        return f"e{self._scratch - 1}"
-
-    def guards(self) -> list[str]:
-        """Check one lazy result against the structure and read its literals, from the root down.
-
-        Slot names belong to one class each, so a slot that can be read proves the class. Only a
-        node that holds no other call is asked for its class: what merely pretends to have every
-        attribute is found out there.
-        """
-        lines: list[str] = []
-        for node in reversed(self.structure.nodes):
-            rank = self.tasks.index(node.task)
-            if node.index != self.last and not node.needs:
-                lazy = self.lazy(node.index)
-                lines.append(f"if {lazy}.__class__ is not C{rank}: return Miss(target)")
-            for position, binding in enumerate(node.arguments):
-                lines += self.guard(f"{self.lazy(node.index)}._t{rank}_s{position}", binding)
-        lines += self.distinct()
-        if not self.last:
-            return lines
-        return [
-            "try:",
-            *("    " + line for line in lines),
-            "except AttributeError:",
-            "    return Miss(target)",
-        ]
-
-    def guard(self, source: str, binding: Binding) -> list[str]:
-        if isinstance(binding, Value):
-            return self.literal_guard(source, binding.slot)
-        if isinstance(binding, Result):
-            lazy = self.lazy(binding.node)
-            if binding.node in self._seen:
-                return [f"if {source} is not {lazy}: return Miss(target)"]
-            self._seen.add(binding.node)
-            return [f"{lazy} = {source}"]
-        if isinstance(binding, Input):
-            return [f"if {source} is not N{self.inputs.index(binding.key)}: return Miss(target)"]
-        read = self.scratch()
-        if isinstance(binding, Injected):
-            return [
-                f"{read} = {source}",
-                f"if {read}.__class__ is not Inject or {read}.name != {binding.resource!r}:",
-                "    return Miss(target)",
-            ]
-        assert isinstance(binding, Items)
-        items = [self.scratch() for _ in binding.items]
-        lines = [
-            f"{read} = {source}",
-            f"if type({read}) is not K{self.kinds.index(binding.kind)}: return Miss(target)",
-            f"if len({read}) != {len(items)}: return Miss(target)",
-            f"({', '.join(items)},) = {read}",
-        ]
-        for item, each in zip(items, binding.items, strict=True):
-            lines += self.guard(item, each)
-        return lines
-
-    def literal_guard(self, source: str, slot: int) -> list[str]:
-        # A container is looked into each time; of an opaque type every value is a literal.
-        opaque = not issubclass(type(self.sample[slot]), CONTAINERS)
-        known = f"v{slot}.__class__ is not T{slot} and " if opaque else ""
-        return [f"v{slot} = {source}", f"if {known}not is_plain(v{slot}): return Miss(target)"]
-
-    def distinct(self) -> list[str]:
-        """Check that calls of one task are different objects, where their places don't say it.
-
-        A call can't be what it is an argument of, so only calls side by side are compared.
-        """
-        below: list[set[int]] = []
-        pairs: list[tuple[int, int]] = []
-        for node in self.structure.nodes:
-            own = set(node.needs).union(*(below[other] for other in node.needs))
-            below.append(own)
-            pairs += [
-                (other.index, node.index)
-                for other in self.structure.nodes[: node.index]
-                if other.lazy_class is node.lazy_class and other.index not in own
-            ]
-        if not pairs:
-            return []
-        if len(pairs) <= _PAIRS_COMPARED:
-            test = " or ".join(f"{self.lazy(one)} is {self.lazy(other)}" for one, other in pairs)
-        else:
-            alike = sorted({index for pair in pairs for index in pair})
-            test = f"len({{{', '.join(f'id({self.lazy(i)})' for i in alike)}}}) != {len(alike)}"
-        return [f"if {test}: return Miss(target)"]
 
     def step(self, node: Node, done: list[Node]) -> list[str]:
         """Run one node that is not the last, then let others run where a slice is over.
@@ -347,7 +218,7 @@ class _Writer:
             if self.last
             else "    await pace.rest()",
             f"    if alarm: {leave}",
-            f"if target.__class__ is not C{self.tasks.index(node.task)}:",
+            f"if target.__class__ is not C{self.names.rank(node)}:",
             f"    {leave}",
         ]
 
@@ -355,7 +226,7 @@ class _Writer:
         index = node.index
         values = tuple(self.expression(each) for each in node.arguments)
         awaited = "await " if node.task.is_async else ""
-        body = f"B{self.tasks.index(node.task)}"
+        body = f"B{self.names.rank(node)}"
         line = f"{result} = {awaited}{body}({call_text(node.task.parameters, values)})"
         if not self.observed:
             return [line]
@@ -402,12 +273,12 @@ class _Writer:
         if isinstance(binding, Result):
             return f"r{binding.node}"
         if isinstance(binding, Injected):
-            return f"S{self.resources.index(binding.resource)}"
+            return f"S{self.names.resource(binding.resource)}"
         if isinstance(binding, Input):
-            return f"P{self.inputs.index(binding.key)}"
+            return f"P{self.names.input(binding.key)}"
         assert isinstance(binding, Items)
         items = ", ".join(self.expression(item) for item in binding.items)
         if binding.kind is list:
             return f"[{items}]"
-        make = "" if binding.kind is tuple else f"K{self.kinds.index(binding.kind)}._make"
+        make = "" if binding.kind is tuple else f"K{self.names.kind(binding.kind)}._make"
         return f"{make}(({items},))" if make else f"({items},)"

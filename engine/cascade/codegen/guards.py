@@ -1,0 +1,125 @@
+"""The guards of a fused loop: the text that tells whether a lazy result is of one structure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, final
+
+from cascade.graph.literals import CONTAINERS
+from cascade.graph.model import Injected, Input, Items, Result, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cascade.codegen.names import Names
+    from cascade.graph.model import Binding
+
+_PAIRS_COMPARED = 15
+
+
+@final
+class Guards:
+    """Writes the guards of one structure.
+
+    Args:
+        names: what the loop calls things.
+        sample: the literals of one bounce, whose types the guards expect.
+    """
+
+    def __init__(self, names: Names, sample: Sequence[Any]) -> None:
+        self.names = names
+        self.sample = sample
+        self._seen = {names.last}
+        self._scratches = 0
+
+    def lines(self) -> list[str]:
+        """Check one lazy result against the structure and read its literals, from the root down.
+
+        Slot names belong to one class each, so a slot that can be read proves the class. Only a
+        node that holds no other call is asked for its class: what merely pretends to have every
+        attribute is found out there.
+        """
+        lines: list[str] = []
+        for node in reversed(self.names.structure.nodes):
+            rank = self.names.rank(node)
+            if node.index != self.names.last and not node.needs:
+                lazy = self.names.lazy(node.index)
+                lines.append(f"if {lazy}.__class__ is not C{rank}: return Miss(target)")
+            for position, binding in enumerate(node.arguments):
+                lines += self._guard(f"{self.names.lazy(node.index)}._t{rank}_s{position}", binding)
+        lines += self._distinct()
+        if not self.names.last:
+            return lines
+        return [
+            "try:",
+            *("    " + line for line in lines),
+            "except AttributeError:",
+            "    return Miss(target)",
+        ]
+
+    def _guard(self, source: str, binding: Binding) -> list[str]:
+        if isinstance(binding, Value):
+            return self._literal(source, binding.slot)
+        if isinstance(binding, Result):
+            lazy = self.names.lazy(binding.node)
+            if binding.node in self._seen:
+                return [f"if {source} is not {lazy}: return Miss(target)"]
+            self._seen.add(binding.node)
+            return [f"{lazy} = {source}"]
+        if isinstance(binding, Input):
+            return [f"if {source} is not N{self.names.input(binding.key)}: return Miss(target)"]
+        read = self._scratch()
+        if isinstance(binding, Injected):
+            return [
+                f"{read} = {source}",
+                f"if {read}.__class__ is not Inject or {read}.name != {binding.resource!r}:",
+                "    return Miss(target)",
+            ]
+        assert isinstance(binding, Items)
+        items = [self._scratch() for _ in binding.items]
+        lines = [
+            f"{read} = {source}",
+            f"if type({read}) is not K{self.names.kind(binding.kind)}: return Miss(target)",
+            f"if len({read}) != {len(items)}: return Miss(target)",
+            f"({', '.join(items)},) = {read}",
+        ]
+        for item, each in zip(items, binding.items, strict=True):
+            lines += self._guard(item, each)
+        return lines
+
+    def _literal(self, source: str, slot: int) -> list[str]:
+        # A container is looked into each time; of an opaque type every value is a literal.
+        opaque = not issubclass(type(self.sample[slot]), CONTAINERS)
+        known = f"v{slot}.__class__ is not T{slot} and " if opaque else ""
+        return [f"v{slot} = {source}", f"if {known}not is_plain(v{slot}): return Miss(target)"]
+
+    def _distinct(self) -> list[str]:
+        """Check that calls of one task are different objects, where their places don't say it.
+
+        A call can't be what it is an argument of, so only calls side by side are compared.
+        """
+        below: list[set[int]] = []
+        pairs: list[tuple[int, int]] = []
+        for node in self.names.structure.nodes:
+            own = set(node.needs).union(*(below[other] for other in node.needs))
+            below.append(own)
+            pairs += [
+                (other.index, node.index)
+                for other in self.names.structure.nodes[: node.index]
+                if other.lazy_class is node.lazy_class and other.index not in own
+            ]
+        if not pairs:
+            return []
+        if len(pairs) <= _PAIRS_COMPARED:
+            test = " or ".join(
+                f"{self.names.lazy(one)} is {self.names.lazy(other)}" for one, other in pairs
+            )
+        else:
+            alike = sorted({index for pair in pairs for index in pair})
+            test = (
+                f"len({{{', '.join(f'id({self.names.lazy(i)})' for i in alike)}}}) != {len(alike)}"
+            )
+        return [f"if {test}: return Miss(target)"]
+
+    def _scratch(self) -> str:
+        self._scratches += 1
+        return f"e{self._scratches - 1}"
