@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from cascade_budget.judge.profiles import (
         ChangedFunction,
+        FunctionDifference,
         FunctionKey,
         ProfileDifference,
         ProfileFinding,
@@ -124,30 +125,28 @@ def _profile_lines(profile: ProfileFinding) -> Iterator[str]:
 
 def _difference_lines(difference: ProfileDifference) -> Iterator[str]:
     """Self time a transaction of what takes more or less of it than on base, with its error."""
-    yield from _entry_lines(difference)
-    shown = difference.functions[:_MOST_FUNCTIONS]
+    entry = difference.entry
+    if entry is not None:
+        yield from _entry_lines(entry)
+    functions = [one for one in difference.functions if entry is None or one.key != entry.key]
+    shown = functions[:_MOST_FUNCTIONS]
     names = [visible(short_name(one.key)) for one in shown]
     column = min(max((len(name) for name in names), default=0), WIDTH - 44)
     for name, one in zip(names, shown, strict=True):
         change = f"{signed_duration(one.difference_ns)} a transaction ± {duration(one.error_ns)}"
         yield f"    {name:{column}}  {change}"
-    rest = len(difference.functions) - len(shown)
+    rest = len(functions) - len(shown)
     if rest:
         yield f"    {counted(rest, 'more function')} in the profile"
-    if not shown and difference.entry is None:
+    if not shown and entry is None:
         yield "    no function's self time differs by more than its error"
 
 
-def _entry_lines(difference: ProfileDifference) -> Iterator[str]:
-    """Where most of it comes in, unless the first function below is the one."""
-    entry = difference.entry
-    if entry is None or [entry.key] == [one.key for one in difference.functions[:1]]:
-        return
+def _entry_lines(entry: FunctionDifference) -> Iterator[str]:
+    """The function that most of it comes in by, and where that is."""
     change = f"{signed_duration(entry.difference_ns)} a transaction ± {duration(entry.error_ns)}"
-    name = visible(short_name(entry.key))
-    place = f"{visible(entry.path)}:{entry.line}"
-    yield f"    {change} in {name} and what it calls"
-    yield f"      {place}"
+    yield f"    {change} in {visible(short_name(entry.key))} and what it calls"
+    yield f"      {visible(entry.path)}:{entry.line}"
 
 
 def _changed_lines(changed: Sequence[ChangedFunction]) -> Iterator[str]:

@@ -83,6 +83,17 @@ def test_a_slowdown_comes_in_by_the_function_below_which_most_of_it_is_spent(hea
     assert find_entry([session(BASE)], [session({**BASE, **head})]) == entry
 
 
+def test_on_a_head_fifty_times_slower_the_workload_itself_is_not_new() -> None:
+    head = {
+        **BASE,
+        "app:run > app:bounce > app:check": 900_000.0,
+        "app:run > app:bounce > app:check > app:build": 600_000.0,
+    }
+    assert find_entry([session(BASE)], [session(head)]) == Entry(
+        function="app:check", caller="app:bounce"
+    )
+
+
 def test_a_recursive_function_is_one_place() -> None:
     head = {**BASE, "app:run > app:walk > app:walk > app:walk": 9_000.0}
     assert find_entry([session(BASE)], [session(head)]) == Entry(

@@ -62,7 +62,7 @@ def test_what_head_does_more_of_is_at_the_top_of_the_difference(tmp_path: Path) 
         "profiling base and head, processes 1 of 2",
         "profiling base and head, processes 2 of 2",
     ]
-    assert len(base) == len(head) == 6
+    assert len(base) == len(head) == 8
     alike = {(one.transactions, one.clock) for one in (*base, *head)}
     assert len(alike) == 1
     difference = compare_profiles(base, head)
@@ -76,7 +76,7 @@ def test_what_head_does_more_of_is_at_the_top_of_the_difference(tmp_path: Path) 
 
 def test_two_sides_of_the_same_code_differ_in_no_function(tmp_path: Path) -> None:
     base, head = profile_sides(*two_sides(tmp_path), timeout_seconds=60)
-    assert len(base) == len(head) == 6
+    assert len(base) == len(head) == 8
     # A confidence at which chance shows nothing in ten thousand runs of this test.
     assert compare_profiles(base, head, confidence=0.9999).functions == ()
 
@@ -86,7 +86,7 @@ def test_where_time_runs_out_what_was_recorded_is_handed_on(
 ) -> None:
     monkeypatch.setattr(sides, "TOTAL_SECONDS", 0.01)
     base, head = profile_sides(*two_sides(tmp_path), timeout_seconds=60)
-    assert len(base) == len(head) == 3
+    assert len(base) == len(head) == 4
 
 
 def test_a_side_that_dies_is_told(tmp_path: Path) -> None:

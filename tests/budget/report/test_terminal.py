@@ -104,7 +104,8 @@ def test_a_function_that_is_both_is_named_once() -> None:
     one = grown(FunctionKey("json:dumps", "app.load:check"), "app/load.py", 12, 9_000.0)
     finding = slower(difference(one, entry=one))
     assert failure_text([finding], test=finding.test).splitlines()[2:] == [
-        "    check > json.dumps  +9.00 µs a transaction ± 120 ns"
+        "    +9.00 µs a transaction ± 120 ns in check > json.dumps and what it calls",
+        "      app/load.py:12",
     ]
 
 

@@ -56,6 +56,7 @@ class PairedGauge:
         config.add_cleanup(self._laid_out.close)
         self._sides: Sides | None = None
         self._certificate = read_certificate()
+        self._timed_at: dict[str, int] = {}
 
     def measure(
         self, call: WorkloadCall, workload: Workload, entry: Entry | None
@@ -85,6 +86,7 @@ class PairedGauge:
         return profile_sides(
             base,
             head,
+            n=self._timed_at.get(call.key),
             timeout_seconds=self._settings.timeout_seconds or _NO_ANSWER_SECONDS,
             progress=lambda doing: self._progress.say(f"{call.title}: {doing}"),
         )
@@ -116,6 +118,7 @@ class PairedGauge:
             ),
             progress=tell,
         )
+        self._timed_at[call.key] = timing.chunking.n
         return self._finding(timing, self._sides)
 
     def _finding(self, timing: PairedTiming, sides: Sides) -> TimeFinding:

@@ -19,8 +19,9 @@ MOST_OF_IT: Final = 0.5
 """Share of what was added that a call must hold for the search to go on below it."""
 
 NEW_SHARE: Final = 0.05
-"""A function that took less than this share of its time on base is new to the workload, or nearly:
-what it calls is its doing."""
+"""A function whose part of base's time is less than this share of its part of head's is new to the
+workload, or nearly: what it calls is its doing. Parts are compared, because on a head that is fifty
+times slower every function is nearly new by its time."""
 
 _Path = tuple[str, ...]
 
@@ -56,7 +57,7 @@ def find_entry(base: Sequence[ProfileSession], head: Sequence[ProfileSession]) -
     added = after.get((), 0.0) - before.get((), 0.0)
     if added <= 0:
         return None
-    once, now = _by_function(before), _by_function(after)
+    once, now = _parts(before), _parts(after)
     children: defaultdict[_Path, list[_Path]] = defaultdict(list)
     for path in after:
         if path:
@@ -106,9 +107,10 @@ def _inclusive(sessions: Sequence[ProfileSession]) -> dict[_Path, float]:
     return found
 
 
-def _by_function(inclusive: Mapping[_Path, float]) -> dict[str, float]:
+def _parts(inclusive: Mapping[_Path, float]) -> dict[str, float]:
+    """Part of the time by function, with what it calls."""
     found: defaultdict[str, float] = defaultdict(float)
     for path, ns in inclusive.items():
         if path:
-            found[path[-1]] += ns
+            found[path[-1]] += ns / (inclusive[()] or 1.0)
     return found

@@ -137,9 +137,9 @@ class Pair:
         message = self._ask(side, {"do": "result", "n": n})
         return message["digest"], message["preview"]
 
-    def profile(self, side: Side, plan: Message, packages: tuple[str, ...]) -> Message:
+    def profile(self, side: Side, n: int, plan: Message, packages: tuple[str, ...]) -> Message:
         """One session of a profile on one side: `plan` and `session`, see `profiling.answering`."""
-        return self._ask(side, {"do": "profile", "plan": plan, "packages": packages})
+        return self._ask(side, {"do": "profile", "n": n, "plan": plan, "packages": packages})
 
     def settle(self) -> None:
         """Collect garbage on both sides and take what is alive out of later collections."""

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from cascade_budget.measure.execution import Workload
 
-SESSION_NS: Final = 60_000_000
-"""Plain time of a session, in ns: half of what a profile of one side takes, for there are two."""
+SESSION_NS: Final = 30_000_000
+"""Plain time of a session, in ns. The spread between sessions is what a difference is held against,
+so many short ones tell more than a few long ones of the same length in all."""
 
 
 def answer_profile(
@@ -31,10 +32,11 @@ def answer_profile(
 
     Args:
         workload: The side's, warm or not.
-        n: Transactions that the test names.
+        n: Transactions of which a session has a multiple.
         own_roots: Folders of the side's code.
         packages: Import names whose folders hold code under test too, wherever they are installed.
-        plan: As an earlier answer gave it, so that all sessions are alike; empty for none yet.
+        plan: As an earlier answer gave it, so that all sessions are alike; empty for none yet. With
+            `warm`, the side has run the workload in this process already.
 
     Returns:
         `plan` and `session`, in JSON's types.
@@ -45,7 +47,8 @@ def answer_profile(
 
     if plan:
         made = SessionPlan(n=plan["n"], clock=clock_named(plan["clock"]))
-        workload.run(made.n)
+        if not plan.get("warm"):
+            workload.run(made.n)
     else:
         made = plan_sessions(workload.function, n, call=call, session_ns=SESSION_NS)
     roots = [Path(root) for root in own_roots] + [

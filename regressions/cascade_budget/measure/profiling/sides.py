@@ -22,8 +22,8 @@ difference."""
 TOTAL_SECONDS: Final = 60.0
 """When to stop on a machine that is too busy; what was recorded by then is compared."""
 
-SESSIONS: Final = 3
-"""Sessions a side in each pair: twelve in all, in about ten seconds."""
+SESSIONS: Final = 4
+"""Sessions a side in each pair: sixteen in all."""
 
 _SIDES: Final[tuple[Side, Side]] = ("base", "head")
 
@@ -32,6 +32,7 @@ def profile_sides(
     base: SideSpec,
     head: SideSpec,
     *,
+    n: int | None = None,
     timeout_seconds: float,
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[tuple[ProfileSession, ...], tuple[ProfileSession, ...]]:
@@ -40,6 +41,8 @@ def profile_sides(
     Args:
         base: The one side.
         head: The other.
+        n: Transactions at which a session is begun to be planned, where a run of the test's own n
+            is long: a size at which a transaction costs the same. The test's own by default.
         timeout_seconds: The longest that one answer may take.
         progress: Told what goes on.
 
@@ -63,7 +66,10 @@ def profile_sides(
             for session in range(SESSIONS):
                 order = _SIDES if session % 2 else _SIDES[::-1]
                 for side in order:
-                    answer = pair.profile(side, plan, base.imports.packages)
+                    known = {**plan, "warm": session > 0} if plan else plan
+                    answer = pair.profile(
+                        side, n or pair.ready[side].n, known, base.imports.packages
+                    )
                     plan = answer["plan"]
                     recorded[side].append(session_from_json(answer["session"]))
     pairs = [

@@ -97,19 +97,19 @@ class HandOver:
                     call.n,
                     self._channel,
                     self._code_under_test(),
-                    lambda request: self._profile(workload, call.n, request),
+                    lambda request: self._profile(workload, request),
                 )
                 self.settled = True
             return workload.run(call.sizes[0])
 
-    def _profile(self, workload: Workload, n: int, request: Message) -> Message:
+    def _profile(self, workload: Workload, request: Message) -> Message:
         from cascade_budget.measure.profiling.answering import answer_profile  # noqa: PLC0415 - the sampler is loaded where it is used
 
         imports = self._spec.imports
         folders = [self._spec.root, *imports.roots, imports.package_folder]
         return answer_profile(
             workload,
-            n,
+            request["n"],
             own_roots=[folder for folder in folders if folder],
             packages=request["packages"],
             plan=request["plan"],
