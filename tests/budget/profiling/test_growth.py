@@ -72,6 +72,24 @@ BASE = {"app:run": 10_000.0, "app:run > app:bounce": 20_000.0}
             {"app:run > asyncio:_run > app:task > app:poll": 9_000.0},
             Entry(function="app:task", caller="app:run"),
         ),
+        # what it does to the event loop shows elsewhere; the larger part is found all the same
+        (
+            {
+                "app:run > app:bounce > app:check": 5_500.0,
+                "app:run > asyncio:_run": 5_000.0,
+            },
+            Entry(function="app:check", caller="app:bounce"),
+        ),
+        # half of a half of a half explains nothing
+        (
+            {
+                "app:run > app:one > app:deep > app:deeper": 2_100.0,
+                "app:run > app:one > app:deep > app:wide": 1_900.0,
+                "app:run > app:one > app:other": 2_900.0,
+                "app:run > app:two": 6_000.0,
+            },
+            Entry(function="app:one", caller="app:run"),
+        ),
         # it comes in at two places of which neither has most of it
         (
             {"app:run > app:one": 5_000.0, "app:run > app:two": 5_000.0},

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from cascade_budget.judge.profiles.values import CodeFrame, ProfileSession
 
 MOST_OF_IT: Final = 0.5
-"""Share of what was added that a call must hold for the search to go on below it."""
+"""Share of what its caller grew by that a call must hold for the search to go on below it."""
+
+ENOUGH_OF_ALL: Final = 0.25
+"""Share of all that was added that it must hold, too: half of a half of a half explains nothing."""
 
 NEW_SHARE: Final = 0.05
 """A function whose part of base's time is less than this share of its part of head's is new to the
@@ -41,10 +44,10 @@ class Entry:
 
 
 def find_entry(base: Sequence[ProfileSession], head: Sequence[ProfileSession]) -> Entry | None:
-    """The function below which more than half of what head takes more is spent.
+    """The function below which what head takes more is spent, or the largest part of it.
 
     The way goes from the workload down, always to the call that grew most, and ends at a function
-    that base hardly ran, or where no single call holds most of what was added.
+    that base hardly ran, or where no single call holds more than half of what its caller grew by.
 
     Args:
         base: Sessions of base.
@@ -63,11 +66,13 @@ def find_entry(base: Sequence[ProfileSession], head: Sequence[ProfileSession]) -
         if path:
             children[path[:-1]].append(path)
     place: _Path = ()
+    growth = added
     while children[place]:
         grown = max(children[place], key=lambda path: after[path] - before.get(path, 0.0))
-        if after[grown] - before.get(grown, 0.0) <= MOST_OF_IT * added:
+        below = after[grown] - before.get(grown, 0.0)
+        if below <= max(MOST_OF_IT * growth, ENOUGH_OF_ALL * added):
             break
-        place = grown
+        place, growth = grown, below
         if once.get(place[-1], 0.0) < NEW_SHARE * now[place[-1]]:
             break
     if not place:
