@@ -18,6 +18,7 @@ from cascade_budget.measure.profiling import (
     session_from_json,
     session_to_json,
 )
+from cascade_budget.measure.profiling.stacks import FrameNamer
 
 HERE = Path(__file__).resolve()
 ROOTS = (HERE.parent,)
@@ -287,3 +288,18 @@ def test_self_time_a_transaction_is_the_session_total_over_its_transactions() ->
     clock = VirtualClock()
     session = record(lambda n: [clock.spend(3 * MS) for _ in range(n)], 4, clock)
     assert sum(function_times(session).values()) == 3 * MS
+
+
+@pytest.mark.parametrize(
+    ("path", "function"),
+    [
+        ("<made 3f2a1b>", "<made>:step"),
+        ("<made 0x7f00>", "<made>:step"),
+        ("<attrs generated init app.Order-12>", "<attrs generated init app.Order>:step"),
+        ("<frozen abc>", "<frozen abc>:step"),
+        ("<string>", "<string>:step"),
+    ],
+)
+def test_generated_code_goes_by_its_name_without_a_number(path: str, function: str) -> None:
+    named = FrameNamer((Path(__file__).parent,)).name(f"step\x00{path}\x003")
+    assert (named.function, named.own) == (function, False)
