@@ -468,3 +468,19 @@ def test_who_comes_while_a_resource_opens_hears_of_the_bodies(engine, log_of):
             ("RunFinished", "succeeded"),
         ]
     ]
+
+
+def test_a_recursion_that_uses_its_new_call_twice_is_warned_of(engine, log_of):
+    @cs.task
+    def leaf(n):
+        return n
+
+    @cs.task
+    def loop(n, values=()):
+        shared = leaf(n)
+        return loop(n - 1, (shared, shared)) if n else values
+
+    log = log_of(engine.default, cs.StaticAnalysisWarning)
+    for _ in range(2):
+        assert engine.run(loop(20)) == (1, 1)
+    assert log == [("StaticAnalysisWarning", "CS-W001", "loop")] * 2

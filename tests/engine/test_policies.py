@@ -316,3 +316,22 @@ def test_a_policy_of_nothing_leaves_a_plain_call(engine):
     for empty in (plain.after(), plain.with_constraints()):
         assert empty is not plain
         assert type(empty) is type(plain)
+
+
+def test_a_skip_beside_a_result_skips_what_needs_both(engine, log_of):
+    @cs.task
+    def pair(a, b):
+        raise AssertionError("never")
+
+    for _ in range(3):
+        log = log_of(engine.default, cs.TaskEvent)
+        with pytest.raises(cs.DependencyMissingError) as caught:
+            engine.run(pair(give(1), give(2).run_if(False)))
+        assert caught.value.reason == "a task whose result it needs was skipped"
+        log.unsubscribe()
+        assert sorted(log) == [
+            ("TaskFinished", "give", "succeeded"),
+            ("TaskSkipped", "give", "CONDITION_FALSE"),
+            ("TaskSkipped", "pair", "UPSTREAM_SKIPPED"),
+            ("TaskStarted", "give"),
+        ]
