@@ -44,8 +44,11 @@ test: setup ## set up, then run every test (ARGS="-k name" for some, "-n 2" side
 	$(RUN) pytest $(ARGS)
 
 .PHONY: nightly
-nightly: setup ## twenty thousand random programs, compared on every tier of the engine
+nightly: setup ## twenty thousand random programs on every tier; who did it, by timing alone
 	HYPOTHESIS_PROFILE=nightly $(RUN) pytest tests/engine/differential --hypothesis-show-statistics
+	NIGHTLY=1 $(RUN) pytest tests/gate/test_timed_mutants.py
+	$(RUN) benchmarks.attribution.small_project
+	$(RUN) benchmarks.attribution.bisection
 
 .PHONY: lint
 lint: setup ## format, lint, types and import contracts, no tests

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from mutants.mutant import Check, Gate, Mutant, UnknownMutantError
+from mutants.mutant import Check, Gate, Mutant, Timed, UnknownMutantError
 from mutants.registry import MUTANTS, find_mutant
 
-__all__ = ["MUTANTS", "Check", "Gate", "Mutant", "UnknownMutantError", "find_mutant"]
+__all__ = ["MUTANTS", "Check", "Gate", "Mutant", "Timed", "UnknownMutantError", "find_mutant"]

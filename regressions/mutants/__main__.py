@@ -63,6 +63,9 @@ def shown(mutant: Mutant) -> Iterator[str]:
         else:
             yield "  caught by  the check of"
             yield f"             {catch.node.replace('::', chr(10) + ' ' * 15 + '::')}"
+    if mutant.timed is not None:
+        yield "  slows      by timing alone, the difference has at its top"
+        yield f"             {mutant.timed.top}"
     path = COUNTDOWNS
     option = "--cascade-budget "
     if not isinstance(mutant.caught_by[0], Gate):

@@ -55,6 +55,21 @@ class Check:
 
 
 @final
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """Throughput against the plain code notices it, were no call counted.
+
+    Attributes:
+        test: the gated test, by its name in `COUNTDOWNS`.
+        top: what stands at the top of the difference of profiles: the planted function or what it
+            calls, `caller > function` for what is not the engine's.
+    """
+
+    test: str
+    top: str
+
+
+@final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
     """One planted regression.
@@ -65,6 +80,8 @@ class Mutant:
         seen: what it did to an engine of this kind; N is the number of bounces.
         plant: plants it in the imported engine through the monkeypatch that it is given.
         caught_by: what must turn red, each by itself.
+        timed: what timing alone would say; None where it costs no time that could be seen, or makes
+            the engine faster, or wrong.
     """
 
     slug: str
@@ -72,6 +89,7 @@ class Mutant:
     seen: str
     plant: Callable[[pytest.MonkeyPatch], None]
     caught_by: tuple[Gate | Check, ...]
+    timed: Timed | None = None
 
     @contextmanager
     def planted(self) -> Iterator[None]:

@@ -6,7 +6,7 @@ import difflib
 from typing import Final
 
 from mutants import binding, graphs, running
-from mutants.mutant import COUNTDOWNS, Check, Gate, Mutant, UnknownMutantError
+from mutants.mutant import COUNTDOWNS, Check, Gate, Mutant, Timed, UnknownMutantError
 
 SIMPLE: Final = "test_simple_countdown"
 HEAVY: Final = "test_heavy_complex_countdown"
@@ -26,6 +26,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         seen="202 builds in 100 bounces, and a third less throughput.",
         plant=graphs.graph_built_again_in_the_executor,
         caught_by=(Gate(SIMPLE, BUILD, "n + 1 calls, budget 1", "execute"),),
+        timed=Timed(SIMPLE, "mutants.graphs:execute"),
     ),
     Mutant(
         slug="signature-on-every-resolve",
@@ -36,6 +37,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
             Gate(SIMPLE, "inspect:signature", "n + 1 calls, budget 0", "resolve"),
             Gate(HEAVY, "inspect:signature", "12*n + 1 calls, budget 0", "resolve"),
         ),
+        timed=Timed(SIMPLE, "mutants.running:resolve"),
     ),
     Mutant(
         slug="one-node-refreshed-on-a-cache-hit",
@@ -94,6 +96,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
             Gate(SIMPLE, BUILD, "n + 1 calls, budget 1"),
             Gate(SIMPLE, "cascade.graph.stages:plan_stages", "n + 1 calls, budget 1"),
         ),
+        timed=Timed(SIMPLE, "cascade.runtime.trampoline:_bounce_new"),
     ),
     Mutant(
         slug="cached-pair-read-as-one",
@@ -108,6 +111,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         seen="201 scans in 100 bounces instead of 102, with no visible change in throughput.",
         plant=graphs.resources_scanned_on_every_bounce,
         caught_by=(Gate(CAPTURED, SCAN, "n + 1 calls, budget 1", "prepare"),),
+        timed=Timed(CAPTURED, "mutants.graphs:prepare"),
     ),
     Mutant(
         slug="markers-passed-by-the-loop",
@@ -129,6 +133,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         seen="A quarter less throughput where the chain is passed on.",
         plant=running.state_cleared_on_every_bounce,
         caught_by=(Gate(RECEIVED, CLEAR, "n + 1 calls, budget 2", "forget"),),
+        timed=Timed(RECEIVED, "mutants.running:forget"),
     ),
     Mutant(
         slug="yield-removed-from-the-loop",
@@ -159,6 +164,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         seen="382,000 bounces a second became 90,000.",
         plant=running.machinery_around_every_body,
         caught_by=(Gate(SIMPLE, "uuid:uuid4", "budget 0", "instruction"),),
+        timed=Timed(SIMPLE, "mutants.running:instruction"),
     ),
     Mutant(
         slug="every-sync-task-in-a-thread",

@@ -1,0 +1,52 @@
+"""What timing alone says of a planted regression: that it is slower, and who made it so.
+
+Takes a minute or more for each, so it runs at night: `make nightly`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from mutants import MUTANTS
+from mutants.registry import SIMPLE
+from tests.gate.planted_project import PlantedProject
+
+pytestmark = pytest.mark.skipif(
+    not os.environ.get("NIGHTLY"), reason="minutes of timing: make nightly runs it"
+)
+
+TIMED = [mutant for mutant in MUTANTS if mutant.timed is not None]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> PlantedProject:
+    return PlantedProject.make(tmp_path_factory.mktemp("planted"))
+
+
+def test_without_a_mutant_head_is_not_slower_than_base(project):
+    project.plant(None)
+    run = project.gate(SIMPLE)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "% against HEAD (" in run.stdout
+
+
+@pytest.mark.parametrize("mutant", TIMED, ids=lambda mutant: mutant.slug)
+def test_a_mutant_that_is_slow_regresses_and_is_at_the_top_of_the_difference(mutant, project):
+    project.plant(mutant.slug)
+    run = project.gate(mutant.timed.test)
+    assert run.returncode == 1, run.stdout + run.stderr
+    report = json.loads((project.history.root / "reports/cascade-budget.json").read_text("utf-8"))
+    (test,) = report["tests"]
+    assert test["verdict"] == "too slow", run.stdout
+    assert test["throughput"]["verdict"] == "regressed", run.stdout
+    profile = test["profile"]
+    assert profile["problem"] == "", run.stdout
+    top = profile["entry"] or profile["difference"][0]
+    named = f"{top['caller']} > {top['function']}" if top["caller"] else top["function"]
+    assert named == mutant.timed.top, run.stdout
+    lines = [line.strip() for line in run.stdout.splitlines()]
+    assert any(line.startswith("throughput") for line in lines)
+    assert f"{top['path']}:{top['line']}" in run.stdout
