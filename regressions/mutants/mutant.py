@@ -61,8 +61,8 @@ class Timed:
 
     Attributes:
         test: the gated test, by its name in `COUNTDOWNS`.
-        top: what stands at the top of the difference of profiles: the planted function or what it
-            calls, `caller > function` for what is not the engine's.
+        top: what stands at the top of the difference of profiles, as the function that most of it
+            comes in by or that most of it is spent in: the planted one, or what it calls.
     """
 
     test: str

@@ -111,7 +111,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         seen="201 scans in 100 bounces instead of 102, with no visible change in throughput.",
         plant=graphs.resources_scanned_on_every_bounce,
         caught_by=(Gate(CAPTURED, SCAN, "n + 1 calls, budget 1", "prepare"),),
-        timed=Timed(CAPTURED, "mutants.graphs:prepare"),
+        timed=Timed(CAPTURED, "cascade.graph.resources:scan_resources"),
     ),
     Mutant(
         slug="markers-passed-by-the-loop",

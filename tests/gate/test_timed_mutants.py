@@ -44,9 +44,7 @@ def test_a_mutant_that_is_slow_regresses_and_is_at_the_top_of_the_difference(mut
     assert test["throughput"]["verdict"] == "regressed", run.stdout
     profile = test["profile"]
     assert profile["problem"] == "", run.stdout
-    top = profile["entry"] or profile["difference"][0]
-    named = f"{top['caller']} > {top['function']}" if top["caller"] else top["function"]
-    assert named == mutant.timed.top, run.stdout
-    lines = [line.strip() for line in run.stdout.splitlines()]
-    assert any(line.startswith("throughput") for line in lines)
-    assert f"{top['path']}:{top['line']}" in run.stdout
+    # Where it comes in, and the function that most of it is spent in.
+    tops = [profile["entry"], *profile["difference"][:1]]
+    assert mutant.timed.top in [top["function"] for top in tops if top is not None], run.stdout
+    assert mutant.timed.top.partition(":")[2] in run.stdout
