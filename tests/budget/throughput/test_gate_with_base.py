@@ -88,7 +88,10 @@ def test_differing_results_fail_the_test(project):
     project.write("tests/test_shop.py", TEST.replace('== "done"', ""))
     done = project.gate("--cascade-budget-base=HEAD")
     assert done.returncode == 1
-    assert lines_with(done.stdout, "base returns 'done' and head returns ['done']; ")
+    told = lines_with(done.stdout, "base returns 'done' and head returns ['done']; ")
+    assert [line.partition("; ")[2].partition(". ")[0] for line in told] == [
+        "tests/test_shop.py::test_serve"
+    ]
 
 
 def test_a_test_under_a_tracer_is_not_timed(project):

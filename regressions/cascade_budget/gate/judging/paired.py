@@ -71,9 +71,9 @@ class PairedGauge:
         except SideFailedError as error:
             if error.new_here:
                 return _new_here(error, self._base.label), result
-            pytest.fail(str(error), pytrace=False)
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
         except BudgetError as error:
-            pytest.fail(str(error), pytrace=False)
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
 
     def profile(self, call: WorkloadCall) -> ProfiledSides | None:
         """Sessions of base and head; see `Gauge.profile`."""

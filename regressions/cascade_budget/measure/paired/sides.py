@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
@@ -72,7 +73,7 @@ class Sides:
             return SideSpec(
                 name=name,
                 root=str(root),
-                node=mapped(node),
+                node=mapped(node.removeprefix(f"{self.project}{os.sep}")),
                 arguments=tuple(mapped(word) for word in arguments),
                 ordinal=ordinal,
                 imports=imports,
