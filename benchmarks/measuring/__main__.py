@@ -2,6 +2,7 @@
 
     python -m benchmarks.measuring run --trials 60 --excess 0 0.02 --load bursts --to rates.jsonl
     python -m benchmarks.measuring table rates.jsonl
+    python -m benchmarks.measuring noise rates.jsonl --to recorded_noise.json
 
 Base and head are two copies of this working tree, laid out as the gate lays them out; a slowdown is
 put there by giving head more transactions to do.
@@ -12,17 +13,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import time
-from collections import defaultdict
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from benchmarks.measuring.rates import as_markdown, read_lines, write_noise
 from cascade_budget.judge.sequential import Plan
-from cascade_budget.judge.stats import proportion_interval
 from cascade_budget.measure.paired.sides import find_base, lay_out_sides
 from cascade_budget.measure.paired.trials import run_trial
 
@@ -103,43 +102,6 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def read(paths: Sequence[Path]) -> list[dict[str, Any]]:
-    """All verdicts in the files."""
-    return [json.loads(line) for path in paths for line in path.read_text("utf-8").splitlines()]
-
-
-def table(arguments: argparse.Namespace) -> int:
-    """Print the rates as a Markdown table, and what resampling the noise says of false alarms."""
-    lines = read(arguments.files)
-    grouped: dict[tuple[str, float], list[dict[str, Any]]] = defaultdict(list)
-    for line in lines:
-        grouped[line["load"], line["excess"]].append(line)
-    print("| Load | Slowdown put there | Verdicts | REGRESSED | 95 % interval | UNRESOLVED |")
-    print("|---|---|---|---|---|---|")
-    for (kind, excess), group in sorted(grouped.items()):
-        found = sum(line["outcome"] == "regressed" for line in group)
-        unresolved = sum(line["outcome"] == "unresolved" for line in group)
-        interval = proportion_interval(found, len(group))
-        print(
-            f"| {kind} | {excess:.1%} | {len(group)} | {found} | "
-            f"{interval.lower:.1%} to {interval.upper:.1%} | {unresolved} |"
-        )
-    print()
-    print("| Workload | Verdicts | Spread of a round | Rounds, median | Seconds, median / p90 |")
-    print("|---|---|---|---|---|")
-    for workload in dict.fromkeys(line["workload"] for line in lines):
-        group = [line for line in lines if line["workload"] == workload]
-        same = [line for line in group if line["excess"] == 0] or group
-        spread = statistics.median(statistics.stdev(line["cpu"]) for line in same)
-        seconds = sorted(line["seconds"] for line in group)
-        print(
-            f"| {workload} | {len(group)} | {spread:.2%} | "
-            f"{statistics.median(len(line['cpu']) for line in group):g} | "
-            f"{statistics.median(seconds):.0f} / {seconds[int(0.9 * len(seconds))]:.0f} |"
-        )
-    return 0
-
-
 def main() -> int:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -155,9 +117,13 @@ def main() -> int:
     runner.set_defaults(run=run)
     printer = commands.add_parser("table", help="print the rates in such files")
     printer.add_argument("files", type=Path, nargs="+")
-    printer.set_defaults(run=table)
+    printer.set_defaults(run=lambda given: print("\n".join(as_markdown(read_lines(given.files)))))
+    recorder = commands.add_parser("noise", help="keep the rounds on equal code, to resample them")
+    recorder.add_argument("files", type=Path, nargs="+")
+    recorder.add_argument("--to", type=Path, required=True)
+    recorder.set_defaults(run=lambda given: write_noise(read_lines(given.files), given.to))
     arguments = parser.parse_args()
-    return int(arguments.run(arguments))
+    return arguments.run(arguments) or 0
 
 
 if __name__ == "__main__":
