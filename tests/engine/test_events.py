@@ -434,7 +434,8 @@ def test_who_comes_while_one_run_waits_and_another_goes_on_hears_of_both(engine)
     assert asyncio.run(main()) == [0, 0, 2]
     subscribes.append(True)
     assert asyncio.run(main()) == [0, 0, 2]
-    assert len(heard) > 20
+    # Ten bounces of the run that waited; how far the others came meanwhile is a matter of time.
+    assert heard.count(("step", True)) >= 10
     assert heard == ended
 
 

@@ -150,8 +150,9 @@ class Recorder:
             self._attribute if isinstance(self._attribute, bool) else item.nodeid in self._attribute
         )
         self._hold(attribute=attribute)
-        if not self._garbage and gc.get_count()[0] > _GARBAGE:
-            # Finalizers run here or never: no collection falls into a test.
+        if self._garbage or gc.get_count()[0] > _GARBAGE:
+            # Where collections fall into tests, what an earlier test left behind is gone before.
+            # Elsewhere finalizers run here or never.
             gc.collect()
         before = set(threading.enumerate())
         began = time.perf_counter()
