@@ -26,7 +26,8 @@ from benchmarks.comparison.progress import wrapped
 from benchmarks.comparison.table import replace_block
 from benchmarks.executions import ExecutionError, count_executions
 from benchmarks.measuring.decisions import ToolError
-from benchmarks.measuring.others_table import as_markdown, read_lines
+from benchmarks.measuring.others_table import as_markdown
+from benchmarks.measuring.rates import read_lines
 from benchmarks.measuring.records import TRANSACTIONS, name_of, sort_records
 from benchmarks.measuring.tools.asv_continuous import AsvContinuous
 from benchmarks.measuring.tools.paired import Paired

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 from collections import defaultdict
@@ -13,18 +12,12 @@ from benchmarks.measuring.tools.paired import Paired
 from cascade_budget.judge.stats import proportion_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from pathlib import Path
+    from collections.abc import Sequence
 
     Line = dict[str, Any]
 
 #: compare-fail looks for what got slower alone.
 _ONE_SIDED = "pytest-benchmark"
-
-
-def read_lines(paths: Iterable[Path]) -> list[Line]:
-    """All decisions in the files."""
-    return [json.loads(line) for path in paths for line in path.read_text("utf-8").splitlines()]
 
 
 def rate(group: Sequence[Line], verdict: Verdict) -> str:

@@ -21,7 +21,7 @@ _BUSY = 4.0
 
 
 def read_lines(paths: Iterable[Path]) -> list[Line]:
-    """All verdicts in the files."""
+    """All verdicts, or decisions, in files of JSON lines."""
     return [json.loads(line) for path in paths for line in path.read_text("utf-8").splitlines()]
 
 

@@ -8,7 +8,8 @@ import pytest
 from benchmarks.measuring.__main__ import excesses_of
 from benchmarks.measuring.decisions import Decision, Verdict
 from benchmarks.measuring.others import as_line, main
-from benchmarks.measuring.others_table import as_markdown, rate, read_lines
+from benchmarks.measuring.others_table import as_markdown, rate
+from benchmarks.measuring.rates import read_lines
 
 
 def line(

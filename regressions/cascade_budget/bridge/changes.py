@@ -38,11 +38,18 @@ class ChangedLines:
 
     def contains(self, path: Path, line: int) -> bool:
         """Whether a line of a file (absolute, or relative to the repository) was written since."""
+        return self.first(path, range(line, line + 1)) is not None
+
+    def first(self, path: Path, lines: range) -> int | None:
+        """The first of some lines of a file that was written since; None where none was."""
         try:
             inside = (self.root / path).resolve().relative_to(self.root).as_posix()
         except ValueError:
-            return False
-        return inside in self.whole or any(line in each for each in self.lines.get(inside, ()))
+            return None
+        if inside in self.whole:
+            return next(iter(lines), None)
+        written = self.lines.get(inside, ())
+        return next((line for line in lines if any(line in each for each in written)), None)
 
 
 @final

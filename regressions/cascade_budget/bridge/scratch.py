@@ -84,12 +84,9 @@ def _ended_by_terminate() -> Iterator[None]:
 
 def _remove_if_left(lock: Path) -> None:
     """Remove the folder that a lock stands for, where nobody holds the lock any longer."""
-    try:
-        with filelock.FileLock(lock, blocking=False):
-            shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
-            _remove(lock)
-    except filelock.Timeout:
-        pass
+    with contextlib.suppress(filelock.Timeout), filelock.FileLock(lock, blocking=False):
+        shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+        _remove(lock)
 
 
 def _remove(lock: Path) -> None:

@@ -6,6 +6,7 @@ import ast
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
+from cascade_budget.gate.reporting.lines import lines_of, parsed
 from cascade_budget.judge.profiles import ChangedFunction, function_times
 
 if TYPE_CHECKING:
@@ -69,20 +70,18 @@ def _changed_in(
     path: Path, ran: Sequence[CodeFrame], changed: ChangedLines
 ) -> Iterator[tuple[CodeFrame, int, str]]:
     """Functions of a file with the line that changed, and the name on it that they read."""
-    try:
-        module = ast.parse(path.read_bytes())
-    except (OSError, ValueError, SyntaxError, RecursionError):
+    module = parsed(path)
+    if module is None:
         return
     functions = {
-        _first_line(node): node for node in ast.walk(module) if isinstance(node, _Function)
+        lines_of(node).start: node for node in ast.walk(module) if isinstance(node, _Function)
     }
     bound = dict(_changed_names(module, path, changed))
     for frame in ran:
         node = functions.get(frame.line)
         if node is None:
             continue
-        lines = range(frame.line, (node.end_lineno or frame.line) + 1)
-        line = next((line for line in lines if changed.contains(path, line)), None)
+        line = changed.first(path, lines_of(node))
         if line is not None:
             yield frame, line, ""
             continue
@@ -92,11 +91,6 @@ def _changed_in(
                 break
 
 
-def _first_line(node: _Function) -> int:
-    decorators = [] if isinstance(node, ast.Lambda) else node.decorator_list
-    return min([node.lineno, *(each.lineno for each in decorators)])
-
-
 def _changed_names(
     module: ast.Module, path: Path, changed: ChangedLines
 ) -> Iterator[tuple[str, int]]:
@@ -104,8 +98,7 @@ def _changed_names(
     for statement in module.body:
         if not isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign):
             continue
-        lines = range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
-        line = next((line for line in lines if changed.contains(path, line)), None)
+        line = changed.first(path, lines_of(statement))
         if line is not None:
             targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
             for target in targets:

@@ -58,7 +58,7 @@ class ChangeMarker:
         if path not in self._functions:
             self._functions[path] = function_spans(path)
         lines = enclosing(self._functions[path], site.line)
-        if not any(changed.contains(path, line) for line in lines):
+        if changed.first(path, lines) is None:
             return site
         return replace(site, changed_since=changed.since)
 
@@ -75,15 +75,28 @@ class ChangeMarker:
 
 def function_spans(path: Path) -> tuple[range, ...]:
     """The lines of each function in a source file, decorators included; none of another file."""
-    try:
-        tree = ast.parse(path.read_bytes())
-    except (OSError, ValueError, SyntaxError, RecursionError):
+    module = parsed(path)
+    if module is None:
         return ()
     return tuple(
-        range(min([node.lineno, *(one.lineno for one in node.decorator_list)]), node.end_lineno + 1)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno is not None
+        lines_of(node)
+        for node in ast.walk(module)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     )
+
+
+def parsed(path: Path) -> ast.Module | None:
+    """A source file's tree; None of a file that can't be read as Python."""
+    try:
+        return ast.parse(path.read_bytes())
+    except (OSError, ValueError, SyntaxError, RecursionError):
+        return None
+
+
+def lines_of(node: ast.expr | ast.stmt) -> range:
+    """The lines of a statement or expression, decorators included."""
+    first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", ()))])
+    return range(first, (node.end_lineno or first) + 1)
 
 
 def enclosing(spans: Sequence[range], line: int) -> range:
