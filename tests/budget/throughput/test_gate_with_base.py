@@ -17,8 +17,9 @@ def lines_with(text: str, *words: str) -> list[str]:
 
 
 def children(process: int) -> list[int]:
+    # Without -ww, ps cuts each command line to the COLUMNS of the environment.
     listed = subprocess.run(
-        ["ps", "-eo", "ppid=,pid=,args="], capture_output=True, text=True, check=True
+        ["ps", "-ww", "-eo", "ppid=,pid=,args="], capture_output=True, text=True, check=True
     )
     rows = [line.split(maxsplit=2) for line in listed.stdout.splitlines()]
     return [
@@ -133,6 +134,7 @@ def test_ctrl_c_leaves_no_worker_and_no_copy(project):
     trees = project.path.parent / "cache" / "trees"
     with subprocess.Popen(command, cwd=project.path, stdout=subprocess.DEVNULL) as gate:
         workers = wait_for(lambda: children(gate.pid))
+        assert workers
         assert list(trees.iterdir())
         gate.send_signal(signal.SIGINT)
         assert gate.wait(120) == 2
