@@ -91,6 +91,10 @@ class Plan:
         """The first look after `rounds`, or None when there is none."""
         return next((look for look in self.looks if look > rounds), None)
 
+    def until_look(self, rounds: int) -> int:
+        """Rounds from `rounds` on to the next look; 0 when there is none."""
+        return (self.next_look(rounds) or rounds) - rounds
+
     def level(self, rounds: int) -> LookLevel:
         """The levels of a look after `rounds`, the looks of the plan before it already spent.
 

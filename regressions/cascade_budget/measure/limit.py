@@ -80,27 +80,31 @@ def _alarm_can_be_shared() -> bool:
 @contextlib.contextmanager
 def _alarm(seconds: float, fail: Callable[[], WorkloadTimeoutError]) -> Iterator[None]:
     """Ring when the time is up; pass on the alarm that was set before when that is due."""
+    # Switched off first: what rings from here on is known to be either limit's own.
+    delay_before, interval_before = signal.setitimer(signal.ITIMER_REAL, 0)
+    handler_before = signal.getsignal(signal.SIGALRM)
     start = time.monotonic()
     end = start + seconds
-    handler_before = signal.getsignal(signal.SIGALRM)
-    due_before: float | None = None
+    due_before = start + delay_before if delay_before else None
+
+    def wait() -> None:
+        due = end if due_before is None else min(end, due_before)
+        signal.setitimer(signal.ITIMER_REAL, max(_SOON, due - time.monotonic()))
 
     def ring(number: int, frame: FrameType | None) -> None:
         __tracebackhide__ = True
         nonlocal due_before
-        if due_before is not None and time.monotonic() >= due_before:
-            due_before = None
-            signal.setitimer(signal.ITIMER_REAL, max(_SOON, end - time.monotonic()))
+        now = time.monotonic()
+        if due_before is not None and now >= due_before:
+            due_before = now + interval_before if interval_before else None
+            wait()
             assert callable(handler_before)
             handler_before(number, frame)
             return
         raise fail()
 
     signal.signal(signal.SIGALRM, ring)
-    delay_before, interval_before = signal.setitimer(signal.ITIMER_REAL, seconds)
-    if delay_before:
-        due_before = start + delay_before
-        signal.setitimer(signal.ITIMER_REAL, min(delay_before, seconds))
+    wait()
     try:
         yield
     finally:

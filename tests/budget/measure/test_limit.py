@@ -89,6 +89,19 @@ def test_an_alarm_that_is_due_sooner_rings_and_the_limit_still_holds(outer_alarm
 
 
 @needs_alarm
+def test_an_alarm_that_repeats_goes_on_within_and_after_the_block(outer_alarm):
+    rung = outer_alarm(0.01, interval=0.01)
+    # Long enough for the machine to be busy with others: an alarm that is lost never comes.
+    with time_limit(60, "waiting"):
+        while len(rung) < 3:
+            threading.Event().wait(0.001)
+    within = len(rung)
+    while len(rung) == within:
+        threading.Event().wait(0.001)
+    assert signal.getitimer(signal.ITIMER_REAL)[1] == pytest.approx(0.01)
+
+
+@needs_alarm
 def test_an_alarm_that_raises_ends_the_block_with_its_own_error():
     def ring(_number, _frame):
         raise LookupError("the other limit")
@@ -105,7 +118,7 @@ def test_an_alarm_that_raises_ends_the_block_with_its_own_error():
 
 
 @needs_alarm
-def test_an_alarm_that_fell_due_as_the_block_ended_rings_after_it(outer_alarm):
+def test_an_alarm_that_is_due_after_the_block_is_left_as_it_was(outer_alarm):
     rung = outer_alarm(60)
     with time_limit(120, "it"):
         pass

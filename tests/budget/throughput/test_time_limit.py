@@ -9,6 +9,7 @@ import pytest
 from cascade_budget.judge.sequential import Plan
 from cascade_budget.judge.throughput import Outcome
 from cascade_budget.measure.paired import rounds as room
+from cascade_budget.measure.paired import starting
 from cascade_budget.measure.paired.errors import PairingError
 from cascade_budget.measure.paired.rounds import Limits, run_rounds
 from cascade_budget.measure.worker.clocks import Cost
@@ -25,8 +26,16 @@ class SlowPair:
         ready = SimpleNamespace(n=1000, obstacle="", imported=True)
         self.ready = {"base": ready, "head": ready}
 
-    def __enter__(self):
+    def start(self):
         self.clock.now += START_SECONDS
+
+    def wait(self):
+        pass
+
+    def end(self, *, at_once):
+        pass
+
+    def __enter__(self):
         return self
 
     def __exit__(self, *_):
@@ -52,7 +61,7 @@ def timed(monkeypatch):
     def time_within(seconds):
         clock = SimpleNamespace(now=0.0)
         monkeypatch.setattr(room, "time", SimpleNamespace(monotonic=lambda: clock.now))
-        monkeypatch.setattr(room, "Pair", lambda *_, **__: SlowPair(clock))
+        monkeypatch.setattr(starting, "Pair", lambda *_, **__: SlowPair(clock))
         side = SimpleNamespace(node="test_slow.py::test_slow", imports=None, root="")
         return run_rounds(side, side, plan=Plan(looks=(5, 8)), limits=Limits(total_seconds=seconds))
 

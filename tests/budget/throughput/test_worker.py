@@ -113,7 +113,6 @@ def test_both_sides_share_one_hash_seed_and_another_pair_has_another(project):
     assert seeds[0] != seeds[1]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="processors are chosen on Linux only")
 def test_a_conftest_is_loaded_by_each_side_and_by_nothing_before(project, monkeypatch):
     log = project.path.parent / "loaded.txt"
     project.write(
@@ -127,13 +126,6 @@ def test_a_conftest_is_loaded_by_each_side_and_by_nothing_before(project, monkey
         pair.run("head", 1)
     loaded = log.read_text("utf-8").split()
     assert len(loaded) == len(set(loaded)) == 2
-
-
-def test_both_sides_stay_on_one_processor(project):
-    project.write("tests/test_shop.py", workload("return sorted(os.sched_getaffinity(0))"))
-    with opened(project) as pair:
-        assert pair.result("base", 1) == pair.result("head", 1)
-        assert len(pair.result("base", 1)[1].split(",")) == 1
 
 
 def test_spawned_siblings_serve_as_forked_ones_do(project, monkeypatch):

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import Pipe
 from typing import TYPE_CHECKING, Final, Literal, Self, final
 
@@ -69,23 +69,27 @@ class Pair:
     Args:
         base: The one side.
         head: The other.
-        seed: Decides hash seed, processor and which process starts first.
+        seed: Decides hash seed and which process starts first.
+        processor: On which both run, for systems that can choose; None for any.
         timeout_seconds: The longest that one answer may take.
 
-    Raises:
-        SideFailedError: A side has no workload.
-        KilledWorkerError: A process died.
-        HangingWorkloadError: A process did not answer in time.
+    Attributes:
+        ready: What each side said when it had reached its workload.
     """
 
     def __init__(
-        self, base: SideSpec, head: SideSpec, *, seed: int, timeout_seconds: float
+        self,
+        base: SideSpec,
+        head: SideSpec,
+        *,
+        seed: int,
+        processor: int | None = None,
+        timeout_seconds: float,
     ) -> None:
         chance = random.Random(seed)  # noqa: S311 - balance, no secret
-        cpu = _choose_processor(chance)
         self._specs: dict[Side, SideSpec] = {
-            "base": _on_processor(base, cpu),
-            "head": _on_processor(head, cpu),
+            "base": replace(base, cpu=processor),
+            "head": replace(head, cpu=processor),
         }
         self._order: list[Side] = ["base", "head"]
         chance.shuffle(self._order)
@@ -102,20 +106,10 @@ class Pair:
 
     def __enter__(self) -> Self:
         try:
-            self._start()
-            for side in self._order:
-                self._channels[side].send(self._specs[side].as_message())
-            failures: dict[Side, Failure] = {}
-            for side in self._order:
-                message = self._receive(side, _STARTUP_SECONDS + self._timeout_seconds)
-                if message.pop("event") == "ready":
-                    message["imported"] = tuple(message["imported"])
-                    self.ready[side] = Ready(**message)
-                else:
-                    failures[side] = Failure(**message)
-            _check_failures(failures, self._specs["head"].node)
+            self.start()
+            self.wait()
         except BaseException:
-            self._close(at_once=True)
+            self.end(at_once=True)
             raise
         return self
 
@@ -125,7 +119,35 @@ class Pair:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._close(at_once=error is not None)
+        self.end(at_once=error is not None)
+
+    def start(self) -> None:
+        """Start the processes, unless they have been; `end` is then to be called."""
+        if not self._running:
+            self._start()
+            for side in self._order:
+                self._channels[side].send(self._specs[side].as_message())
+
+    def wait(self) -> None:
+        """Wait until both sides hold their workload.
+
+        Raises:
+            SideFailedError: A side has no workload.
+            KilledWorkerError: A process died.
+            HangingWorkloadError: A process did not answer in time.
+        """
+        if self.ready:
+            return
+        failures: dict[Side, Failure] = {}
+        for side in self._order:
+            message = self._receive(side, _STARTUP_SECONDS + self._timeout_seconds)
+            if message.pop("event") == "ready":
+                message["imported"] = tuple(message["imported"])
+                self.ready[side] = Ready(**message)
+            else:
+                failures[side] = Failure(**message)
+        if failures:
+            raise SideFailedError(failures, self._specs["head"].node)
 
     def run(self, side: Side, n: int, repeat: int = 1) -> Cost:
         """Run the workload `repeat` times for n transactions each on one side."""
@@ -137,9 +159,13 @@ class Pair:
         message = self._ask(side, {"do": "result", "n": n})
         return message["digest"], message["preview"]
 
-    def profile(self, side: Side, n: int, plan: Message, packages: tuple[str, ...]) -> Message:
-        """One session of a profile on one side: `plan` and `session`, see `profiling.answering`."""
-        return self._ask(side, {"do": "profile", "n": n, "plan": plan, "packages": packages})
+    def begin_profile(self, side: Side, n: int, plan: Message, packages: tuple[str, ...]) -> None:
+        """Have a session of a profile recorded on one side; `end_profile` answers."""
+        self._send(side, {"do": "profile", "n": n, "plan": plan, "packages": packages})
+
+    def end_profile(self, side: Side) -> Message:
+        """What `begin_profile` asked for: `plan` and `session`, see `profiling.answering`."""
+        return self._answer(side)
 
     def settle(self) -> None:
         """Collect garbage on both sides and take what is alive out of later collections."""
@@ -147,10 +173,16 @@ class Pair:
             self._ask(side, {"do": "settle"})
 
     def _ask(self, side: Side, request: Message) -> Message:
+        self._send(side, request)
+        return self._answer(side)
+
+    def _send(self, side: Side, request: Message) -> None:
         try:
             self._channels[side].send(request)
         except EOFError:
             raise self._killed(side) from None
+
+    def _answer(self, side: Side) -> Message:
         message = self._receive(side, self._timeout_seconds)
         if message.pop("event") == "failed":
             raise SideFailedError({side: Failure(**message)}, self._specs[side].node)
@@ -230,7 +262,8 @@ class Pair:
             start_new_session=True,
         )
 
-    def _close(self, *, at_once: bool) -> None:
+    def end(self, *, at_once: bool) -> None:
+        """End the processes: at once, or by letting the tests finish."""
         if self._ended:
             return
         self._ended = True
@@ -256,34 +289,6 @@ class Pair:
         for process in self._running:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_END_SECONDS)
-
-
-def _check_failures(failures: dict[Side, Failure], node: str) -> None:
-    if failures:
-        raise SideFailedError(failures, node)
-
-
-def _choose_processor(chance: random.Random) -> int | None:
-    """One processor for both sides.
-
-    On a shared machine two processors can differ by a third in speed at the same moment; siblings
-    that run by turns on one differ by tenths of a percent.
-    """
-    if sys.platform != "linux":
-        return None
-    return chance.choice(sorted(os.sched_getaffinity(0)))
-
-
-def _on_processor(spec: SideSpec, cpu: int | None) -> SideSpec:
-    return SideSpec(
-        name=spec.name,
-        root=spec.root,
-        node=spec.node,
-        arguments=spec.arguments,
-        ordinal=spec.ordinal,
-        imports=spec.imports,
-        cpu=cpu,
-    )
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:

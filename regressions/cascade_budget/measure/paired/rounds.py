@@ -26,6 +26,7 @@ from cascade_budget.measure.paired.errors import (
     PairingError,
 )
 from cascade_budget.measure.paired.pairing import Pair, Processes, Side, can_fork
+from cascade_budget.measure.paired.starting import FreshPairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -172,44 +173,44 @@ def run_rounds(
     # The order of chunks is balanced by chance, which nobody needs to guess.
     chance = chance or random.Random()  # noqa: S311
     started = time.monotonic()
+    searched = 0.0
     rounds: list[Round] = []
     chunking: Chunking | None = None
     compared = False
     timed_out = False
-    while True:
-        before = time.monotonic()
-        with Pair(
-            base, head, seed=chance.getrandbits(64), timeout_seconds=limits.answer_seconds
-        ) as pair:
-            if chunking is None:
-                ready = time.monotonic()
-                check_sides(pair, base, head)
-                chunking = find_chunking(pair, pair.ready["head"].n)
-                compared = compare_results(pair, chunking.n, head.node)
-                # No later round does this again, so none is expected to take that long.
-                before += time.monotonic() - ready
-            rounds.append(measure_round(pair, chunking, chance))
-        now = time.monotonic()
-        progress(
-            Progress(
-                rounds=len(rounds),
-                most=plan.most,
-                slowdown=math.expm1(statistics.median(one.cpu for one in rounds)),
+    with FreshPairs(base, head, chance=chance, timeout_seconds=limits.answer_seconds) as pairs:
+        while True:
+            with pairs.take(plan.until_look(len(rounds))) as pair:
+                if chunking is None:
+                    ready = time.monotonic()
+                    check_sides(pair, base, head)
+                    chunking = find_chunking(pair, pair.ready["head"].n)
+                    compared = compare_results(pair, chunking.n, head.node)
+                    searched = time.monotonic() - ready
+                rounds.append(measure_round(pair, chunking, chance))
+            progress(
+                Progress(
+                    rounds=len(rounds),
+                    most=plan.most,
+                    slowdown=math.expm1(statistics.median(one.cpu for one in rounds)),
+                )
             )
-        )
-        timed_out = now + (now - before) - started > limits.total_seconds
-        if timed_out and len(rounds) < SMALLEST_SAMPLE:
-            raise PairingError(
-                f"{limits.total_seconds:g} seconds were enough for {len(rounds)} of the "
-                f"{SMALLEST_SAMPLE} rounds of a first verdict",
-                place=head.node,
-                remedy="Make n smaller, or raise cascade_budget_time_limit in the ini file",
-            )
-        if len(rounds) in plan.looks or timed_out:
-            verdict = judge_rounds(rounds, chunking, plan, tolerance)
-            decided = verdict.outcome is not Outcome.UNRESOLVED
-            if decided or timed_out or len(rounds) >= plan.most:
-                break
+            spent = time.monotonic() - started
+            # No later round searches for a chunk, so none is expected to take that long.
+            another = (spent - searched) / len(rounds)
+            timed_out = spent + another > limits.total_seconds
+            if timed_out and len(rounds) < SMALLEST_SAMPLE:
+                raise PairingError(
+                    f"{limits.total_seconds:g} seconds were enough for {len(rounds)} of the "
+                    f"{SMALLEST_SAMPLE} rounds of a first verdict",
+                    place=head.node,
+                    remedy="Make n smaller, or raise cascade_budget_time_limit in the ini file",
+                )
+            if len(rounds) in plan.looks or timed_out:
+                verdict = judge_rounds(rounds, chunking, plan, tolerance)
+                decided = verdict.outcome is not Outcome.UNRESOLVED
+                if decided or timed_out or len(rounds) >= plan.most:
+                    break
     return PairedTiming(
         verdict=verdict,
         rounds=tuple(rounds),

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, final
 
 from cascade_budget.judge.throughput import DEFAULT_TOLERANCE, Outcome, Throughput
 from cascade_budget.measure.paired.chunking import Chunking, find_chunking
-from cascade_budget.measure.paired.pairing import Pair
 from cascade_budget.measure.paired.rounds import (
     DEFAULT_LIMITS,
     Limits,
@@ -18,6 +17,7 @@ from cascade_budget.measure.paired.rounds import (
     judge_rounds,
     measure_round,
 )
+from cascade_budget.measure.paired.starting import FreshPairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -85,34 +85,33 @@ def run_trial(
     seconds = dict.fromkeys(excesses, 0.0)
     trials: dict[float, Trial] = {}
     done = 0
-    while len(trials) < len(rounds):
-        before = time.monotonic()
-        with Pair(
-            base, head, seed=chance.getrandbits(64), timeout_seconds=limits.answer_seconds
-        ) as pair:
-            if chunking is None:
-                chunking = fitting_chunking(find_chunking(pair, pair.ready["head"].n), excesses)
-                compare_results(pair, chunking.n, head.node)
-            spent = {}
-            for excess, seen in rounds.items():
-                if excess not in trials:
-                    start = time.monotonic()
-                    seen.append(measure_round(pair, chunking, chance, excess=excess))
-                    spent[excess] = time.monotonic() - start
-        shared = time.monotonic() - before - sum(spent.values())
-        done += 1
-        told(done)
-        for excess, taken in spent.items():
-            seconds[excess] += shared + taken
-            if done in plan.looks:
-                verdict = judge_rounds(rounds[excess], chunking, plan, tolerance)
-                if verdict.outcome is not Outcome.UNRESOLVED or done == plan.most:
-                    trials[excess] = Trial(
-                        excess=excess,
-                        verdict=verdict,
-                        rounds=tuple(rounds[excess]),
-                        seconds=seconds[excess],
-                    )
+    with FreshPairs(base, head, chance=chance, timeout_seconds=limits.answer_seconds) as pairs:
+        while len(trials) < len(rounds):
+            before = time.monotonic()
+            with pairs.take(plan.until_look(done)) as pair:
+                if chunking is None:
+                    chunking = fitting_chunking(find_chunking(pair, pair.ready["head"].n), excesses)
+                    compare_results(pair, chunking.n, head.node)
+                spent = {}
+                for excess, seen in rounds.items():
+                    if excess not in trials:
+                        start = time.monotonic()
+                        seen.append(measure_round(pair, chunking, chance, excess=excess))
+                        spent[excess] = time.monotonic() - start
+            shared = time.monotonic() - before - sum(spent.values())
+            done += 1
+            told(done)
+            for excess, taken in spent.items():
+                seconds[excess] += shared + taken
+                if done in plan.looks:
+                    verdict = judge_rounds(rounds[excess], chunking, plan, tolerance)
+                    if verdict.outcome is not Outcome.UNRESOLVED or done == plan.most:
+                        trials[excess] = Trial(
+                            excess=excess,
+                            verdict=verdict,
+                            rounds=tuple(rounds[excess]),
+                            seconds=seconds[excess],
+                        )
     return [trials[excess] for excess in excesses]
 
 

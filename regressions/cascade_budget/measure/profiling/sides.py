@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import random
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from cascade_budget.measure.paired.pairing import Pair, Side
+from cascade_budget.measure.paired.starting import FreshPairs
 from cascade_budget.measure.profiling.transfer import session_from_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from cascade_budget.judge.profiles import ProfileSession
-    from cascade_budget.measure.worker.protocol import SideSpec
+    from cascade_budget.measure.paired.pairing import Pair, Side
+    from cascade_budget.measure.worker.protocol import Message, SideSpec
 
 PROCESSES: Final = 4
 """Pairs of processes: what is chance in how one of them lies in memory should not look like a
@@ -25,7 +26,7 @@ TOTAL_SECONDS: Final = 60.0
 SESSIONS: Final = 4
 """Sessions a side in each pair: sixteen in all."""
 
-_SIDES: Final[tuple[Side, Side]] = ("base", "head")
+_SIDES: Final[tuple[Side, ...]] = ("base", "head")
 
 
 def profile_sides(
@@ -55,26 +56,35 @@ def profile_sides(
     """
     started = time.monotonic()
     recorded: dict[Side, list[ProfileSession]] = {"base": [], "head": []}
-    plan: dict[str, Any] = {}
+    plan: Message = {}
+    done = 0
     # Seeds decide the order of sets, which nobody needs to guess.
     chance = random.Random()  # noqa: S311
-    for process in range(PROCESSES):
-        if time.monotonic() - started > TOTAL_SECONDS:
-            break
-        progress(f"profiling base and head, processes {process + 1} of {PROCESSES}")
-        with Pair(base, head, seed=chance.getrandbits(64), timeout_seconds=timeout_seconds) as pair:
-            for session in range(SESSIONS):
-                order = _SIDES if session % 2 else _SIDES[::-1]
-                for side in order:
-                    known = {**plan, "warm": session > 0} if plan else plan
-                    answer = pair.profile(
-                        side, n or pair.ready[side].n, known, base.imports.packages
-                    )
-                    plan = answer["plan"]
-                    recorded[side].append(session_from_json(answer["session"]))
-    pairs = [
-        pair
-        for pair in zip(recorded["base"], recorded["head"], strict=True)
-        if all(session.stacks for session in pair)
+    with FreshPairs(base, head, chance=chance, timeout_seconds=timeout_seconds) as fresh:
+        while done < PROCESSES and time.monotonic() - started <= TOTAL_SECONDS:
+            progress(f"profiling base and head, {done} of {PROCESSES} pairs of processes done")
+            with fresh.together(PROCESSES - done) as pairs:
+                for session in range(SESSIONS):
+                    for side in _SIDES if session % 2 else _SIDES[::-1]:
+                        # The very first session finds the size of all.
+                        for group in [pairs] if plan else [pairs[:1], pairs[1:]]:
+                            known = {**plan, "warm": session > 0} if plan else plan
+                            for answer in _record(group, side, n, known, base.imports.packages):
+                                plan = answer["plan"]
+                                recorded[side].append(session_from_json(answer["session"]))
+            done += len(pairs)
+    sampled = [
+        both
+        for both in zip(recorded["base"], recorded["head"], strict=True)
+        if all(session.stacks for session in both)
     ]
-    return tuple(base for base, _ in pairs), tuple(head for _, head in pairs)
+    return tuple(one for one, _ in sampled), tuple(one for _, one in sampled)
+
+
+def _record(
+    pairs: Sequence[Pair], side: Side, n: int | None, plan: Message, packages: tuple[str, ...]
+) -> list[Message]:
+    """A session of one side in each pair, at the same time: each has a processor of its own."""
+    for pair in pairs:
+        pair.begin_profile(side, n or pair.ready[side].n, plan, packages)
+    return [pair.end_profile(side) for pair in pairs]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
+from cascade_budget.measure.worker.process import leave, main
 
-from cascade_budget.measure.worker.process import main
-
-sys.exit(main())
+leave(main())

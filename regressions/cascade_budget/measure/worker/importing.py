@@ -7,10 +7,9 @@ import os
 import sys
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import DistributionFinder, MetadataPathFinder
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cascade_budget
+from cascade_budget.measure.worker.folders import CodeFolders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,10 +18,13 @@ if TYPE_CHECKING:
 
     from cascade_budget.measure.worker.protocol import Imports
 
-__all__ = ["PackageFolderFinder", "imported_files", "is_redirected", "redirect_imports"]
-
-#: The gauge is the same on both sides, also where a project tests this package with itself.
-_OWN_ROOT = Path(cascade_budget.__file__).resolve().parents[1]
+__all__ = [
+    "CodeFolders",
+    "PackageFolderFinder",
+    "imported_files",
+    "is_redirected",
+    "redirect_imports",
+]
 
 
 class PackageFolderFinder(DistributionFinder):
@@ -67,10 +69,10 @@ def redirect_imports(imports: Imports) -> None:
     Args:
         imports: Where code comes from and where it must not come from.
     """
-    origins = [Path(origin).resolve() for origin in imports.origins]
+    origins = CodeFolders(imports.origins)
 
     def stays(entry: str) -> bool:
-        return not _is_under(Path(entry or os.curdir).resolve(), origins)
+        return not origins.hold(entry)
 
     kept = [entry for entry in sys.path if stays(entry)]
     sys.path[:] = [*imports.roots, *kept]
@@ -108,32 +110,19 @@ def is_redirected(module: str, imports: Imports) -> bool:
         return False
     spec = importlib.util.find_spec(top)
     places = [spec.origin, *(spec.submodule_search_locations or ())] if spec else []
-    origins = [Path(origin).resolve() for origin in imports.origins]
-    return any(_is_under(Path(place).resolve(), origins) for place in places if place)
+    origins = CodeFolders(imports.origins)
+    return any(origins.hold(place) for place in places if place)
 
 
 def imported_files(folders: Iterable[str]) -> list[str]:
     """Files of the modules imported so far that lie in one of the folders, sorted."""
-    places = [Path(folder).resolve() for folder in folders]
+    places = CodeFolders(folders)
     files = {
         str(file)
         for module in list(sys.modules.values())
         if isinstance(file := getattr(module, "__file__", None), str)
     }
-    return sorted(file for file in files if _is_under(Path(file).resolve(), places))
-
-
-def _is_under(path: Path, places: Iterable[Path]) -> bool:
-    """Whether a path lies in one of the folders, but in no environment inside it."""
-    if path == _OWN_ROOT or path.is_relative_to(_OWN_ROOT / "cascade_budget"):
-        return False
-    for place in places:
-        if path.is_relative_to(place):
-            between = [path, *path.parents]
-            inside = between[: between.index(place)]
-            if not any((folder / "pyvenv.cfg").is_file() for folder in inside):
-                return True
-    return False
+    return sorted(file for file in files if places.hold(file))
 
 
 def _editable_mappings(finder: object) -> list[dict[str, object]]:

@@ -15,7 +15,7 @@ import sys
 from dataclasses import asdict
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol, final
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, final
 
 import pytest
 
@@ -35,7 +35,7 @@ from cascade_budget.measure.worker.serving import serve_workload
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["PLUGIN_NAME", "HandOver", "main"]
+__all__ = ["PLUGIN_NAME", "HandOver", "leave", "main"]
 
 PLUGIN_NAME: Final = "cascade_budget_worker"
 """Under which the fixture looks for what takes its workloads over."""
@@ -148,10 +148,7 @@ class HandOver:
         if self.settled:
             with contextlib.suppress(EOFError):
                 self._channel.send({"event": "ended"})
-            sys.stdout.flush()
-            sys.stderr.flush()
-            atexit._run_exitfuncs()  # noqa: SLF001 - documented by use in multiprocessing
-            os._exit(0)
+            leave(0)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A skip; skips do not interact."""
@@ -220,6 +217,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except EOFError:
         # The gate is gone; nobody waits for this process any more.
         return 1
+
+
+def leave(code: int) -> NoReturn:
+    """End this process, past the taking down of the interpreter: nobody needs its memory in order.
+
+    What was registered with `atexit` is called.
+    """
+    atexit._run_exitfuncs()  # noqa: SLF001 - documented by use in multiprocessing
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def load_plugins(sides: Sequence[Imports]) -> None:
