@@ -244,8 +244,10 @@ async def trampoline(run: Run, target: Any, depth: int = 0) -> Any:
         else:
             outcome = await loop(target, run, alarm)
         while type(outcome) is Miss or type(outcome) is Break:
-            if engine.analyses and type(outcome) is Miss:
-                _analyse_cold(run, target, outcome.target)
+            if type(outcome) is Miss:
+                if engine.analyses:
+                    _analyse_cold(run, target, outcome.target)
+                # Also where nobody listens yet: who comes in the next body hears of its call.
                 target = outcome.target
             outcome = await _leave_cold(run, outcome, depth, owed)
         if outcome.__class__ in engine.loops:

@@ -102,6 +102,29 @@ def test_the_warning_of_a_recursion_that_builds_calls_comes_in_its_place(engine,
     ]
 
 
+def test_who_comes_as_calls_are_built_hears_the_warning_though_the_run_began_with_values(
+    engine, log_of
+):
+    logs = []
+    armed = []
+
+    @cs.task
+    def leaf(n):
+        return n
+
+    @cs.task
+    def loop(n, value=0):
+        if n == 1 and armed:
+            logs.append(log_of(engine.default, cs.StaticAnalysisWarning))
+        return loop(n - 1, leaf(n)) if n else value
+
+    for _ in range(20):
+        engine.run(loop(2))
+    armed.append(True)
+    assert engine.run(loop(2)) == 1
+    assert logs == [[("StaticAnalysisWarning", "CS-W001", "loop")]]
+
+
 @pytest.mark.parametrize("fails", [False, True])
 def test_who_comes_while_a_body_runs_hears_the_same_on_every_tier(engine, log_of, fails):
     logs = []
