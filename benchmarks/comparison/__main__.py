@@ -13,7 +13,14 @@ from benchmarks.comparison.endurance import Endurance, endure
 from benchmarks.comparison.lines import Line, Section, concurrent_section, short_sections
 from benchmarks.comparison.progress import Progress, wrapped
 from benchmarks.comparison.rounds import Contender, Costs, measure
-from benchmarks.comparison.table import as_json, endurance_text, met, replace_block, section_text
+from benchmarks.comparison.table import (
+    as_json,
+    endurance_text,
+    met,
+    page_with_block,
+    replace_block,
+    section_text,
+)
 from benchmarks.executions import ExecutionError
 from benchmarks.workloads import WORKLOADS
 
@@ -23,6 +30,7 @@ if TYPE_CHECKING:
 SHORT_ROUNDS = 150
 CONCURRENT_ROUNDS = 7
 BOUNCES = 1_000_000
+_BLOCK = f"comparison on {sys.version_info.major}.{sys.version_info.minor}"
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -41,7 +49,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--readme",
         metavar="FILE",
-        type=Path,
+        type=page_with_block(_BLOCK),
         help="put the tables between its marks for this Python",
     )
     parser.add_argument("--strict", action="store_true", help="exit 1 where a target is missed")
@@ -122,9 +130,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     print("\n".join(lines))
     if options.readme is not None:
-        major, minor = sys.version_info[:2]
         block = ["```text", *lines, "```"]
-        replace_block(options.readme, f"comparison on {major}.{minor}", block)
+        replace_block(options.readme, _BLOCK, block)
     if options.json is not None:
         value = as_json(timed, runs, rounds=SHORT_ROUNDS // scale)
         options.json.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")

@@ -24,7 +24,7 @@ from benchmarks.comparison.peers_table import (
 )
 from benchmarks.comparison.progress import Progress, wrapped
 from benchmarks.comparison.rounds import Contender, measure
-from benchmarks.comparison.table import replace_block
+from benchmarks.comparison.table import page_with_block, replace_block
 from benchmarks.executions import ExecutionError
 
 if TYPE_CHECKING:
@@ -108,7 +108,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="three rounds")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write what was measured there")
     parser.add_argument(
-        "--readme", metavar="FILE", type=Path, help="put the table between its peers marks"
+        "--readme",
+        metavar="FILE",
+        type=page_with_block("peers"),
+        help="put the table between its peers marks",
     )
     parser.add_argument(
         "--strict", action="store_true", help=f"exit 1 where a peer is within {AHEAD:.0f} x"

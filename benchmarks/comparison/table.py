@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.comparison.endurance import FLAT_BYTES, SLICES_MS, Endurance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Sequence
 
     from benchmarks.comparison.lines import Line, Section
     from benchmarks.comparison.rounds import Costs, Ratio
@@ -66,6 +67,25 @@ def replace_block(path: Path, name: str, lines: Sequence[str]) -> None:
     Raises:
         ValueError: The file has not both marks, in this order.
     """
+    before, after = _around_block(path, name)
+    block = "\n".join(lines)
+    path.write_text(f"{before}\n{block}\n\n{after}", encoding="utf-8")
+
+
+def page_with_block(name: str) -> Callable[[str], Path]:
+    """An argument's type: a file with both marks, found to be one before anything is measured."""
+
+    def checked(text: str) -> Path:
+        try:
+            _around_block(Path(text), name)
+        except (OSError, ValueError) as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+        return Path(text)
+
+    return checked
+
+
+def _around_block(path: Path, name: str) -> tuple[str, str]:
     text = path.read_text(encoding="utf-8")
     head, opening, rest = text.partition(f"<!-- {name} -->\n")
     _, closing, tail = rest.partition(f"<!-- /{name} -->")
@@ -74,8 +94,7 @@ def replace_block(path: Path, name: str, lines: Sequence[str]) -> None:
             f"{path} has no lines `<!-- {name} -->` and `<!-- /{name} -->` to write between; "
             f"add them where the table is to stand"
         )
-    block = "\n".join(lines)
-    path.write_text(f"{head}{opening}\n{block}\n\n{closing}{tail}", encoding="utf-8")
+    return head + opening, closing + tail
 
 
 def as_json(

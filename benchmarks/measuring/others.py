@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.comparison.progress import wrapped
-from benchmarks.comparison.table import replace_block
+from benchmarks.comparison.table import page_with_block, replace_block
 from benchmarks.executions import ExecutionError, count_executions
 from benchmarks.measuring.decisions import ToolError
 from benchmarks.measuring.others_table import as_markdown
@@ -144,7 +144,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     printer = commands.add_parser("table", help="print the rates in such files")
     printer.add_argument("files", type=Path, nargs="+", metavar="FILE")
     printer.add_argument(
-        "--page", type=Path, metavar="FILE", help="put the table between its others marks"
+        "--page",
+        type=page_with_block("others"),
+        metavar="FILE",
+        help="put the table between its others marks",
     )
     printer.set_defaults(run=table)
     arguments = parser.parse_args(argv)

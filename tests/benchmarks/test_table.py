@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from benchmarks.comparison import __main__ as comparison
+from benchmarks.comparison import peers
 from benchmarks.comparison.endurance import Endurance
 from benchmarks.comparison.lines import Line, Section
 from benchmarks.comparison.peers_table import Row, as_markdown, as_text, behind
@@ -99,6 +101,21 @@ def test_a_page_without_marks_is_left_alone_and_named(tmp_path):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         replace_block(page, "peers", ["| new |"])
     assert page.read_text(encoding="utf-8") == "<!-- peers -->\n"
+
+
+def test_a_page_to_write_to_is_looked_at_before_anything_is_measured(tmp_path, capsys):
+    page = tmp_path / "README.md"
+    for program in (comparison.main, peers.main):
+        with pytest.raises(SystemExit) as caught:
+            program(["--readme", str(page)])
+        assert caught.value.code == 2
+        assert f"argument --readme: [Errno 2] No such file or directory: '{page}'" in (
+            capsys.readouterr().err
+        )
+    page.write_text("no marks\n", encoding="utf-8")
+    with pytest.raises(SystemExit):
+        peers.main(["--readme", str(page)])
+    assert f"{page} has no lines `<!-- peers -->` and" in capsys.readouterr().err
 
 
 def test_memory_that_grows_a_byte_a_bounce_is_not_flat():
