@@ -40,11 +40,11 @@ gate: setup ## set up, then run the three countdowns under their budgets
 	$(RUN) pytest --cascade-budget tests/gate/test_countdowns.py
 
 .PHONY: test
-test: setup ## set up, then run every test (ARGS="-k name" for some, "-n 2" side by side)
+test: setup ## set up, then run every test (ARGS="-k name" for some)
 	$(RUN) pytest $(ARGS)
 
 .PHONY: nightly
-nightly: setup ## twenty thousand random programs on every tier; who did it, by timing alone
+nightly: setup ## 20,000 random programs; who did it, by timing alone
 	HYPOTHESIS_PROFILE=nightly $(RUN) pytest tests/engine/differential --hypothesis-show-statistics
 	NIGHTLY=1 $(RUN) pytest tests/gate/test_timed_mutants.py
 	$(RUN) benchmarks.attribution.small_project
@@ -66,22 +66,23 @@ format: setup ## rewrite the sources in the project's format
 	$(BIN)/ruff check --fix $(SOURCES)
 
 .PHONY: coverage
-coverage: setup ## run the tests under coverage, subprocesses included
+coverage: setup ## run the tests under coverage; the engine's must be whole
 	$(RUN) coverage erase
 	$(RUN) coverage run -m pytest
 	$(RUN) coverage combine --quiet
 	$(RUN) coverage report
+	$(RUN) coverage report --include='engine/*' --fail-under=100
 
 .PHONY: bench
-bench: setup ## compare with hand-written loops in one interleaved run (ARGS=--quick)
+bench: setup ## compare with hand-written loops (ARGS=--quick)
 	$(RUN) benchmarks.comparison $(ARGS)
 
 .PHONY: bench-peers
-bench-peers: $(PEERS)/.installed ## compare with other libraries, in an environment of their own
+bench-peers: $(PEERS)/.installed ## compare with other libraries, in their own environment
 	PYTHONDONTWRITEBYTECODE= $(PEERS)/bin/python -m benchmarks.comparison.peers $(ARGS)
 
 .PHONY: asv-continuous
-asv-continuous: setup ## measure BASE and HEAD with asv by turns, then judge (BENCH=Simple ROUNDS=12)
+asv-continuous: setup ## measure BASE and HEAD by turns, then judge (ROUNDS=12)
 	test -e ~/.asv-machine.json || $(BIN)/asv machine --yes
 	-$(ASV_CONTINUOUS) --bench '^(?!.*time_).*(?:$(BENCH))' $(BASE) $(HEAD)
 	-$(ASV_CONTINUOUS) --bench '^(?=.*(?:$(BENCH))).*time_' -a rounds=$(ROUNDS) $(BASE) $(HEAD)
@@ -93,7 +94,7 @@ docs: setup ## build the pages into build/docs; a dead link fails
 	@echo "build/docs/index.html"
 
 .PHONY: lock
-lock: ## compile constraints.txt from the pyproject files (needs uv)
+lock: ## compile constraints.txt from the pyprojects (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	  --no-annotate --no-header --no-emit-index-url --no-emit-find-links \
 	  --no-emit-package cascade-engine --no-emit-package pytest-cascade-budget \
