@@ -130,6 +130,62 @@ def test_a_count_that_differs_between_two_runs_fails_nothing(shop: Shop) -> None
     assert code == 0
 
 
+@pytest.mark.parametrize("alone", [False, True], ids=["in an earlier test", "in the test itself"])
+def test_what_is_drawn_by_chance_is_no_growth(shop: Shop, alone: bool) -> None:
+    """Seeded or not, `random` goes on differently once the code has drawn less of it."""
+    once = "import random\n\n\ndef pick():\n    return random.random()\n\n\n" + SHOP
+    twice = once.replace("    return", "    random.random()\n    return", 1)
+    before = "    random.seed(3)\n    pick()\n\n\ndef test_total():\n"
+    shop.history.commit(
+        "Draw",
+        {
+            "shop.py": twice,
+            "tests/test_shop.py": (
+                "import random\nfrom shop import pick, total\n\n\ndef test_pick():\n"
+                f"{'    pick()' if alone else before}\n    total(int(10_000 * random.random()))\n"
+            ),
+        },
+    )
+    shop.history.write({"shop.py": once})
+    code, said = shop.diff("main")
+    assert said[-1].startswith("Nothing grew: ")
+    assert [line.split()[:2] for line in said[:-2]] == [["unstable", "shop:price"]] * alone
+    assert code == 0
+
+
+def test_what_a_test_that_fails_on_base_leaves_behind_is_no_growth_of_a_later_one(
+    shop: Shop,
+) -> None:
+    cached = SHOP + (
+        "\n\nknown = set()\n\n\ndef learn(n):\n    known.add(n)\n\n\n"
+        "def look(n):\n    if n not in known:\n        learn(n)\n"
+    )
+    shop.history.commit(
+        "Cache",
+        {
+            "shop.py": cached,
+            "tests/test_shop.py": (
+                "import shop\n\n\ndef test_tax():\n    if not hasattr(shop, 'tax'):\n"
+                "        shop.look(3)\n    assert shop.tax(5) == 1\n\n\n"
+                "def test_look():\n    shop.look(3)\n"
+            ),
+        },
+    )
+    shop.history.write({"shop.py": cached + "\n\ndef tax(n):\n    return n // 5\n"})
+    code, said = shop.diff("main")
+    assert said == [
+        "unstable  shop:learn   1 call in 1 test",
+        "",
+        (
+            f"Nothing grew: 1 test compared, {shop.named('main')} to "
+            "the working tree (1 uncommitted change)."
+        ),
+        "Not compared: 1 test that main does not pass",
+        "  tests/test_shop.py::test_tax",
+    ]
+    assert code == 0
+
+
 def test_head_given_as_a_revision_leaves_uncommitted_changes_out_and_says_so(shop: Shop) -> None:
     shop.history.commit("More", {"NOTES": "more\n"})
     shop.history.write({"shop.py": TWICE})

@@ -106,17 +106,20 @@ def _confirmed(
 ) -> tuple[Comparison, tuple[Cause, ...]]:
     suspects = frozenset(change.test for growth in first.grown for change in growth.changes)
     # What a test costs depends on what ran before it: caches filled, modules imported. So the tests
-    # before a suspect run again, and those behind the last one do not.
+    # before a suspect run again, and those behind the last one do not; nor do those that fail on
+    # one side, where their failing leaves other things behind.
     order = list(head.tests)
     last = max(place for place, test in enumerate(order) if test in suspects)
-    only = None if last == len(order) - 1 else frozenset(order[: last + 1])
+    passing = set(first.tests)
+    again = [test for test in order[: last + 1] if test in passing]
+    only = None if len(again) == len(order) else frozenset(again)
     head_again, base_again = (
         side.count(
             progress,
             text=f"counting again on {side.label}",
             attribute=suspects,
             only=only,
-            hash_seed=1,
+            seed=1,
         )
         for side in (head_side, base_side)
     )

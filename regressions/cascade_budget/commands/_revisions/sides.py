@@ -65,15 +65,26 @@ class Side:
         text: str = "",
         attribute: bool | frozenset[str] = False,
         only: frozenset[str] | None = None,
-        hash_seed: int = 0,
+        seed: int = 0,
     ) -> Census:
         """Counts of its tests, from the store where they are there.
+
+        Args:
+            progress: Where to say what is going on.
+            text: What to say.
+            attribute: Tests whose callers are wanted.
+            only: The tests to run; None for all.
+            seed: Decides what chance would: the order of sets, and what `random` draws in a test.
+                Two sides under one seed differ by their code alone, also where an earlier test
+                drew more on one of them; what a side counts under two seeds tells what is chance.
 
         Raises:
             CensusError: The tests could not be run.
             ImportedElsewhereError: They ran against code from outside its copy.
         """
-        request = replace(self.request, attribute=attribute, only=only, hash_seed=hash_seed)
+        request = replace(
+            self.request, attribute=attribute, only=only, hash_seed=seed, random_seed=seed
+        )
         key = census_key(request, self.tree.digest)
         text = text or f"counting on {self.label}"
         kept = self.store.find(key)
