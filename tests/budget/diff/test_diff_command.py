@@ -360,6 +360,31 @@ def test_a_project_that_is_installed_as_a_copy_is_told_so(
     )
 
 
+def test_a_conftest_that_leads_back_to_the_checkout_is_told_before_a_test_runs(
+    shop: Shop, tmp_path: Path
+) -> None:
+    ran = tmp_path / "ran"
+    shop.history.commit(
+        "Absolute",
+        {
+            "tests/conftest.py": f"import sys\n\nsys.path.insert(0, {str(shop.root)!r})\n",
+            "tests/test_shop.py": TESTS + f"    open({str(ran)!r}, 'w')\n",
+        },
+    )
+    assert shop.diff("main") == (
+        2,
+        [
+            (
+                "cascade-budget diff: the tests on the working tree import the project as it is "
+                f"installed, not this revision; shop is imported from {shop.root / 'shop.py'}. "
+                "Install the project in editable mode (pip install -e .), or name its folder in "
+                "pytest's pythonpath setting"
+            )
+        ],
+    )
+    assert not ran.exists()
+
+
 def test_counts_of_a_base_are_kept_for_the_next_run(
     shop: Shop, capsys: pytest.CaptureFixture[str]
 ) -> None:

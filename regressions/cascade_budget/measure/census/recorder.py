@@ -125,7 +125,9 @@ class Recorder:
             random.Random(self._shuffle).shuffle(items)  # noqa: S311  an order, not a secret
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Say how many tests will run."""
+        """Say how many tests will run: none where they would run against another's code."""
+        if any(self._astray()):
+            session.items.clear()
         if not session.config.option.collectonly:
             self._write(self._writer.collected(len(session.items)))
             if self._garbage:

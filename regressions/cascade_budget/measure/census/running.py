@@ -232,6 +232,9 @@ def _checked(census: Census | None, request: CensusRequest, code: int, said: str
     if census is not None and census.tests and code in (*_TESTS_RAN, _INTERRUPTED):
         # Files that failed to import end a run with code 1 or 2; the rest of it stands.
         return census
+    if census is not None and census.astray:
+        # For the caller to refuse: no test was run.
+        return census
     where = f"pytest on {request.label}"
     ran = " ".join(["pytest", *request.arguments])
     if census is not None and census.uncollected:
