@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, final
 from benchmarks.measuring.decisions import Decision, Verdict
 from cascade_budget.judge.sequential import Plan
 from cascade_budget.judge.throughput import Outcome
-from cascade_budget.measure.paired.trials import run_trial
+from cascade_budget.measure.proving.trials import run_trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     # scipy takes longer to import than most commands to run.
     from cascade_budget.commands._promise import carry_out, certify, rates  # noqa: PLC0415
-    from cascade_budget.measure.paired.certificate import (  # noqa: PLC0415
+    from cascade_budget.measure.proving.certificate import (  # noqa: PLC0415
         share_name,
         write_certificate,
     )

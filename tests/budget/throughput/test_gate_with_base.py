@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from cascade_budget.measure.paired.certificate import Certificate, write_certificate
+from cascade_budget.measure.proving.certificate import Certificate, write_certificate
 from tests.budget.throughput.conftest import SHOP, SLOW_SHOP, TEST
 
 

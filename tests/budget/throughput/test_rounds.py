@@ -18,7 +18,7 @@ from cascade_budget.measure.paired.rounds import (
     measure_round,
     run_rounds,
 )
-from cascade_budget.measure.paired.trials import fitting_chunking
+from cascade_budget.measure.proving.trials import fitting_chunking
 from cascade_budget.measure.worker.clocks import Cost, Meter
 from cascade_budget.measure.worker.protocol import Imports
 

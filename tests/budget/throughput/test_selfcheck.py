@@ -10,13 +10,13 @@ from cascade_budget.cli import main
 from cascade_budget.commands._promise import certify, rates
 from cascade_budget.judge.stats import Interval
 from cascade_budget.judge.throughput import Outcome, Throughput
-from cascade_budget.measure.paired.certificate import (
+from cascade_budget.measure.proving.certificate import (
     Certificate,
     certificate_path,
     read_certificate,
     write_certificate,
 )
-from cascade_budget.measure.paired.trials import Trial
+from cascade_budget.measure.proving.trials import Trial
 
 
 def trials(excess, hits, of, *, missed=Outcome.UNCHANGED):

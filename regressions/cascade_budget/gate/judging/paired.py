@@ -13,10 +13,10 @@ from cascade_budget.gate.counting.probe import pytest_arguments
 from cascade_budget.judge.findings import TimeFinding
 from cascade_budget.judge.sequential import Plan
 from cascade_budget.judge.throughput import Outcome
-from cascade_budget.measure.paired.certificate import Certificate, read_certificate
 from cascade_budget.measure.paired.errors import SideFailedError
 from cascade_budget.measure.paired.rounds import Limits, run_rounds
 from cascade_budget.measure.paired.sides import Base, Sides, find_base, lay_out_sides
+from cascade_budget.measure.proving.certificate import Certificate, read_certificate
 from cascade_budget.report.formats.text import counted
 
 if TYPE_CHECKING:
