@@ -1,6 +1,6 @@
 """What timing alone says of a planted regression: that it is slower, and who made it so.
 
-Takes a minute or more for each, so it runs at night: `make nightly`.
+Takes half a minute or more for each, so it runs at night: `make nightly`.
 """
 
 from __future__ import annotations

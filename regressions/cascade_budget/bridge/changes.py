@@ -36,12 +36,13 @@ class ChangedLines:
     whole: frozenset[str]
     root: Path
 
-    def contains(self, path: Path, line: int) -> bool:
-        """Whether a line of a file (absolute, or relative to the repository) was written since."""
-        return self.first(path, range(line, line + 1)) is not None
-
     def first(self, path: Path, lines: range) -> int | None:
-        """The first of some lines of a file that was written since; None where none was."""
+        """The first of some lines that was written since; None where none was.
+
+        Args:
+            path: The file, absolute or relative to the repository.
+            lines: Of it.
+        """
         try:
             inside = (self.root / path).resolve().relative_to(self.root).as_posix()
         except ValueError:

@@ -36,10 +36,10 @@ def test_changed_moved_and_new_lines_are_told_from_old_ones(checkout) -> None:
     (checkout / "näw file.py").write_text("new = 1\n", encoding="utf-8")
     changed = changed_lines(Repository.at(checkout), "HEAD")
     assert changed.lines == {"app.py": (range(5, 6),)}
-    assert changed.contains(checkout / "app.py", 5)
-    assert not changed.contains(checkout / "app.py", 6)
-    assert changed.contains(checkout / "näw file.py", 1)
-    assert not changed.contains(Path("/usr/lib/elsewhere.py"), 1)
+    assert changed.first(checkout / "app.py", range(5, 6)) == 5
+    assert changed.first(checkout / "app.py", range(6, 7)) is None
+    assert changed.first(checkout / "näw file.py", range(1, 2)) == 1
+    assert changed.first(Path("/usr/lib/elsewhere.py"), range(1, 2)) is None
 
 
 def test_a_renamed_file_is_no_change_of_every_line(checkout) -> None:

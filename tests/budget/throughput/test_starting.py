@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 import random
 import sys
 
@@ -13,6 +12,7 @@ from cascade_budget.measure.paired import pairing
 from cascade_budget.measure.paired.errors import SideFailedError
 from cascade_budget.measure.paired.pairing import Pair
 from cascade_budget.measure.paired.starting import AT_ONCE, FreshPairs
+from tests.budget.throughput.conftest import usable_processors
 
 WHERE = """
 import os
@@ -48,11 +48,7 @@ def torn_down(project):
     return list(project.path.glob("torn-down-*"))
 
 
-def usable_processors():
-    return os.sched_getaffinity(0) if sys.platform == "linux" else set(range(os.cpu_count() or 1))
-
-
-two_processors = pytest.mark.skipif(len(usable_processors()) < 2, reason="needs two processors")
+two_processors = pytest.mark.skipif(usable_processors() < 2, reason="needs two processors")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processors are chosen on Linux only")
@@ -64,7 +60,7 @@ def test_both_sides_stay_on_one_processor_and_pairs_started_together_on_differen
             base, head = (ast.literal_eval(pair.result(side, 1)[1]) for side in ("base", "head"))
             assert base == head
             places += base
-    assert len(places) == len(set(places)) == min(AT_ONCE, len(usable_processors()))
+    assert len(places) == len(set(places)) == min(AT_ONCE, usable_processors())
 
 
 @two_processors
@@ -104,5 +100,5 @@ def test_where_a_side_has_no_workload_no_process_is_left(project, monkeypatch):
     monkeypatch.setattr(pairing, "_end_group", lambda it: (end_group(it), processes.append(it)))
     with fresh(project) as pairs, pytest.raises(SideFailedError):
         pairs.take(2)
-    assert len(processes) == min(2, len(usable_processors()))
+    assert len(processes) == min(2, usable_processors())
     assert all(process.returncode is not None for process in processes)

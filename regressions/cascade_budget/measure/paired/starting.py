@@ -58,10 +58,9 @@ class FreshPairs:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        while self._waiting:
-            self._waiting.pop().end(at_once=error is not None)
+        self._end_waiting(at_once=error is not None)
 
-    def take(self, wanted: int = 1) -> Pair:
+    def take(self, wanted: int) -> Pair:
         """A pair whose sides both hold their workload; who takes it leaves it.
 
         Args:
@@ -110,10 +109,12 @@ class FreshPairs:
             for pair in self._waiting:
                 pair.wait()
         except BaseException:
-            for pair in self._waiting:
-                pair.end(at_once=True)
-            self._waiting = []
+            self._end_waiting(at_once=True)
             raise
+
+    def _end_waiting(self, *, at_once: bool) -> None:
+        while self._waiting:
+            self._waiting.pop().end(at_once=at_once)
 
 
 def choose_processors(chance: random.Random, most: int) -> Sequence[int | None]:

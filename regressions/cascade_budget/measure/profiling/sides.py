@@ -10,7 +10,7 @@ from cascade_budget.measure.paired.starting import FreshPairs
 from cascade_budget.measure.profiling.transfer import session_from_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from cascade_budget.judge.profiles import ProfileSession
     from cascade_budget.measure.paired.pairing import Pair, Side
@@ -64,14 +64,9 @@ def profile_sides(
         while done < PROCESSES and time.monotonic() - started <= TOTAL_SECONDS:
             progress(f"profiling base and head, {done} of {PROCESSES} pairs of processes done")
             with fresh.together(PROCESSES - done) as pairs:
-                for session in range(SESSIONS):
-                    for side in _SIDES if session % 2 else _SIDES[::-1]:
-                        # The very first session finds the size of all.
-                        for group in [pairs] if plan else [pairs[:1], pairs[1:]]:
-                            known = {**plan, "warm": session > 0} if plan else plan
-                            for answer in _record(group, side, n, known, base.imports.packages):
-                                plan = answer["plan"]
-                                recorded[side].append(session_from_json(answer["session"]))
+                for side, answer in _sessions(pairs, n, plan, base.imports.packages):
+                    plan = answer["plan"]
+                    recorded[side].append(session_from_json(answer["session"]))
             done += len(pairs)
     sampled = [
         both
@@ -79,6 +74,20 @@ def profile_sides(
         if all(session.stacks for session in both)
     ]
     return tuple(one for one, _ in sampled), tuple(one for _, one in sampled)
+
+
+def _sessions(
+    pairs: Sequence[Pair], n: int | None, plan: Message, packages: tuple[str, ...]
+) -> Iterator[tuple[Side, Message]]:
+    """The sessions of both sides by turns, in all pairs at the same time."""
+    for session in range(SESSIONS):
+        for side in _SIDES if session % 2 else _SIDES[::-1]:
+            # The very first session finds the size of all.
+            for group in [pairs] if plan else [pairs[:1], pairs[1:]]:
+                known = {**plan, "warm": session > 0} if plan else plan
+                for answer in _record(group, side, n, known, packages):
+                    plan = answer["plan"]
+                    yield side, answer
 
 
 def _record(

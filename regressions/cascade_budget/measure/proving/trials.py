@@ -103,15 +103,17 @@ def run_trial(
             told(done)
             for excess, taken in spent.items():
                 seconds[excess] += shared + taken
-                if done in plan.looks:
-                    verdict = judge_rounds(rounds[excess], chunking, plan, tolerance)
-                    if verdict.outcome is not Outcome.UNRESOLVED or done == plan.most:
-                        trials[excess] = Trial(
-                            excess=excess,
-                            verdict=verdict,
-                            rounds=tuple(rounds[excess]),
-                            seconds=seconds[excess],
-                        )
+                if done not in plan.looks:
+                    continue
+                verdict = judge_rounds(rounds[excess], chunking, plan, tolerance)
+                if verdict.outcome is Outcome.UNRESOLVED and done < plan.most:
+                    continue
+                trials[excess] = Trial(
+                    excess=excess,
+                    verdict=verdict,
+                    rounds=tuple(rounds[excess]),
+                    seconds=seconds[excess],
+                )
     return [trials[excess] for excess in excesses]
 
 

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CodeFolders"]
 
-#: The gauge is the same on both sides, also where a project tests this package with itself.
-_OWN_PACKAGE = Path(cascade_budget.__file__).resolve().parent
-
 
 @final
 class CodeFolders:
@@ -34,7 +31,6 @@ class CodeFolders:
     """
 
     def __init__(self, folders: Iterable[str]) -> None:
-        self._own = {_plain(str(_OWN_PACKAGE)), _plain(str(_OWN_PACKAGE.parent))}
         self._roots = {_plain(os.path.realpath(folder)) for folder in folders}
         self._resolved: dict[str, str] = {}
         self._inside: dict[str, bool] = {}
@@ -48,7 +44,7 @@ class CodeFolders:
         if os.path.islink(place):
             place = os.path.realpath(place)
         place = _plain(place)
-        if place in self._own or place.startswith(_plain(str(_OWN_PACKAGE)) + os.sep):
+        if place in _OWN or place.startswith(_INSIDE_OWN):
             return False
         return self._is_inside(place)
 
@@ -65,3 +61,10 @@ class CodeFolders:
 def _plain(path: str) -> str:
     """A path as it is compared: on some systems case makes no difference."""
     return os.path.normcase(os.path.normpath(path))
+
+
+_PACKAGE = Path(cascade_budget.__file__).resolve().parent
+
+#: The gauge is the same on both sides, also where a project tests this package with itself.
+_OWN = frozenset({_plain(str(_PACKAGE)), _plain(str(_PACKAGE.parent))})
+_INSIDE_OWN = os.path.join(_plain(str(_PACKAGE)), "")

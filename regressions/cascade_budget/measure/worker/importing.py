@@ -18,13 +18,7 @@ if TYPE_CHECKING:
 
     from cascade_budget.measure.worker.protocol import Imports
 
-__all__ = [
-    "CodeFolders",
-    "PackageFolderFinder",
-    "imported_files",
-    "is_redirected",
-    "redirect_imports",
-]
+__all__ = ["PackageFolderFinder", "imported_files", "is_redirected", "redirect_imports"]
 
 
 class PackageFolderFinder(DistributionFinder):
