@@ -126,6 +126,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         seen="An executor submit for every access: 59,000 bounces a second became 5,500.",
         plant=running.state_in_a_thread,
         caught_by=(Gate(SIMPLE, SUBMIT, "budget 0"),),
+        timed=Timed(SIMPLE, "mutants.running:access"),
     ),
     Mutant(
         slug="state-cleared-on-every-bounce",
@@ -175,6 +176,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
             Gate(SIMPLE, SUBMIT, "n + 1 calls, budget 0"),
             Gate(SIMPLE, "cascade.runtime.nodes:offload", "n + 1 calls, budget 0"),
         ),
+        timed=Timed(SIMPLE, "cascade.runtime.nodes:offload"),
     ),
 )
 """In the order in which they were met."""

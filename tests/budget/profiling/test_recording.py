@@ -4,6 +4,8 @@ import asyncio
 import inspect
 import json
 import sys
+import types
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from cascade_budget.measure.profiling import (
     session_to_json,
 )
 from cascade_budget.measure.profiling.stacks import FrameNamer
+from cascade_budget.measure.profiling.waiting import Waiting
 
 HERE = Path(__file__).resolve()
 ROOTS = (HERE.parent,)
@@ -45,12 +48,13 @@ def record(workload, n, clock):
 
 
 def names(session):
-    """Self time in ms of each stack, by the functions' own names."""
-    return {
-        " > ".join(session.frames[index].function.split(":")[-1] for index in stack): ns / MS
-        for stack, ns in session.stacks.items()
-        if ns
-    }
+    """Self time in ms by the functions' own names in a stack, whatever the lines."""
+    spent: defaultdict[str, float] = defaultdict(float)
+    for stack, ns in session.stacks.items():
+        if ns:
+            own_names = [session.frames[index].function.split(":")[-1] for index in stack]
+            spent[" > ".join(own_names)] += ns / MS
+    return dict(spent)
 
 
 def test_self_time_is_charged_to_the_function_in_which_the_clock_moved() -> None:
@@ -168,25 +172,26 @@ def test_a_loop_inside_the_workload_shows_its_tasks_and_not_its_machinery() -> N
     }
 
 
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """A loop whose timers are due at once, in virtual time, and each of whose rounds takes some."""
+
+    def __init__(self, clock: VirtualClock, round_ns: int = 0) -> None:
+        super().__init__()
+        self._clock = clock
+        inner = self._selector.select
+
+        def select(timeout: float | None) -> object:
+            clock.spend(round(timeout * 1e9) if timeout else round_ns)
+            return inner(0)
+
+        self._selector.select = select
+
+    def time(self) -> float:
+        return self._clock.ns / 1e9
+
+
 def test_waiting_is_charged_to_who_awaited() -> None:
     clock = VirtualClock()
-
-    class VirtualLoop(asyncio.SelectorEventLoop):
-        """A loop whose timers are due at once, in virtual time."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            inner = self._selector.select
-
-            def select(timeout: float | None) -> object:
-                if timeout:
-                    clock.spend(round(timeout * 1e9))
-                return inner(0)
-
-            self._selector.select = select
-
-        def time(self) -> float:
-            return clock.ns / 1e9
 
     async def nap() -> None:
         await asyncio.sleep(0.01)
@@ -196,7 +201,7 @@ def test_waiting_is_charged_to_who_awaited() -> None:
             await nap()
 
     def call(run, n):
-        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        with asyncio.Runner(loop_factory=lambda: VirtualLoop(clock)) as runner:
             return runner.run(run(n))
 
     session = record_session(
@@ -210,6 +215,96 @@ def test_waiting_is_charged_to_who_awaited() -> None:
 
     waits = {key: value for key, value in names(session).items() if key.endswith("[await]")}
     assert waits == {"workload > nap > sleep > [await]": pytest.approx(50.0, abs=0.01)}
+
+
+def by_ends(session):
+    """Self time in ms by the outermost two and the innermost two names of each stack."""
+    spent: defaultdict[str, float] = defaultdict(float)
+    for name, ms in names(session).items():
+        parts = name.split(" > ")
+        spent[" > ".join([*parts[:2], "...", *parts[-2:]])] += ms
+    return dict(spent)
+
+
+def test_what_a_loop_does_between_the_steps_of_its_one_task_is_charged_to_who_awaits() -> None:
+    clock = VirtualClock()
+
+    @types.coroutine
+    def pause():
+        yield
+
+    async def turn() -> None:
+        await pause()
+
+    async def agent(turns: int) -> None:
+        clock.spend(2 * MS)
+        for _ in range(turns):
+            await turn()
+
+    def workload(n: int) -> None:
+        with asyncio.Runner(loop_factory=lambda: VirtualLoop(clock, 1 * MS)) as runner:
+            runner.run(agent(n))
+
+    spent = by_ends(record(workload, 5, clock))
+
+    assert spent["workload > task agent > ... > pause > [await]"] == 5.0
+    assert spent["workload > task agent > ... > agent > VirtualClock.spend"] == 2.0
+
+
+def test_what_a_loop_does_between_the_steps_of_several_tasks_is_charged_to_none_of_them() -> None:
+    clock = VirtualClock()
+
+    async def agent(turns: int) -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+
+    async def agents(turns: int) -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(2):
+                group.create_task(agent(turns))
+
+    def workload(n: int) -> None:
+        with asyncio.Runner(loop_factory=lambda: VirtualLoop(clock, 1 * MS)) as runner:
+            runner.run(agents(n))
+
+    spent = names(record(workload, 5, clock))
+
+    assert spent["workload > asyncio event loop"] >= 5.0
+    assert not [name for name in spent if name.endswith("agent > sleep > [await]")]
+
+
+def test_many_tasks_are_not_looked_through_for_each_sample() -> None:
+    async def one() -> None:
+        await asyncio.Event().wait()
+
+    async def others() -> list[bool]:
+        loop, waiting = asyncio.get_running_loop(), Waiting()
+        tasks = [asyncio.create_task(one()) for _ in range(2)]
+        seen: list[bool] = []
+
+        def look() -> None:
+            seen.append(bool(waiting.stack()))
+
+        loop.call_soon(look)
+        await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        for _ in range(4):
+            loop.call_soon(look)
+            await asyncio.sleep(0)
+        return seen
+
+    # Three tasks were there at the first look, and three more looks pass unasked.
+    assert asyncio.run(others()) == [False, False, False, False, True]
+
+
+def test_nothing_awaits_outside_of_a_loop_or_within_a_step() -> None:
+    async def within() -> tuple[str, ...] | None:
+        return Waiting().stack()
+
+    assert Waiting().stack() is None
+    assert asyncio.run(within()) is None
 
 
 def test_a_session_survives_the_journey_through_json() -> None:

@@ -17,6 +17,7 @@ from pyinstrument.stack_sampler import AsyncState, StackSampler
 from cascade_budget.errors import BudgetError
 from cascade_budget.judge.profiles import ProfileSession
 from cascade_budget.measure.profiling.stacks import AWAIT, FrameNamer, RawFrame, workload_stack
+from cascade_budget.measure.profiling.waiting import Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -30,6 +31,9 @@ counted, and what slows the profiled code is the hook on every call rather than 
 
 
 _SAMPLER_FOLDER = str(Path(pyinstrument.__file__).parent)
+
+_Stack = tuple[tuple[str, ...], tuple[str, ...] | None]
+"""The sampled frames, outermost first, and what an event loop among them works for."""
 
 
 class ProfileUnavailableError(BudgetError):
@@ -61,11 +65,12 @@ class _Sampler(StackSampler):
 class Recorder:
     """Collects self time by stack while it samples."""
 
-    __slots__ = ("_clock", "_records", "samples")
+    __slots__ = ("_clock", "_records", "_waiting", "samples")
 
     def __init__(self, clock: SamplingClock) -> None:
         self._clock = clock
-        self._records: defaultdict[tuple[str, ...], int] = defaultdict(int)
+        self._records: defaultdict[_Stack, int] = defaultdict(int)
+        self._waiting = Waiting()
         self.samples = 0
 
     @contextlib.contextmanager
@@ -97,9 +102,12 @@ class Recorder:
             sampler.unsubscribe(self._take)
 
     def _take(self, stack: list[str], elapsed_ns: float, state: AsyncState | None) -> None:
+        awaited: tuple[str, ...] | None = None
         if state is not None and state.state == "out_of_context_awaited":
             stack = [*state.info, AWAIT]
-        self._records[tuple(stack)] += round(elapsed_ns)
+        else:
+            awaited = self._waiting.stack()
+        self._records[tuple(stack), awaited] += round(elapsed_ns)
         self.samples += 1
 
     def session(
@@ -114,8 +122,8 @@ class Recorder:
         namer = FrameNamer(tuple(each.resolve() for each in own_roots))
         indexes: dict[str, int] = {}
         stacks: defaultdict[tuple[int, ...], float] = defaultdict(float)
-        for records, self_ns in self._records.items():
-            stack = workload_stack(list(records), is_root=root)
+        for (records, awaited), self_ns in self._records.items():
+            stack = workload_stack(list(records), is_root=root, awaited=awaited)
             if not stack or _is_sampling(stack):
                 continue
             stacks[tuple(indexes.setdefault(each, len(indexes)) for each in stack)] += self_ns

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from cascade_budget.judge.profiles import CodeFrame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 BUILT_IN = "<built-in>"
 AWAIT = "[await]"
 EVENT_LOOP = "asyncio event loop\x00<tasks>\x000"
-"""Stands for what runs between the steps of tasks."""
+"""Stands for what runs between the steps of several tasks."""
 
 _SERIAL = re.compile(r"[ -](?=[0-9a-f]*[0-9])(?:0x)?[0-9a-f]+>$")
 """What tells one piece of generated code from the next, in a file name such as `<made 3f2a1b>`: a
@@ -47,18 +47,25 @@ class RawFrame:
 
 
 def workload_stack(
-    records: list[str], *, is_root: Callable[[RawFrame], bool]
+    records: list[str],
+    *,
+    is_root: Callable[[RawFrame], bool],
+    awaited: Sequence[str] | None = None,
 ) -> tuple[str, ...] | None:
     """The part of a call stack that belongs to the workload, outermost frame first.
 
     What lies below the function that started the session (pytest, the thread) is dropped. Steps of
     tasks do not stand on the code that started them but on the event loop, whose frames say
     nothing: they are replaced by one frame that names the task's coroutine, so that tasks stand
-    side by side and are read by name.
+    side by side and are read by name. What the loop does between steps is charged to the line that
+    awaits it, where that is known.
 
     Args:
         records: The call stack as the sampler gives it, outermost frame first.
         is_root: Tells the frame of the function that started the session.
+        awaited: What the event loop works for between the steps of tasks, from a task's coroutine
+            down to what that awaits, and empty where nobody can say; None within a step and
+            outside of a loop.
 
     Returns:
         None where no part is the workload's.
@@ -66,7 +73,8 @@ def workload_stack(
     frames = [RawFrame.parse(record) for record in records]
     start = _last(frames, is_root)
     step = _last(frames, _is_event_loop_step)
-    if start is not None and (step is None or start > step):
+    looping = step is not None or awaited is not None
+    if start is not None and (not looping or (step is not None and start > step)):
         return tuple(records[start + 1 :])
     if start is None and not any(map(_is_event_loop, frames)):
         return None
@@ -78,9 +86,14 @@ def workload_stack(
             before.append(record)
     inside = records[step + 1 :] if step is not None else []
     if step is None or not inside or _is_event_loop(frames[step + 1]):
-        return (*before, EVENT_LOOP)
-    task = frames[step + 1]
-    return (*before, f"task {task.function}\x00{task.path}\x00{task.line}", *inside)
+        return (*before, *(_within_task(awaited) if awaited else (EVENT_LOOP,)))
+    return (*before, *_within_task(inside))
+
+
+def _within_task(records: Sequence[str]) -> tuple[str, ...]:
+    """Frames of a task below one that names it."""
+    task = RawFrame.parse(records[0])
+    return (f"task {task.function}\x00{task.path}\x00{task.line}", *records)
 
 
 def _last(frames: list[RawFrame], wanted: Callable[[RawFrame], bool]) -> int | None:
