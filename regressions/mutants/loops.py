@@ -9,8 +9,9 @@ here stands in both. Generated text is changed as a syntax tree, so that only it
 from __future__ import annotations
 
 import ast
+import functools
 import re
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from cascade.blueprint import compile as compiling
 from cascade.codegen import loop as writing
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
     Block = list[ast.stmt]
     Edit = Callable[[ast.Module], int]
+
+_TEXTS: Final = 64
+"""Loops' texts that are kept as changed."""
 
 
 def tree_of(text: str) -> ast.Module:
@@ -41,10 +45,15 @@ def rewrite_loops(patch: pytest.MonkeyPatch, edit: Edit, **names: Any) -> None:
     """
     right_text, right_names = writing.loop_text, compiling.loop_namespace
 
-    def loop_text(*arguments: Any, **options: Any) -> str:
-        tree = tree_of(right_text(*arguments, **options))
+    # Planting must not take time either: each run has an engine, and loops, of its own.
+    @functools.lru_cache(_TEXTS)
+    def changed(text: str) -> str:
+        tree = tree_of(text)
         edit(tree)
         return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
+
+    def loop_text(*arguments: Any, **options: Any) -> str:
+        return changed(right_text(*arguments, **options))
 
     def loop_namespace(*arguments: Any, **options: Any) -> dict[str, Any]:
         return {**right_names(*arguments, **options), **names}

@@ -6,13 +6,11 @@ under the same tests, and a plugin's option would plant on both.
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.attribution.running import Finished, run_python
 from tests.budget.diff.history import History
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,24 +78,14 @@ class PlantedProject:
         """Plant a regression in head, and leave base alone."""
         self.history.write({"src/planted.py": f"SLUG = {slug!r}\n"})
 
-    def gate(self, test: str, *options: str) -> subprocess.CompletedProcess[str]:
+    def gate(self, test: str, *options: str) -> Finished:
         """Judge head's throughput against base's; calls are recorded, and fail nothing."""
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if name not in ("PYTHONPATH", "PYTEST_ADDOPTS", "GITHUB_ACTIONS")
-        }
-        return subprocess.run(
-            [
-                *(sys.executable, "-m", "pytest", "--color=no", "--cascade-budget-update"),
-                *("--cascade-budget-base=HEAD", "--cascade-budget-report=reports", *options),
-                f"tests/test_countdowns.py::{test}",
-            ],
-            cwd=self.history.root,
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**environment, "COLUMNS": "80", "CASCADE_BUDGET_CACHE": str(self.cache)},
+        return run_python(
+            *("-m", "pytest", "--color=no", "--cascade-budget-update"),
+            *("--cascade-budget-base=HEAD", "--cascade-budget-report=reports", *options),
+            f"tests/test_countdowns.py::{test}",
+            at=self.history.root,
+            environment={"CASCADE_BUDGET_CACHE": str(self.cache)},
         )
 
 

@@ -29,23 +29,23 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> PlantedProject:
 def test_without_a_mutant_head_is_not_slower_than_base(project):
     project.plant(None)
     run = project.gate(SIMPLE)
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert "% against HEAD (" in run.stdout
+    assert run.code == 0, run.output
+    assert "% against HEAD (" in run.output
 
 
 @pytest.mark.parametrize("mutant", TIMED, ids=lambda mutant: mutant.slug)
 def test_a_mutant_that_is_slow_regresses_and_is_at_the_top_of_the_difference(mutant, project):
     project.plant(mutant.slug)
     run = project.gate(mutant.timed.test)
-    assert run.returncode == 1, run.stdout + run.stderr
+    assert run.code == 1, run.output
     report = json.loads((project.history.root / "reports/cascade-budget.json").read_text("utf-8"))
     (test,) = report["tests"]
-    assert test["verdict"] == "too slow", run.stdout
-    assert test["throughput"]["verdict"] == "regressed", run.stdout
+    assert test["verdict"] == "too slow", run.output
+    assert test["throughput"]["verdict"] == "regressed", run.output
     profile = test["profile"]
-    assert profile["problem"] == "", run.stdout
+    assert profile["problem"] == "", run.output
     # Where it comes in, and the function that most of it is spent in, or that calls what it is.
     tops = [top for top in (profile["entry"], *profile["difference"][:1]) if top is not None]
     named = [top[part] for top in tops for part in ("function", "caller")]
-    assert mutant.timed.top in named, run.stdout
-    assert mutant.timed.top.partition(":")[2] in run.stdout
+    assert mutant.timed.top in named, run.output
+    assert mutant.timed.top.partition(":")[2] in run.output

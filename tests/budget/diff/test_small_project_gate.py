@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks.attribution.running import Finished, run_python
 from tests.budget.diff.dispatch_project import BUDGETED_TEST, COMMITS, PROJECT
 from tests.budget.diff.history import History
 
@@ -53,30 +51,17 @@ def budgeted(tmp_path_factory: pytest.TempPathFactory) -> History:
     history = History.start(tmp_path_factory.mktemp("budgeted"))
     history.write({**PROJECT, "tests/test_budget.py": BUDGETED_TEST})
     recorded = gate(history.root, "--cascade-budget-update")
-    assert recorded.returncode == 0, recorded.stdout
+    assert recorded.code == 0, recorded.output
     history.commit("Send orders within a budget")
     return history
 
 
-def gate(root: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def gate(root: Path, *options: str) -> Finished:
     # Counts alone: what time would say depends on what else this machine does.
-    return subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "--cascade-budget",
-            "--override-ini=cascade_budget_coarse=off",
-            "-p",
-            "no:cacheprovider",
-            "tests/test_budget.py",
-            *options,
-        ],
-        cwd=root,
-        env={key: value for key, value in os.environ.items() if key != "GITHUB_ACTIONS"},
-        capture_output=True,
-        text=True,
-        check=False,
+    return run_python(
+        *("-m", "pytest", "--cascade-budget", "--override-ini=cascade_budget_coarse=off"),
+        *("-p", "no:cacheprovider", "tests/test_budget.py", *options),
+        at=root,
     )
 
 
@@ -87,9 +72,9 @@ def test_the_gate_is_right_about_a_commit(name: str, budgeted: History, tmp_path
     History(root).write(COMMITS[name])
     finished = gate(root)
     if name in RED:
-        lines = finished.stdout.splitlines()
+        lines = finished.output.splitlines()
         start = lines.index(OVER)
         assert lines[start : start + len(RED[name])] == RED[name]
-        assert finished.returncode == 1
+        assert finished.code == 1
     else:
-        assert finished.returncode == 0, finished.stdout
+        assert finished.code == 0, finished.output
