@@ -85,6 +85,12 @@ class Tree:
     origins: tuple[Path, ...]
     digest: str
 
+    def test_files(self) -> frozenset[str]:
+        """Its Python files that belong to the tests, relative with `/`."""
+        return frozenset(
+            path for path in _walk(self.folder) if path.endswith(".py") and self.tests.covers(path)
+        )
+
     def text(self, path: str) -> str | None:
         """The text of one of its files, None where there is none."""
         try:

@@ -337,23 +337,51 @@ def test_an_option_that_pytest_refuses_is_an_error(shop: Shop) -> None:
     ]
 
 
-def test_a_project_that_is_installed_as_a_copy_is_told_so(
-    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    installed = tmp_path / "site-packages"
-    installed.mkdir()
-    shutil.copy(shop.root / "shop.py", installed)
+@pytest.fixture
+def installed(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the shop in the environment, whose source is in a folder that is on no path."""
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    shutil.copy(shop.root / "shop.py", folder)
     shop.history.git("rm", "--quiet", "shop.py")
     shop.history.commit(
         "src", {"src/shop.py": SHOP, "pyproject.toml": "[tool.pytest.ini_options]\n"}
     )
-    monkeypatch.setenv("PYTHONPATH", str(installed))
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    return folder / "shop.py"
+
+
+def test_a_project_that_is_installed_as_a_copy_is_told_so_before_a_test_runs(
+    shop: Shop, installed: Path, tmp_path: Path
+) -> None:
+    ran = tmp_path / "ran"
+    shop.history.write({"tests/test_shop.py": TESTS + f"    open({str(ran)!r}, 'w')\n"})
+    assert shop.diff("HEAD~1") == (
+        2,
+        [
+            (
+                "cascade-budget diff: the tests on the working tree (1 uncommitted change) import "
+                f"the project as it is installed, not this revision; shop is imported from {installed}. "
+                "Install the project in editable mode (pip install -e .), or name its folder in "
+                "pytest's pythonpath setting"
+            )
+        ],
+    )
+    assert not ran.exists()
+
+
+def test_an_installed_copy_is_told_of_too_where_other_files_are_the_projects_own(
+    shop: Shop, installed: Path
+) -> None:
+    shop.history.commit(
+        "Tools", {"conftest.py": "import tools\n", "tools.py": "", "tests/__init__.py": ""}
+    )
     assert shop.diff("HEAD~1") == (
         2,
         [
             (
                 "cascade-budget diff: the tests import an installed copy of shop, the same one on both "
-                f"sides; shop is imported from {installed / 'shop.py'}. Install the project in editable "
+                f"sides; shop is imported from {installed}. Install the project in editable "
                 "mode (pip install -e .), or put its source folder on PYTHONPATH"
             )
         ],

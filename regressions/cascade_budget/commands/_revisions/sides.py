@@ -118,6 +118,7 @@ def make_side(tree: Tree, *, below: Path, arguments: Sequence[str]) -> Side:
             roots=tree.roots,
             packages=_packages(tree),
             origins=tuple(origins),
+            tests=tree.test_files(),
         ),
         store=CensusStore(folder=cache_folder() / "counts"),
     )

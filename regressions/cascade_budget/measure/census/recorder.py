@@ -21,12 +21,13 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from cascade_budget.judge.findings import Site
+from cascade_budget.measure.census.origins import Origins
 from cascade_budget.measure.census.record import Census, CensusWriter, TestRecord
 from cascade_budget.measure.counting import CountingLostError, count_calls
 from cascade_budget.measure.watch import DEFAULT_WATCH
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Mapping
+    from collections.abc import Generator, Mapping
     from contextlib import AbstractContextManager
 
     from cascade_budget.measure.counting import CallCounts
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 REQUEST: Final = "CASCADE_BUDGET_CENSUS"
 """The environment variable with the path of the request, JSON."""
 
-_OWN_PACKAGE: Final = "cascade_budget"
 _EAGER: Final = 50
 _GARBAGE: Final = 100_000
 """Objects that may pile up before they are collected, between two tests."""
@@ -64,9 +64,12 @@ class Recorder:
 
     def __init__(self, request: Mapping[str, Any]) -> None:
         self._lines = Path(request["lines"]).open("w", encoding="utf-8")  # noqa: SIM115  closed by the last hook
-        self._project = Path(request["project"])
-        self._origins = tuple(Path(origin) for origin in request["origins"])
-        self._packages = tuple(request["packages"])
+        self._origins = Origins(
+            project=Path(request["project"]),
+            others=tuple(Path(other) for other in request["origins"]),
+            packages=tuple(request["packages"]),
+            tests=frozenset(request["tests"]),
+        )
         self._attribute: bool | frozenset[str] = (
             request["attribute"]
             if isinstance(request["attribute"], bool)
@@ -80,9 +83,6 @@ class Recorder:
         self._writer = CensusWriter()
         self._outcomes: dict[str, tuple[str, str]] = {}
         self._uncollected: dict[str, str] = {}
-        self._modules: dict[str, str] = {}
-        self._known_modules = 0
-        self._watch: tuple[str, ...] = ()
         self._block: AbstractContextManager[CallCounts] | None = None
         self._held: tuple[tuple[str, ...], bool] | None = None
         self._blind: dict[str, str] = {}
@@ -96,7 +96,9 @@ class Recorder:
         """Keep the installed project out of the way of its copy."""
         _settle(early_config.known_args_namespace)
         sys.path[:] = [
-            entry for entry in sys.path if not (entry and self._is_astray(Path(entry).resolve()))
+            entry
+            for entry in sys.path
+            if not (entry and self._origins.is_astray(Path(entry).resolve()))
         ]
         return (yield)
 
@@ -126,7 +128,7 @@ class Recorder:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Say how many tests will run: none where they would run against another's code."""
-        if any(self._astray()):
+        if self._origins.astray():
             session.items.clear()
         if not session.config.option.collectonly:
             self._write(self._writer.collected(len(session.items)))
@@ -159,7 +161,7 @@ class Recorder:
         before = set(threading.enumerate())
         began = time.perf_counter()
         try:
-            with count_calls((), watch=self._watch, attribute=attribute) as counts:
+            with count_calls((), watch=self._origins.watch, attribute=attribute) as counts:
                 result = yield
         except CountingLostError as lost:
             self._seconds += time.perf_counter() - began
@@ -195,15 +197,15 @@ class Recorder:
     def pytest_sessionfinish(self) -> None:
         """Write the last line."""
         self._release()
-        self._own_modules()
+        self._origins.refresh()
         self._write(
             self._writer.end(
                 Census(
                     tests={},
                     uncollected=self._uncollected,
-                    modules=dict(sorted(self._modules.items())),
-                    astray=dict(sorted(self._astray())),
-                    foreign=dict(self._foreign()),
+                    modules=dict(sorted(self._origins.modules.items())),
+                    astray=self._origins.astray(),
+                    foreign=self._origins.foreign(),
                     blind=self._blind,
                     backend=self._backend,
                     seconds=self._seconds,
@@ -221,19 +223,20 @@ class Recorder:
             random.seed(self._seed)
 
     def _note(self, node_id: str, counts: CallCounts, threads: tuple[str, ...]) -> None:
-        self._own_modules()
+        self._origins.refresh()
         self._blind.update(counts.blind)
         self._backend = counts.backend
         outcome, reason = self._outcomes.pop(node_id, ("failed", "the test did not end"))
+        modules = self._origins.modules
         calls = {
             name: calls
             for name, calls in counts.watched.items()
-            if calls and (name in DEFAULT_WATCH or name.partition(":")[0] in self._modules)
+            if calls and (name in DEFAULT_WATCH or name.partition(":")[0] in modules)
         }
         sites = {
             name: tuple(
                 Site(
-                    path=self._relative(site.path),
+                    path=self._origins.relative(site.path),
                     line=site.line,
                     function=site.function,
                     calls=site.calls,
@@ -254,11 +257,11 @@ class Recorder:
 
     def _hold(self, *, attribute: bool) -> None:
         # An outer block that asks for the same makes the block around each test almost free.
-        self._own_modules()
-        wanted = (self._watch, attribute)
+        self._origins.refresh()
+        wanted = (self._origins.watch, attribute)
         if self._held != wanted:
             self._release()
-            block = count_calls((), watch=self._watch, attribute=attribute)
+            block = count_calls((), watch=self._origins.watch, attribute=attribute)
             block.__enter__()
             self._block, self._held = block, wanted
 
@@ -267,41 +270,6 @@ class Recorder:
         if block is not None:
             with contextlib.suppress(CountingLostError):
                 block.__exit__(None, None, None)
-
-    def _own_modules(self) -> None:
-        # A thousand modules are looked at only when there are others than before.
-        if len(sys.modules) == self._known_modules:
-            return
-        self._known_modules = len(sys.modules)
-        for name, path in _files():
-            if path.is_relative_to(self._project) and not (_is_own(name) or _is_installed(path)):
-                self._modules[name] = path.relative_to(self._project).as_posix()
-        tops = {name.partition(".")[0] for name in self._modules} | set(self._packages)
-        self._watch = (*DEFAULT_WATCH, *(f"{top}.*" for top in sorted(tops) if not _is_own(top)))
-
-    def _astray(self) -> Iterable[tuple[str, str]]:
-        for name, path in _files():
-            if self._is_astray(path) and not _is_own(name):
-                yield name, str(path)
-
-    def _foreign(self) -> Iterable[tuple[str, str]]:
-        for name in self._packages:
-            file = getattr(sys.modules.get(name), "__file__", None)
-            if isinstance(file, str) and not _is_own(name) and name not in self._modules:
-                yield name, file
-
-    def _is_astray(self, path: Path) -> bool:
-        return (
-            any(path.is_relative_to(origin) for origin in self._origins)
-            and not path.is_relative_to(self._project)
-            and not _is_installed(path)
-        )
-
-    def _relative(self, path: str) -> str:
-        try:
-            return Path(path).relative_to(self._project).as_posix()
-        except ValueError:
-            return path
 
 
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -314,26 +282,6 @@ def _settle(options: Any) -> None:
     for name, value in _SETTINGS.items():
         if hasattr(options, name):
             setattr(options, name, value)
-
-
-def _files() -> Iterable[tuple[str, Path]]:
-    for name, module in tuple(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if isinstance(file, str):
-            yield name, Path(file)
-
-
-def _is_installed(path: Path) -> bool:
-    # A virtual environment often lies inside the project.
-    return (
-        path.is_relative_to(sys.prefix)
-        or path.is_relative_to(Path(sys.prefix).resolve())
-        or "site-packages" in path.parts
-    )
-
-
-def _is_own(module: str) -> bool:
-    return module.partition(".")[0] == _OWN_PACKAGE
 
 
 def _last_line(report: pytest.TestReport | pytest.CollectReport) -> str:

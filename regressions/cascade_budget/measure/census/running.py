@@ -61,6 +61,8 @@ class CensusRequest:
         roots: Folders that the project's code is imported from.
         packages: Names that can be imported from them.
         origins: Folders that it must not be imported from.
+        tests: Files of the project that belong to its tests, relative with `/`; empty where it is
+            all the same whose code they run against.
         attribute: Whether to note the callers, or in which tests.
         only: Node ids of the tests to run; None for all.
         hash_seed: PYTHONHASHSEED, from 0 to 4294967295.
@@ -77,6 +79,7 @@ class CensusRequest:
     roots: tuple[Path, ...] = ()
     packages: tuple[str, ...] = ()
     origins: tuple[Path, ...] = ()
+    tests: frozenset[str] = frozenset()
     attribute: bool | frozenset[str] = False
     only: frozenset[str] | None = None
     hash_seed: int = 0
@@ -216,6 +219,7 @@ def _request_text(request: CensusRequest, lines: Path) -> str:
             "project": str(request.project),
             "origins": [str(origin) for origin in request.origins],
             "packages": request.packages,
+            "tests": sorted(request.tests),
             "attribute": request.attribute
             if isinstance(request.attribute, bool)
             else sorted(request.attribute),
