@@ -89,7 +89,15 @@ def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """Refuse a module or class in which a marker is wrong."""
-    report = yield
+    if _run_of(collector.config) is not None and isinstance(collector, pytest.Module):
+        from cascade_budget.measure.seeding import GATE_SEED, kept_chance, seed_random  # noqa: PLC0415 - only the gate needs it
+
+        # Data that a module makes when it is imported.
+        with kept_chance():
+            seed_random(GATE_SEED)
+            report = yield
+    else:
+        report = yield
     problems = []
     for item in report.result or ():
         if isinstance(item, pytest.Item):
@@ -122,12 +130,26 @@ def pytest_collection_modifyitems(
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Rehearse a test that is budgeted as a whole."""
     run = _run_of(item.config)
-    if run is not None:
+    if run is None or not run.conductor.counts(item):
+        return (yield)
+    from cascade_budget.measure.seeding import kept_chance  # noqa: PLC0415 - only the gate needs it
+
+    with kept_chance(item.config.option):
         try:
             run.conductor.rehearse(item)
         except BudgetError as error:
             item.stash[_REFUSAL] = str(error)
-    return (yield)
+        return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Have a budgeted test make the same data each time, before its fixtures do."""
+    run = _run_of(item.config)
+    if run is not None and run.conductor.counts(item):
+        from cascade_budget.measure.seeding import GATE_SEED, seed_random  # noqa: PLC0415 - only the gate needs it
+
+        seed_random(GATE_SEED)
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)

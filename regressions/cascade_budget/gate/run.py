@@ -28,6 +28,9 @@ class Conductor(Driver, Protocol):
     def prepare(self, item: pytest.Item) -> None:
         """Read what a collected test owes. Raises UsageError where its marker is wrong."""
 
+    def counts(self, item: pytest.Item) -> bool:
+        """Whether a collected test owes anything."""
+
     def rehearse(self, item: pytest.Item) -> None:
         """Run a test before its turn, where that is called for."""
 

@@ -75,6 +75,10 @@ class Gate:
             check_benchmarked(item, account)
             item.stash[ACCOUNT] = account
 
+    def counts(self, item: pytest.Item) -> bool:
+        """Whether a test has a marker."""
+        return account_of(item) is not None
+
     def rehearse(self, item: pytest.Item) -> None:
         """Run a test that is budgeted as a whole before its turn."""
         if not is_benchmarked(item):
@@ -98,8 +102,11 @@ class Gate:
             sizes = (*call.sizes, call.n)
             update = self._settings.update
             targets = judge_calls(counted, account.budgets, entry, sizes, update=update)
+            at = call.sizes[-1]
+            doubts = runs.doubt(counted, targets, at)
+            if doubts is not counted:
+                targets = judge_calls(doubts, account.budgets, entry, sizes, update=update)
             if exceeded(targets):
-                at = call.sizes[-1]
                 targets = self._marker.mark(
                     with_sites(targets, runs.attribute(at).sites, at),
                 )

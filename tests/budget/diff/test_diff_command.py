@@ -147,10 +147,28 @@ def test_what_is_drawn_by_chance_is_no_growth(shop: Shop, alone: bool) -> None:
         },
     )
     shop.history.write({"shop.py": once})
-    code, said = shop.diff("main")
+    # Its seeds for a test are others, and there the draw happens to go the other way.
+    code, said = shop.diff("main", "-p", "no:randomly")
     assert said[-1].startswith("Nothing grew: ")
     assert [line.split()[:2] for line in said[:-2]] == [["unstable", "shop:price"]] * alone
     assert code == 0
+
+
+def test_options_of_pytest_randomly_are_understood(shop: Shop) -> None:
+    shop.history.commit(
+        "Seed",
+        {
+            "pytest.ini": "[pytest]\naddopts = --randomly-seed=3\n",
+            "tests/test_shop.py": TESTS + "\n\ndef test_more():\n    total(5)\n",
+        },
+    )
+    shop.history.write({"shop.py": TWICE})
+    code, said = shop.diff("HEAD")
+    assert said[-1] == (
+        f"1 function grew in 2 tests: 2 tests compared, {shop.named('HEAD')} to "
+        "the working tree (1 uncommitted change)."
+    )
+    assert code == 1
 
 
 def test_what_a_test_that_fails_on_base_leaves_behind_is_no_growth_of_a_later_one(

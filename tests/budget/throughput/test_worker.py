@@ -22,9 +22,9 @@ from cascade_budget.measure.paired.rounds import check_sides, compare_results
 NODE = "tests/test_shop.py::test_serve"
 
 
-def opened(project, *, timeout_seconds=60.0, **changes):
+def opened(project, *, timeout_seconds=60.0, seed=7, **changes):
     base, head = project.specs()
-    return Pair(replace(base, **changes), head, seed=7, timeout_seconds=timeout_seconds)
+    return Pair(replace(base, **changes), head, seed=seed, timeout_seconds=timeout_seconds)
 
 
 class TwoFolders:
@@ -318,6 +318,43 @@ def test_differing_results_are_told_with_both(project):
 
 def test_results_that_differ_from_run_to_run_are_not_compared(project):
     project.write("tests/test_shop.py", workload("return time.perf_counter_ns()"))
+    with opened(project) as pair:
+        assert not compare_results(pair, 1, NODE)
+
+
+DRAWN = {
+    "the module": "NUMBER = random.random()\n\n\ndef test_serve(cascade_budget):\n",
+    "the test": "def test_serve(cascade_budget):\n    NUMBER = random.random()\n",
+    "the workload": "def test_serve(cascade_budget):\n",
+}
+
+
+@pytest.mark.parametrize("place", DRAWN)
+@pytest.mark.parametrize("options", ["-p no:randomly", ""], ids=["alone", "pytest-randomly"])
+def test_both_sides_of_a_pair_draw_the_same_numbers_and_another_pair_others(
+    project, place, options
+):
+    drawn = "random.random()" if place == "the workload" else "NUMBER"
+    project.write("pytest.ini", f"[pytest]\npythonpath = .\naddopts = {options}\n")
+    project.write(
+        "tests/test_shop.py",
+        f"import random\n\n{DRAWN[place]}    cascade_budget(lambda n: {drawn}, n=10)\n",
+    )
+    seen = []
+    for seed in (1, 2):
+        with opened(project, seed=seed) as pair:
+            results = [pair.result(side, 10) for side in ("base", "head")]
+            assert results[0] == results[1]
+            seen.append(results[0])
+    assert seen[0] != seen[1]
+
+
+def test_results_that_differ_between_two_processes_of_base_are_not_compared(project):
+    project.write(
+        "tests/test_shop.py",
+        "import os\n\n\ndef test_serve(cascade_budget):\n    number = os.urandom(8)\n"
+        "    cascade_budget(lambda n: number, n=10)\n",
+    )
     with opened(project) as pair:
         assert not compare_results(pair, 1, NODE)
 

@@ -1,4 +1,4 @@
-"""Counting first runs: a fresh process runs the one test, counts, and reports through a file."""
+"""Counting elsewhere: a fresh process runs the one test, counts, and reports through a file."""
 
 from __future__ import annotations
 
@@ -34,12 +34,14 @@ class ProbeOrder:
         ordinal: the call of the fixture to count; 0 for the whole test.
         size: transactions; 0 for the whole test.
         attribute: whether to note where calls come from.
+        warm: whether to count a second run, and not the first.
     """
 
     output: str
     ordinal: int
     size: int
     attribute: bool
+    warm: bool
 
     @classmethod
     def take(cls) -> Self | None:
@@ -61,8 +63,10 @@ def count_in_fresh_process(
     ordinal: int,
     timeout_seconds: float | None,
     attribute: bool = False,
+    warm: bool = False,
+    hash_seed: int | None = None,
 ) -> Callable[[int], Snapshot]:
-    """A function that counts the first run at a size in a process of its own.
+    """A function that counts a run at a size in a process of its own.
 
     Args:
         item: the test.
@@ -70,6 +74,8 @@ def count_in_fresh_process(
         timeout_seconds: the longest that a run may take, beside the process's start; None for no
             limit.
         attribute: whether to note where calls come from.
+        warm: whether to count a second run, and not the first.
+        hash_seed: PYTHONHASHSEED there, from 0 to 4294967295; None for this process's own setting.
 
     Returns:
         A function of the size, 0 for the whole test, that raises ColdRunError where the process
@@ -79,8 +85,10 @@ def count_in_fresh_process(
     def count(size: int) -> Snapshot:
         with tempfile.TemporaryDirectory(prefix="cascade-budget-") as folder:
             output = Path(folder) / "snapshot.json"
-            order = ProbeOrder(output=str(output), ordinal=ordinal, size=size, attribute=attribute)
-            log = _run(item, order, timeout_seconds)
+            order = ProbeOrder(
+                output=str(output), ordinal=ordinal, size=size, attribute=attribute, warm=warm
+            )
+            log = _run(item, order, timeout_seconds, hash_seed)
             if not output.exists():
                 at = f" at n = {size}" if size else ""
                 raise ColdRunError(
@@ -92,10 +100,15 @@ def count_in_fresh_process(
     return count
 
 
-def _run(item: pytest.Item, order: ProbeOrder, timeout_seconds: float | None) -> str:
+def _run(
+    item: pytest.Item, order: ProbeOrder, timeout_seconds: float | None, hash_seed: int | None
+) -> str:
     """Run the test alone. Returns the last lines that it printed."""
     environment = {**os.environ, PROBE_VARIABLE: json.dumps(asdict(order))}
-    limit = None if timeout_seconds is None else timeout_seconds + _STARTUP_SECONDS
+    if hash_seed is not None:
+        environment["PYTHONHASHSEED"] = str(hash_seed)
+    runs = 1 + order.warm
+    limit = None if timeout_seconds is None else runs * timeout_seconds + _STARTUP_SECONDS
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter and the user's own arguments
             [sys.executable, *_python_flags(), "-m", "pytest", *pytest_arguments(item)],

@@ -1,9 +1,11 @@
-"""The other side of a probe: in a fresh process, count one first run and report it."""
+"""The other side of a probe: in a fresh process, count one run and report it."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, cast, final
+
+from _pytest.runner import runtestprotocol
 
 from cascade_budget.gate.account import ACCOUNT, Account, account_of
 from cascade_budget.gate.budgets import read_budgets
@@ -34,6 +36,7 @@ class Prober:
     def __init__(self, order: ProbeOrder, settings: Settings) -> None:
         self._order = order
         self._settings = settings
+        self._warming = False
 
     def prepare(self, item: pytest.Item) -> None:
         """Read what the test owes, which is what is counted."""
@@ -42,7 +45,7 @@ class Prober:
             item.stash[ACCOUNT] = Account(budgets=budgets, targets=budgets.targets())
 
     def drive(self, call: WorkloadCall) -> Any:
-        """Count the first run of the call that was asked for; run others as plain pytest does."""
+        """Count a run of the call that was asked for; run others as plain pytest does."""
         account = call.item.stash[ACCOUNT]
         with Workload(call.function, timeout_seconds=self._settings.timeout_seconds) as workload:
             if call.ordinal != self._order.ordinal:
@@ -51,19 +54,29 @@ class Prober:
             # while calls are counted would be part of the first run.
             workload.make_loop()
             size = self._order.size
+            if self._order.warm:
+                workload.run(size)
             with workload.limit(size), self._counting(account) as counts:
                 result = workload.perform(size)
         self._order.answer(Snapshot.of(counts, self._settings.root))
         return result
 
+    def counts(self, item: pytest.Item) -> bool:
+        """Whether a test has a marker."""
+        return account_of(item) is not None
+
     def rehearse(self, item: pytest.Item) -> None:
-        """A first run has none before it."""
+        """Run a whole test before its turn where a second run is asked for."""
+        if self._order.warm and not self._order.ordinal and account_of(item) is not None:
+            self._warming = True
+            runtestprotocol(item, log=False, nextitem=cast("pytest.Item", item.parent))
+            self._warming = False
 
     @contextlib.contextmanager
     def around_body(self, item: pytest.Item) -> Iterator[None]:
         """Count a whole test where that was asked for."""
         account = account_of(item)
-        if account is None or self._order.ordinal:
+        if account is None or self._order.ordinal or self._warming:
             yield
             return
         with self._counting(account) as counts:

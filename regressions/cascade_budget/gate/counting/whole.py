@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, cast, final
 from _pytest.runner import runtestprotocol
 
 from cascade_budget.gate.account import Account, account_of
+from cascade_budget.gate.counting.chance import doubted
 from cascade_budget.gate.counting.counts import CountedCalls, Snapshot, count_twice, merge
 from cascade_budget.gate.counting.probe import count_in_fresh_process
 from cascade_budget.gate.judging.verdicts import exceeded, judge_calls, with_sites
@@ -160,6 +161,17 @@ class WholeTests:
         first = account.snapshots.get("first", second)
         counted = merge({0: first}, {0: second}, account.budgets)
         targets = self._judge(item, account, counted)
+        doubts = doubted(
+            counted,
+            targets,
+            item,
+            ordinal=0,
+            size=0,
+            timeout_seconds=self._settings.timeout_seconds,
+            say=lambda doing: self._progress.say(f"{item.name}: {doing}"),
+        )
+        if doubts is not counted:
+            targets = self._judge(item, account, doubts)
         if "attributed" in account.snapshots:
             sites = account.snapshots["attributed"].sites
             targets = self._marker.mark(with_sites(targets, sites, 0))

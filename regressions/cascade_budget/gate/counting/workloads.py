@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, final
 
+from cascade_budget.gate.counting.chance import doubted
 from cascade_budget.gate.counting.counts import CountedCalls, Snapshot, count_twice
 from cascade_budget.gate.counting.probe import count_in_fresh_process
 from cascade_budget.measure.counting import count_calls
@@ -16,10 +17,11 @@ from cascade_budget.measure.execution import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from cascade_budget.gate.account import Account
     from cascade_budget.gate.calls import WorkloadCall
+    from cascade_budget.judge.findings import TargetFinding
     from cascade_budget.report.progress import Progress
     from cascade_budget.settings import Settings
 
@@ -68,6 +70,23 @@ class WorkloadRuns:
             counted = count_twice(self._count_warm, sizes, self._account.budgets)
         self._threads.check()
         return counted
+
+    def doubt(
+        self, counted: CountedCalls, targets: Sequence[TargetFinding], n: int
+    ) -> CountedCalls:
+        """The counts where red ones are not chance; see `doubted`. First runs had other seeds."""
+        __tracebackhide__ = True
+        if self._account.budgets.cold:
+            return counted
+        return doubted(
+            counted,
+            targets,
+            self._call.item,
+            ordinal=self._call.ordinal,
+            size=n,
+            timeout_seconds=self._settings.timeout_seconds,
+            say=lambda doing: self._say(doing, n),
+        )
 
     def attribute(self, n: int) -> Snapshot:
         """One more run, with the lines that call."""

@@ -205,7 +205,7 @@ def _evidence(timing: PairedTiming, certificate: Certificate | None) -> list[str
         f"{chunking.n * chunking.repeat:,} transactions a round, {timing.seconds:.0f} s"
     )
     if not timing.results_compared:
-        lines.append("results were not compared: they differ from run to run")
+        lines.append("results were not compared: they differ from run to run of the same code")
     if certificate is None:
         lines.append("this machine has not been checked: cascade-budget selfcheck does")
     return lines

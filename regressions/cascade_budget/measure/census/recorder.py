@@ -24,6 +24,7 @@ from cascade_budget.judge.findings import Site
 from cascade_budget.measure.census.origins import Origins
 from cascade_budget.measure.census.record import Census, CensusWriter, TestRecord
 from cascade_budget.measure.counting import CountingLostError, count_calls
+from cascade_budget.measure.seeding import seed_plugins, seed_random
 from cascade_budget.measure.watch import DEFAULT_WATCH
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ _SETTINGS: Final[Mapping[str, Any]] = {
     "hypothesis_seed": "0",
     "no_cov": True,
     "numprocesses": 0,
+    "randomly_reorganize": False,
     "tx": [],
 }
 
@@ -95,6 +97,8 @@ class Recorder:
     ) -> Generator[None, None, None]:
         """Keep the installed project out of the way of its copy."""
         _settle(early_config.known_args_namespace)
+        # Data that a module makes when it is imported.
+        self._reseed()
         sys.path[:] = [
             entry
             for entry in sys.path
@@ -106,6 +110,8 @@ class Recorder:
     def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, Any, Any]:
         """Take back what would spoil a count."""
         _settle(config.option)
+        if self._seed is not None:
+            seed_plugins(config.option, self._seed)
         return (yield)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -220,7 +226,7 @@ class Recorder:
 
     def _reseed(self) -> None:
         if self._seed is not None:
-            random.seed(self._seed)
+            seed_random(self._seed)
 
     def _note(self, node_id: str, counts: CallCounts, threads: tuple[str, ...]) -> None:
         self._origins.refresh()

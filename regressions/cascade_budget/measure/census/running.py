@@ -69,7 +69,7 @@ class CensusRequest:
         garbage: Whether the garbage collector runs during a test.
         warm_ups: How often a test runs uncounted before it is counted.
         shuffle: A seed for the order of the tests; None for the order they are collected in.
-        random_seed: What `random` is seeded with before each test; None to leave it alone.
+        random_seed: What random numbers are seeded with before each test; None to leave them alone.
     """
 
     label: str
@@ -159,8 +159,6 @@ def _process(
             "pytest",
             "-p",
             recorder.__name__,
-            "-p",
-            "no:randomly",
             "--continue-on-collection-errors",
             "-o",
             f"cache_dir={folder / 'cache'}",

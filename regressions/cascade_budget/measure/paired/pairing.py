@@ -61,7 +61,7 @@ class Ready:
 
 @final
 class Pair:
-    """Base and head in two fresh processes that share a hash seed and a processor.
+    """Base and head in two fresh processes that share a hash seed, random numbers and a processor.
 
     Entering starts them and waits until both hold their workload, leaving ends them: by letting the
     tests finish where all went well, else at once.
@@ -69,7 +69,7 @@ class Pair:
     Args:
         base: The one side.
         head: The other.
-        seed: Decides hash seed and which process starts first.
+        seed: Decides hash seed, random numbers and which process starts first.
         processor: On which both run, for systems that can choose; None for any.
         timeout_seconds: The longest that one answer may take.
 
@@ -87,13 +87,15 @@ class Pair:
         timeout_seconds: float,
     ) -> None:
         chance = random.Random(seed)  # noqa: S311 - balance, no secret
-        self._specs: dict[Side, SideSpec] = {
-            "base": replace(base, cpu=processor),
-            "head": replace(head, cpu=processor),
-        }
         self._order: list[Side] = ["base", "head"]
         chance.shuffle(self._order)
         self._hash_seed = chance.randrange(2**32)
+        self._seed = seed
+        self._processor = processor
+        self._specs: dict[Side, SideSpec] = {
+            "base": replace(base, cpu=processor, seed=self._hash_seed),
+            "head": replace(head, cpu=processor, seed=self._hash_seed),
+        }
         self._timeout_seconds = timeout_seconds
         self._channels: dict[Side, Channel] = {}
         self._running: list[subprocess.Popen[bytes]] = []
@@ -158,6 +160,17 @@ class Pair:
         """Digest and preview of what one run for n transactions returns."""
         message = self._ask(side, {"do": "result", "n": n})
         return message["digest"], message["preview"]
+
+    def twins(self, side: Side) -> Pair:
+        """Two more processes of one side alone, under the same seeds; not started yet."""
+        spec = self._specs[side]
+        return Pair(
+            spec,
+            spec,
+            seed=self._seed,
+            processor=self._processor,
+            timeout_seconds=self._timeout_seconds,
+        )
 
     def begin_profile(self, side: Side, n: int, plan: Message, packages: tuple[str, ...]) -> None:
         """Have a session of a profile recorded on one side; `end_profile` answers."""

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, final
 import pytest
 
 from cascade_budget.measure.execution import Workload
+from cascade_budget.measure.seeding import seed_plugins, seed_random
 from cascade_budget.measure.worker.failures import describe_failure
 from cascade_budget.measure.worker.importing import imported_files, is_redirected, redirect_imports
 from cascade_budget.measure.worker.protocol import (
@@ -134,6 +135,16 @@ class HandOver:
                 self._channel.send({"event": "failed", **asdict(failure)})
 
     @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Before a plugin draws a seed of its own."""
+        seed_plugins(config.option, self._spec.seed)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self) -> None:
+        """Fixtures and the test itself make the same data on both sides."""
+        seed_random(self._spec.seed)
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_exception_interact(self, call: pytest.CallInfo[Any]) -> None:
         """An error in collection, set-up or the test itself."""
         if call.excinfo is not None:
@@ -189,6 +200,7 @@ def run_side(channel: Channel, spec: SideSpec) -> int:
         os.sched_setaffinity(0, {spec.cpu})
     os.chdir(spec.root)
     redirect_imports(spec.imports)
+    seed_random(spec.seed)
     hand_over = HandOver(channel, spec)
     code = pytest.main(
         ["-W", _OWN_WARNING, *spec.arguments, "--capture=no", spec.node],

@@ -108,6 +108,7 @@ class SideSpec:
         ordinal: Which call of the fixture in the test, from 1.
         imports: Where the code under test comes from.
         cpu: The processor to stay on; None to leave that to the system.
+        seed: Of random numbers; the same on both sides of a pair.
     """
 
     name: str
@@ -117,6 +118,7 @@ class SideSpec:
     ordinal: int = 1
     imports: Imports = Imports()
     cpu: int | None = None
+    seed: int = 0
 
     def as_message(self) -> Message:
         """As it goes over the pipe."""
