@@ -23,15 +23,13 @@ COUNTED = """\
 
 
 @pytest.mark.parametrize("place", DRAWN_BY)
-@pytest.mark.parametrize(
-    "options", [(), ("-p", "pytest_randomly"), ("-p", "pytest_randomly", "-p", "xdist", "-n1")]
-)
+@pytest.mark.parametrize("options", [(), ("-p", "pytest_randomly")], ids=["alone", "randomly"])
 def test_what_is_drawn_before_the_workload_runs_is_drawn_alike_in_every_run(
     project, place, options
 ):
     project.test("import random\n\n" + DRAWN_BY[place].format(marker=MARKED % 0) + COUNTED)
     laws = set()
-    for _ in range(3):
+    for _ in range(2):
         project.run_apart("--cascade-budget", *options).assert_outcomes(failed=1)
         laws |= {line for line in project.section("test_shop") if "budget 0" in line}
     (law,) = laws
@@ -61,9 +59,8 @@ def test_whole():
 """
     )
     project.run("--cascade-budget-update").assert_outcomes(passed=1)
-    for _ in range(2):
-        project.run_apart("--cascade-budget").assert_outcomes(passed=1)
-        assert project.section("cascade budget")[2].split() == ["test_whole", "as", "budgeted"]
+    project.run_apart("--cascade-budget").assert_outcomes(passed=1)
+    assert project.section("cascade budget")[2].split() == ["test_whole", "as", "budgeted"]
 
 
 def test_other_tests_go_on_with_the_numbers_that_they_had(project):
@@ -144,14 +141,13 @@ def test_hashed({fixture}):
 """
     )
     hashed.run_apart("--cascade-budget-update").assert_outcomes(passed=1)
-    unstable = 0
-    for _ in range(3):
-        hashed.run_apart("--cascade-budget").assert_outcomes(passed=1)
-        unstable += "in two runs of the same code: not gated" in "".join(
-            hashed.section("cascade budget")
-        )
     # One process in 40 happens to count what the ledger's did.
-    assert unstable
+    for _ in range(5):
+        hashed.run_apart("--cascade-budget").assert_outcomes(passed=1)
+        if "in two runs of the same code: not gated" in "".join(hashed.section("cascade budget")):
+            break
+    else:
+        pytest.fail("no process counted otherwise")
 
 
 def test_a_growth_beyond_what_the_hash_seed_moves_is_red(hashed):

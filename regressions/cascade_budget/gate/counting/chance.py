@@ -39,8 +39,9 @@ def doubted(
     """The counts, with those of two fresh processes in place of what is red by chance alone.
 
     The order of a set is another in each process, and so is what is called on the way through it. A
-    ledger that was written in one process would then fail the next, on the same code. Two processes
-    are compared with each other, not with this one: options and earlier tests are no part of them.
+    ledger that was written in one process would then fail the next, on the same code. That is so
+    only where two fresh processes differ from each other: options and earlier tests, which they
+    lack, make both differ from this one.
 
     Args:
         counted: Two runs in this process.
@@ -86,10 +87,11 @@ def _replaced(
 ) -> dict[str, Counted]:
     found = dict(counted)
     for name in red.keys() & counted.keys():
-        calls = sorted(each.get(name, 0) for each in fresh)
+        here = counted[name].first[size]
+        calls = [each.get(name, 0) for each in fresh]
         law = parse_law(red[name])
         known = not law.is_irregular or any(n == size for n, _ in law.per_size)
-        if known and is_chance(law.at(size), calls):
+        if known and len(set(calls)) > 1 and is_chance(law.at(size), [here, *calls]):
             first, second = ({**counted[name].first, size: each} for each in calls)
             found[name] = replace(counted[name], first=first, second=second)
     return found
