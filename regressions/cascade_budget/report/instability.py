@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _VARIED: Final = {
     Influence.CHANCE: "in runs in which nothing was varied",
-    Influence.RANDOM: "in runs in which nothing was varied, one count where random is seeded",
+    Influence.RANDOM: "where random is seeded otherwise",
     Influence.THREADS: "in runs in which nothing was varied, of a test that starts threads",
     Influence.HASH_SEED: "under other hash seeds",
     Influence.COLLECTOR: "while the garbage collector runs",
@@ -24,7 +24,8 @@ _VARIED: Final = {
 _REMEDIES: Final = {
     Influence.CHANCE: "It follows the clock, I/O or another process: give the test a clock or a "
     "stand-in.",
-    Influence.RANDOM: "Seed it in the test: random.seed(0).",
+    Influence.RANDOM: "The gate seeds a test before it is set up, not between two runs of a "
+    "workload: draw what is worked on before, or seed it there.",
     Influence.THREADS: "Wait for the threads in the test, and count what does not depend on who is "
     "first.",
     Influence.HASH_SEED: "A set or a dict of strings is gone through in the order of their hashes: "

@@ -104,9 +104,12 @@ def test_each_count_is_told_what_it_follows(
     ]
     assert said == [
         "test_app.py::test_chance: 1 count is unstable",
-        "  the random module",
+        "  random numbers",
         "    app:leaf",
-        "    Seed it in the test: random.seed(0).",
+        (
+            "    The gate seeds a test before it is set up, not between two runs of a workload: draw "
+            "what is worked on before, or seed it there."
+        ),
         "",
         "test_app.py::test_hashes: 1 count is unstable",
         "  the hash seed",

@@ -298,15 +298,8 @@ def test_a_count_that_differs_with_nothing_varied_is_chance_alone() -> None:
     assert (found.influence, found.reference, found.others) == (Influence.CHANCE, 3, (4,))
 
 
-def test_chance_that_a_seed_takes_away_is_the_random_module() -> None:
-    (found,) = diagnose({"a:f": 3}, [{"a:f": 4}], {}, seeded=[{"a:f": 5}, {"a:f": 5}])
-    assert found.influence is Influence.RANDOM
-
-
 def test_chance_in_a_test_with_threads_is_theirs() -> None:
-    (found,) = diagnose(
-        {"a:f": 3}, [{"a:f": 4}], {}, seeded=[{"a:f": 5}, {"a:f": 6}], threaded=True
-    )
+    (found,) = diagnose({"a:f": 3}, [{"a:f": 4}], {}, threaded=True)
     assert found.influence is Influence.THREADS
 
 

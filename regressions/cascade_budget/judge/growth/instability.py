@@ -14,7 +14,7 @@ class Influence(Enum):
     """What was varied, and what that a count follows it means."""
 
     CHANCE = "chance"
-    RANDOM = "the random module"
+    RANDOM = "random numbers"
     THREADS = "threads"
     HASH_SEED = "the hash seed"
     COLLECTOR = "the garbage collector"
@@ -49,20 +49,17 @@ def diagnose(
     repeated: Sequence[Mapping[str, int]],
     varied: Mapping[Influence, Sequence[Mapping[str, int]]],
     *,
-    seeded: Sequence[Mapping[str, int]] = (),
     threaded: bool = False,
 ) -> tuple[Diagnosis, ...]:
     """Name what each count of one test follows.
 
     A count that differs between runs in which nothing was varied is chance, and says nothing about
-    the rest. It comes from `random` where runs that seed it agree, and from threads where the test
-    starts any.
+    the rest. It comes from threads where the test starts any.
 
     Args:
         reference: Calls by function in the reference run.
         repeated: The same in runs in which nothing was varied.
         varied: The same in runs in which one thing was.
-        seeded: The same in runs that seeded `random` alike.
         threaded: Whether the test starts threads.
     """
     found = []
@@ -72,8 +69,6 @@ def diagnose(
         again = _calls(name, repeated)
         if any(calls != expected for calls in again):
             influence = Influence.THREADS if threaded else Influence.CHANCE
-            if len(seeded) > 1 and len(set(_calls(name, seeded))) == 1:
-                influence = Influence.RANDOM
             found.append((name, influence, again))
             continue
         for influence, runs in varied.items():
