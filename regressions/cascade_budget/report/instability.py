@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Final
 
 from cascade_budget.judge.growth import Influence
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from cascade_budget.judge.growth import Diagnosis
+
+_WIDTH: Final = 80
+_INDENT: Final = "    "
 
 _VARIED: Final = {
     Influence.CHANCE: "in runs in which nothing was varied",
@@ -64,7 +68,9 @@ def _test_lines(test: str, diagnoses: Sequence[Diagnosis]) -> Iterator[str]:
             for one in members:
                 yield f"    {one.function}"
                 yield f"      {_counts(one)} {_VARIED[influence]}"
-            yield f"    {_REMEDIES[influence]}"
+            yield from textwrap.wrap(
+                _REMEDIES[influence], _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT
+            )
 
 
 def _counts(one: Diagnosis) -> str:

@@ -106,28 +106,26 @@ def test_each_count_is_told_what_it_follows(
         "test_app.py::test_chance: 1 count is unstable",
         "  random numbers",
         "    app:leaf",
-        (
-            "    The gate seeds a test before it is set up, not between two runs of a workload: draw "
-            "what is worked on before, or seed it there."
-        ),
+        "    The gate seeds a test before it is set up, not between two runs of a",
+        "    workload: draw what is worked on before, or seed it there.",
         "",
         "test_app.py::test_hashes: 1 count is unstable",
         "  the hash seed",
         "    app:visited",
-        "    A set or a dict of strings is gone through in the order of their hashes: sort it first.",
+        "    A set or a dict of strings is gone through in the order of their hashes:",
+        "    sort it first.",
         "",
         "test_app.py::test_kept: every count is stable",
         "  for information",
         "    app:computed",
-        "    A cache is filled in the first run. The gate counts warm; cold=True counts the first run.",
+        "    A cache is filled in the first run. The gate counts warm; cold=True counts",
+        "    the first run.",
         "",
         "test_app.py::test_finalizers: 1 count is unstable",
         "  the garbage collector",
         "    app:closed",
-        (
-            "    A finalizer or a weak reference's callback calls it: close or delete in the test "
-            "what it opens."
-        ),
+        "    A finalizer or a weak reference's callback calls it: close or delete in the",
+        "    test what it opens.",
         "",
         "test_app.py::test_steady: every count is stable",
     ]
