@@ -147,8 +147,7 @@ def test_what_is_drawn_by_chance_is_no_growth(shop: Shop, alone: bool) -> None:
         },
     )
     shop.history.write({"shop.py": once})
-    # Its seeds for a test are others, and there the draw happens to go the other way.
-    code, said = shop.diff("main", "-p", "no:randomly")
+    code, said = shop.diff("main")
     assert said[-1].startswith("Nothing grew: ")
     assert [line.split()[:2] for line in said[:-2]] == [["unstable", "shop:price"]] * alone
     assert code == 0
@@ -158,7 +157,7 @@ def test_options_of_pytest_randomly_are_understood(shop: Shop) -> None:
     shop.history.commit(
         "Seed",
         {
-            "pytest.ini": "[pytest]\naddopts = --randomly-seed=3\n",
+            "pytest.ini": "[pytest]\naddopts = -p pytest_randomly --randomly-seed=3\n",
             "tests/test_shop.py": TESTS + "\n\ndef test_more():\n    total(5)\n",
         },
     )
