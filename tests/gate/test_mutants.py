@@ -23,7 +23,8 @@ def pytest_run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "--color=no", "-p", "no:cacheprovider"),
-            *("-p", "mutants.plant", "-o", "cascade_profile=off"),
+            # pytest-randomly imports numpy, which takes longer than what is tested here.
+            *("-p", "no:randomly", "-p", "mutants.plant", "-o", "cascade_profile=off"),
             *("-o", "cascade_budget_coarse=off", *arguments),
         ],
         cwd=ROOT,
