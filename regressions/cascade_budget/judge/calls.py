@@ -74,7 +74,7 @@ def compare_laws(measured: Law, allowed: Law, sizes: Sequence[int]) -> Direction
     """
     if measured == allowed:
         return "same"
-    known = [n for n in sizes if _knows(measured, n) and _knows(allowed, n)]
+    known = [n for n in sizes if measured.knows(n) and allowed.knows(n)]
     differences = [measured.at(n) - allowed.at(n) for n in known]
     if not (measured.is_irregular or allowed.is_irregular):
         differences.append(_sign_without_bound(measured, allowed))
@@ -273,10 +273,6 @@ def _describe_unstable(counted: Counted) -> str:
             where = f" at n = {n}" if n else ""
             return f"{calls[0]} and {calls[1]} calls{where} in two runs of the same code: not gated"
     raise ValueError("the counts are stable")
-
-
-def _knows(law: Law, n: int) -> bool:
-    return not law.is_irregular or any(size == n for size, _ in law.per_size)
 
 
 def _sign_without_bound(measured: Law, allowed: Law) -> int:

@@ -63,6 +63,10 @@ class Law:
             return -1
         return max(len(self.coefficients) - 1, 0)
 
+    def knows(self, n: int) -> bool:
+        """Whether calls at n transactions can be told: an irregular law has single points only."""
+        return not self.is_irregular or any(size == n for size, _ in self.per_size)
+
     def at(self, n: int) -> int:
         """Calls at n transactions, rounded down where the polynomial falls between integers.
 

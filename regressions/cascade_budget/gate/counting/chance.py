@@ -90,8 +90,8 @@ def _replaced(
         here = counted[name].first[size]
         calls = [each.get(name, 0) for each in fresh]
         law = parse_law(red[name])
-        known = not law.is_irregular or any(n == size for n, _ in law.per_size)
-        if known and len(set(calls)) > 1 and is_chance(law.at(size), [here, *calls]):
+        differ = len(set(calls)) > 1
+        if differ and law.knows(size) and is_chance(law.at(size), [here, *calls]):
             first, second = ({**counted[name].first, size: each} for each in calls)
             found[name] = replace(counted[name], first=first, second=second)
     return found
