@@ -17,8 +17,8 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.attribution.running import run_python
-from tests.budget.diff.dispatch_project import BUDGETED_TEST, PRICING, PROJECT
-from tests.budget.diff.history import History
+from tests.budget.commands.dispatch_project import BUDGETED_TEST, PRICING, PROJECT
+from tests.budget.commands.history import History
 
 TEST = "tests/test_budget.py"
 

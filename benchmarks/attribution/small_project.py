@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.attribution.running import run_python
-from tests.budget.diff.dispatch_project import BUDGETED_TEST, COMMITS, PROJECT
-from tests.budget.diff.history import History
+from tests.budget.commands.dispatch_project import BUDGETED_TEST, COMMITS, PROJECT
+from tests.budget.commands.history import History
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -22,8 +22,11 @@ from typing import TYPE_CHECKING
 
 from benchmarks.measuring.rates import as_markdown, read_lines, write_noise
 from cascade_budget.judge.sequential import Plan
-from cascade_budget.measure.paired.sides import find_base, lay_out_sides
-from cascade_budget.measure.proving.trials import run_trial
+from cascade_budget.timing.sides import (
+    find_base,
+    lay_out_sides,
+)
+from cascade_budget.timing.trials import run_trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -14,7 +14,7 @@ from benchmarks.measuring.records import TRANSACTIONS, sort_records
 from benchmarks.workloads import HEAVY, SIMPLE, STABLE_CAPTURED
 
 if TYPE_CHECKING:
-    from cascade_budget.fixture import CascadeBudget
+    from cascade_budget.gate.fixture import CascadeBudget
 
 ENGINE = cs.Engine()
 """One engine for all runs: starting one costs as much as a thousand bounces."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.measuring.decisions import Verdict
 from benchmarks.measuring.tools.paired import Paired
-from cascade_budget.judge.stats import proportion_interval
+from cascade_budget.judge.statistics import proportion_interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

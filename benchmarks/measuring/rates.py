@@ -7,7 +7,7 @@ import statistics
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from cascade_budget.judge.stats import proportion_interval
+from cascade_budget.judge.statistics import proportion_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

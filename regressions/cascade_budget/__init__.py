@@ -20,7 +20,10 @@ if TYPE_CHECKING:
         WorkloadThreadsError,
         WorkloadTimeoutError,
     )
-    from cascade_budget.fixture import CascadeBudget, count
+    from cascade_budget.gate.fixture import (
+        CascadeBudget,
+        count,
+    )
 
 __all__ = [
     "BudgetError",

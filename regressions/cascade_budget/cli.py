@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import pkgutil
 import sys
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
-from cascade_budget import commands
 from cascade_budget.errors import BudgetError
 
 if TYPE_CHECKING:
@@ -18,6 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 #: As a shell reports a process that ended by SIGINT.
+COMMANDS: Final = ("asv", "bisect", "diff", "doctor", "selfcheck")
+"""Modules of `cascade_budget.commands` that are commands."""
+
 INTERRUPTED = 130
 USAGE = 2
 
@@ -34,15 +35,9 @@ class Command(Protocol):
         """Carry the command out and return the exit code."""
 
 
-def command_names() -> list[str]:
-    """The names of all commands, sorted."""
-    found = (module.name for module in pkgutil.iter_modules(commands.__path__))
-    return sorted(name for name in found if not name.startswith("_"))
-
-
 def load_command(name: str) -> Command:
     """The module of a command; imported only when it is asked for."""
-    return cast("Command", importlib.import_module(f"{commands.__name__}.{name}"))
+    return cast("Command", importlib.import_module(f"cascade_budget.commands.{name}"))
 
 
 def build_parser(names: Sequence[str]) -> argparse.ArgumentParser:
@@ -80,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 for good news, 1 for bad news, 2 for wrong usage, 130 after Ctrl-C.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    names = command_names()
+    names = COMMANDS
     # One command is one import; only help and mistakes need them all.
     chosen = [name for name in names if words and name == words[0]] or names
     arguments = build_parser(chosen).parse_args(words)

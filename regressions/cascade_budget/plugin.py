@@ -19,7 +19,7 @@ from cascade_budget.settings import (
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from cascade_budget.fixture import CascadeBudget
+    from cascade_budget.gate.fixture import CascadeBudget
     from cascade_budget.gate.roll import Roll
     from cascade_budget.gate.run import Run
 
@@ -47,7 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if config.pluginmanager.has_plugin(_WORKER):
             return
         if settings.profile is not None and PROBE_VARIABLE not in os.environ:
-            from cascade_budget.gate.reporting.bodies import BodyProfiler  # noqa: PLC0415 - only profiling needs it
+            from cascade_budget.gate.profiled_bodies import BodyProfiler  # noqa: PLC0415 - only profiling needs it
 
             config.pluginmanager.register(BodyProfiler(settings), _PROFILER)
         if settings.enabled or PROBE_VARIABLE in os.environ:
@@ -68,7 +68,7 @@ def cascade_budget(request: pytest.FixtureRequest) -> CascadeBudget:
     be a coroutine function. Without --cascade-budget it runs once, at the smallest size. Returns
     what the workload returned.
     """
-    from cascade_budget.fixture import CascadeBudget  # noqa: PLC0415 - few tests use it
+    from cascade_budget.gate.fixture import CascadeBudget  # noqa: PLC0415 - few tests use it
 
     worker = request.config.pluginmanager.get_plugin(_WORKER)
     if worker is not None:
@@ -79,7 +79,7 @@ def cascade_budget(request: pytest.FixtureRequest) -> CascadeBudget:
     profiler = request.config.pluginmanager.get_plugin(_PROFILER)
     if profiler is not None:
         return CascadeBudget(request.node, profiler.driver)
-    from cascade_budget.gate.calls import PlainDriver  # noqa: PLC0415 - few tests use it
+    from cascade_budget.gate.workload_call import PlainDriver  # noqa: PLC0415 - few tests use it
 
     return CascadeBudget(request.node, PlainDriver(request.config.stash[_SETTINGS].timeout_seconds))
 
@@ -90,7 +90,7 @@ def pytest_make_collect_report(
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """Refuse a module or class in which a marker is wrong."""
     if _run_of(collector.config) is not None and isinstance(collector, pytest.Module):
-        from cascade_budget.measure.seeding import GATE_SEED, kept_chance, seed_random  # noqa: PLC0415 - only the gate needs it
+        from cascade_budget.process.seeds import GATE_SEED, kept_chance, seed_random  # noqa: PLC0415 - only the gate needs it
 
         # Data that a module makes when it is imported.
         with kept_chance():
@@ -132,7 +132,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     run = _run_of(item.config)
     if run is None or not run.conductor.counts(item):
         return (yield)
-    from cascade_budget.measure.seeding import kept_chance  # noqa: PLC0415 - only the gate needs it
+    from cascade_budget.process.seeds import kept_chance  # noqa: PLC0415 - only the gate needs it
 
     with kept_chance(item.config.option):
         try:
@@ -147,7 +147,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Have a budgeted test make the same data each time, before its fixtures do."""
     run = _run_of(item.config)
     if run is not None and run.conductor.counts(item):
-        from cascade_budget.measure.seeding import GATE_SEED, seed_random  # noqa: PLC0415 - only the gate needs it
+        from cascade_budget.process.seeds import GATE_SEED, seed_random  # noqa: PLC0415 - only the gate needs it
 
         seed_random(GATE_SEED)
 

@@ -8,7 +8,7 @@ from benchmarks.attribution import small_project
 from benchmarks.attribution.bisection import make_history
 from benchmarks.attribution.running import Finished, run_python
 from benchmarks.attribution.small_project import missing
-from tests.budget.diff.dispatch_project import COMMITS
+from tests.budget.commands.dispatch_project import COMMITS
 
 RIGHT = """\
 test_sending: too slow, counted at n = 100, 200, 300, 400

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.attribution.running import Finished, run_python
-from tests.budget.diff.history import History
+from tests.budget.commands.history import History
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -59,7 +59,7 @@ class PlantedProject:
         source = history.root / "src"
         without = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / "engine" / "cascade", source / "cascade", ignore=without)
-        shutil.copytree(ROOT / "regressions" / "mutants", source / "mutants", ignore=without)
+        shutil.copytree(ROOT / "tests" / "mutants", source / "mutants", ignore=without)
         history.commit(
             "The plain engine",
             {

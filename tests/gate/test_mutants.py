@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from cascade.blueprint.cache import CycleCache
-from mutants import MUTANTS, Check, Gate, Mutant, UnknownMutantError, find_mutant
-from mutants.__main__ import main
-from mutants.mutant import COUNTDOWNS
+from tests.mutants import MUTANTS, Check, Gate, Mutant, UnknownMutantError, find_mutant
+from tests.mutants.__main__ import main
+from tests.mutants.mutant import COUNTDOWNS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -24,7 +24,7 @@ def pytest_run(*arguments: str) -> subprocess.CompletedProcess[str]:
         [
             *(sys.executable, "-m", "pytest", "--color=no", "-p", "no:cacheprovider"),
             # pytest-randomly imports numpy, which takes longer than what is tested here.
-            *("-p", "no:randomly", "-p", "mutants.plant", "-o", "cascade_profile=off"),
+            *("-p", "no:randomly", "-p", "tests.mutants.plant", "-o", "cascade_profile=off"),
             *("-o", "cascade_budget_coarse=off", *arguments),
         ],
         cwd=ROOT,
@@ -32,7 +32,7 @@ def pytest_run(*arguments: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
         timeout=120,
-        env={**os.environ, "COLUMNS": "80", "PYTHONPATH": str(ROOT / "regressions")},
+        env={**os.environ, "COLUMNS": "80", "PYTHONPATH": str(ROOT)},
     )
 
 
@@ -83,7 +83,7 @@ def assert_named(shown: str, catch: Gate) -> None:
     evidence = "\n".join(below)
     assert catch.sentence in " ".join(below[:2]), evidence
     if catch.planted:
-        site = rf"^regressions/mutants/\w+\.py:\d+ in \S*{catch.planted} +[\d,]+ at n = 400$"
+        site = rf"^tests/mutants/\w+\.py:\d+ in \S*{catch.planted} +[\d,]+ at n = 400$"
         assert re.search(site, evidence, re.MULTILINE), evidence
 
 
@@ -92,7 +92,7 @@ def test_an_unknown_slug_is_a_usage_error_with_the_nearest_one():
     assert run.returncode == MISUSED
     assert run.stderr.strip() == (
         "ERROR: there is no mutant 'caching-droped'. Did you mean caching-dropped? "
-        "'python -m mutants' lists them all."
+        "'python -m tests.mutants' lists them all."
     )
 
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, final
 from benchmarks.measuring.decisions import Decision, Verdict
 from cascade_budget.judge.sequential import Plan
 from cascade_budget.judge.throughput import Outcome
-from cascade_budget.measure.proving.trials import run_trial
+from cascade_budget.timing.trials import run_trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cascade_budget.measure.paired.sides import Sides
+    from cascade_budget.timing.sides import Sides
 
 TEST = "benchmarks/measuring/measured.py::test_allocating"
 ARGUMENTS = ("-q", "-p", "no:cacheprovider", "--import-mode=importlib")

@@ -1,6 +1,5 @@
-"""What `cascade-budget` can do, one module a command.
+"""What `cascade-budget` can do: a module a command, and what they share.
 
-A module here is a command by being here: its name is the command's name, the first line of its
-docstring the help, `configure(parser)` declares the arguments and `run(arguments)` carries them out
-and returns the exit code. A module whose name starts with an underscore is none.
+The first line of a command's docstring is its help, `configure(parser)` declares the arguments and
+`run(arguments)` carries them out and returns the exit code. `cascade_budget.cli` lists them.
 """

@@ -24,17 +24,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cascade_budget.bridge.asv.config import AsvError, find_config, read_config
-from cascade_budget.bridge.asv.decision import FACTOR
-from cascade_budget.bridge.asv.results import (
+from cascade_budget.errors import UsageError
+from cascade_budget.interop.asv_config import (
+    AsvError,
+    find_config,
+    read_config,
+)
+from cascade_budget.interop.asv_decision import FACTOR
+from cascade_budget.interop.asv_results import (
     Results,
     describe,
     read_benchmarks,
     result_files,
     results_of,
 )
-from cascade_budget.bridge.revisions import Repository, RevisionError
-from cascade_budget.errors import UsageError
+from cascade_budget.source.repository import (
+    Repository,
+    RevisionError,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -107,7 +114,7 @@ def run(arguments: argparse.Namespace) -> int:
             nothing, or asv's files are not there or broken.
     """
     # scipy takes longer to import than the files to read.
-    from cascade_budget.commands._stored import compare, told  # noqa: PLC0415
+    from cascade_budget.commands.stored import compare, told  # noqa: PLC0415
 
     chosen, exact = _patterns("--bench", arguments.bench), _patterns("--exact", arguments.exact)
     config = read_config(_config(arguments.config))

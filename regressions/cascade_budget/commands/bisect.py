@@ -23,27 +23,44 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cascade_budget.bridge.revisions import Commit, Repository, RevisionError
-from cascade_budget.bridge.scratch import scratch_folder
-from cascade_budget.bridge.trees import (
+from cascade_budget.commands.comparing import below
+from cascade_budget.commands.counted_sides import make_side
+from cascade_budget.commands.judging_sides import (
+    Counted,
+    explain,
+    judge,
+)
+from cascade_budget.commands.progress_line import ProgressLine
+from cascade_budget.commands.searching import (
+    Answer,
+    Found,
+    search,
+)
+from cascade_budget.commands.timed_trial import TimedTrial
+from cascade_budget.errors import (
+    BudgetError,
+    UsageError,
+)
+from cascade_budget.judge.growth import Comparison
+from cascade_budget.process.suite_run import CensusError
+from cascade_budget.report.growth_text import cause_lines
+from cascade_budget.source.cache import scratch_folder
+from cascade_budget.source.copies import (
     Tree,
     checkout_source,
     make_tree,
     revision_source,
 )
-from cascade_budget.commands._progress import ProgressLine
-from cascade_budget.commands._revisions.comparing import below
-from cascade_budget.commands._revisions.judging import Counted, explain, judge
-from cascade_budget.commands._revisions.searching import Answer, Found, search
-from cascade_budget.commands._revisions.sides import make_side
-from cascade_budget.commands._revisions.timing import TimedTrial
-from cascade_budget.errors import BudgetError, UsageError
-from cascade_budget.judge.growth import Comparison
-from cascade_budget.measure.census import Census, CensusError
-from cascade_budget.report.growth import cause_lines
+from cascade_budget.source.repository import (
+    Commit,
+    Repository,
+    RevisionError,
+)
 
 if TYPE_CHECKING:
     import argparse
+
+    from cascade_budget.model.suite_counts import Census
 
 FOUND = 0
 UNTOLD = 2

@@ -20,18 +20,21 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cascade_budget.bridge.revisions import Repository, RevisionError
-from cascade_budget.bridge.scratch import scratch_folder
-from cascade_budget.bridge.trees import (
+from cascade_budget.commands.comparing import compare_sides
+from cascade_budget.commands.progress_line import ProgressLine
+from cascade_budget.errors import UsageError
+from cascade_budget.report.growth_text import comparison_text
+from cascade_budget.source.cache import scratch_folder
+from cascade_budget.source.copies import (
     Source,
     checkout_source,
     find_source,
     revision_source,
 )
-from cascade_budget.commands._progress import ProgressLine
-from cascade_budget.commands._revisions.comparing import compare_sides
-from cascade_budget.errors import UsageError
-from cascade_budget.report.growth import comparison_text
+from cascade_budget.source.repository import (
+    Repository,
+    RevisionError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,14 +17,32 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cascade_budget.bridge.layout import USUAL_ROOTS, import_roots, importable
-from cascade_budget.bridge.revisions import Repository, RevisionError
-from cascade_budget.commands._progress import ProgressLine
+from cascade_budget.commands.progress_line import ProgressLine
 from cascade_budget.errors import UsageError
-from cascade_budget.judge.growth import Diagnosis, Influence, diagnose
-from cascade_budget.measure.census import PASSED, Census, CensusRequest, take_census
-from cascade_budget.measure.seeding import GATE_SEED
-from cascade_budget.report.instability import diagnosis_text
+from cascade_budget.judge.instability import (
+    Diagnosis,
+    Influence,
+    diagnose,
+)
+from cascade_budget.model.suite_counts import (
+    PASSED,
+    Census,
+)
+from cascade_budget.process.seeds import GATE_SEED
+from cascade_budget.process.suite_run import (
+    CensusRequest,
+    take_census,
+)
+from cascade_budget.report.instability_text import diagnosis_text
+from cascade_budget.source.layout import (
+    USUAL_ROOTS,
+    import_roots,
+    importable,
+)
+from cascade_budget.source.repository import (
+    Repository,
+    RevisionError,
+)
 
 if TYPE_CHECKING:
     import argparse

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cascade_budget.bridge.scratch import scratch_folder
-from cascade_budget.commands._progress import ProgressLine
+from cascade_budget.commands.progress_line import ProgressLine
+from cascade_budget.source.cache import scratch_folder
 
 if TYPE_CHECKING:
     import argparse
@@ -78,11 +78,8 @@ def run(arguments: argparse.Namespace) -> int:
         PairingError: It can't be timed.
     """
     # scipy takes longer to import than most commands to run.
-    from cascade_budget.commands._promise import carry_out, certify, rates  # noqa: PLC0415
-    from cascade_budget.measure.proving.certificate import (  # noqa: PLC0415
-        share_name,
-        write_certificate,
-    )
+    from cascade_budget.commands.promise import carry_out, certify, rates  # noqa: PLC0415
+    from cascade_budget.timing.certificate import share_name, write_certificate  # noqa: PLC0415
 
     with ProgressLine().shown() as progress, scratch_folder() as scratch:
         project = Path.cwd()

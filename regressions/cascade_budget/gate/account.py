@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final, Literal, final
 import pytest
 
 if TYPE_CHECKING:
+    from cascade_budget.count.targets import Target
     from cascade_budget.gate.budgets import Budgets
-    from cascade_budget.gate.counting.counts import Snapshot
-    from cascade_budget.judge.findings import WorkloadFinding
-    from cascade_budget.judge.profiles import ProfileFinding
-    from cascade_budget.measure.targets import Target
+    from cascade_budget.gate.counts import Snapshot
+    from cascade_budget.model.findings import WorkloadFinding
+    from cascade_budget.model.profile_findings import ProfileFinding
 
 Stage = Literal["warm-up", "first", "attributed", "profiled", "second", "judged", "abandoned"]
 """Where a test stands.

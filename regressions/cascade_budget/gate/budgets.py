@@ -7,10 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, final
 
+from cascade_budget.count.targets import (
+    Target,
+    resolve_target,
+)
+from cascade_budget.count.watch import (
+    DEFAULT_WATCH,
+    Watch,
+    parse_watch,
+)
 from cascade_budget.errors import UsageError
-from cascade_budget.judge.laws import Law, parse_law
-from cascade_budget.measure.targets import Target, resolve_target
-from cascade_budget.measure.watch import DEFAULT_WATCH, Watch, parse_watch
+from cascade_budget.model.laws import (
+    Law,
+    parse_law,
+)
 
 if TYPE_CHECKING:
     import pytest

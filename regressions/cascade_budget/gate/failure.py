@@ -9,7 +9,7 @@ from _pytest.outcomes import Failed
 from cascade_budget.report.terminal import failure_word
 
 if TYPE_CHECKING:
-    from cascade_budget.judge.findings import WorkloadFinding
+    from cascade_budget.model.findings import WorkloadFinding
 
 
 @final

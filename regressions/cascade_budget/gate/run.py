@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, final
 
-from cascade_budget.gate.calls import Driver
-from cascade_budget.gate.counting.probe import ProbeOrder
-from cascade_budget.gate.counting.prober import Prober
 from cascade_budget.gate.roll import Roll
 from cascade_budget.gate.session import Gate
+from cascade_budget.gate.workload_call import Driver
+from cascade_budget.process.probe import ProbeOrder
+from cascade_budget.process.prober import Prober
 from cascade_budget.report.progress import Progress
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from cascade_budget.gate.judging.throughput import Gauge
+    from cascade_budget.gate.throughput import Gauge
     from cascade_budget.settings import Settings
 
 
@@ -73,7 +73,7 @@ def start_run(config: pytest.Config, settings: Settings) -> Run:
     gauge: Gauge | None = None
     if settings.base is not None:
         # scipy takes longer to import than a small suite to run.
-        from cascade_budget.gate.judging.paired import PairedGauge  # noqa: PLC0415
+        from cascade_budget.gate.paired import PairedGauge  # noqa: PLC0415
 
         gauge = PairedGauge(config, settings, Progress(config))
     is_worker = hasattr(config, "workerinput")

@@ -6,31 +6,46 @@ from typing import TYPE_CHECKING, Any, final
 
 import pytest
 
-from cascade_budget.gate.account import ACCOUNT, REHEARSALS, Account, account_of
-from cascade_budget.gate.budgets import MARKER, read_budgets
-from cascade_budget.gate.counting.benchmarked import (
+from cascade_budget.gate.account import (
+    ACCOUNT,
+    REHEARSALS,
+    Account,
+    account_of,
+)
+from cascade_budget.gate.benchmarked import (
     BenchmarkedTests,
     check_benchmarked,
     is_benchmarked,
 )
-from cascade_budget.gate.counting.whole import WholeTests
-from cascade_budget.gate.counting.workloads import WorkloadRuns
+from cascade_budget.gate.budgets import (
+    MARKER,
+    read_budgets,
+)
 from cascade_budget.gate.failure import OverBudget
-from cascade_budget.gate.judging.throughput import CoarseGauge, Gauge
-from cascade_budget.gate.judging.verdicts import exceeded, judge_calls, with_sites
-from cascade_budget.gate.reporting.lines import ChangeMarker
-from cascade_budget.gate.reporting.profiles import Profiles
-from cascade_budget.judge.findings import WorkloadFinding
+from cascade_budget.gate.test_profiles import Profiles
+from cascade_budget.gate.throughput import (
+    CoarseGauge,
+    Gauge,
+)
+from cascade_budget.gate.verdicts import (
+    exceeded,
+    judge_calls,
+    with_sites,
+)
+from cascade_budget.gate.whole import WholeTests
+from cascade_budget.gate.workloads import WorkloadRuns
 from cascade_budget.ledger import read_ledger
-from cascade_budget.measure.execution import Workload
+from cascade_budget.model.findings import WorkloadFinding
+from cascade_budget.process.workload import Workload
 from cascade_budget.report.progress import Progress
 from cascade_budget.report.terminal import failure_text
+from cascade_budget.source.marking import ChangeMarker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
-    from cascade_budget.gate.calls import WorkloadCall
+    from cascade_budget.gate.workload_call import WorkloadCall
     from cascade_budget.settings import Settings
 
 

@@ -6,9 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from cascade_budget.errors import LawSyntaxError
-from cascade_budget.judge.findings import CallVerdict, TargetFinding, TimeFinding, WorkloadFinding
-from cascade_budget.judge.laws import parse_law
-from cascade_budget.report.document import (
+from cascade_budget.model.document import (
     CallEntry,
     CountPoint,
     Document,
@@ -20,11 +18,19 @@ from cascade_budget.report.document import (
     ThroughputEntry,
     WorkloadEntry,
 )
+from cascade_budget.model.findings import (
+    CallVerdict,
+    TargetFinding,
+    TimeFinding,
+    WorkloadFinding,
+)
+from cascade_budget.model.laws import parse_law
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from cascade_budget.judge.profiles import FunctionDifference, ProfileFinding
+    from cascade_budget.model.profile_findings import ProfileFinding
+    from cascade_budget.model.profiles import FunctionDifference
 
 _VERDICTS = {
     CallVerdict.EXCEEDED: "over budget",

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cascade_budget.judge.findings import CallVerdict, TargetFinding, TimeFinding, WorkloadFinding
-from cascade_budget.report.formats.text import counted, duration, signed_duration, visible
+from cascade_budget.model.findings import (
+    CallVerdict,
+    TargetFinding,
+    TimeFinding,
+    WorkloadFinding,
+)
+from cascade_budget.report.text import (
+    counted,
+    duration,
+    signed_duration,
+    visible,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from cascade_budget.judge.profiles import (
+    from cascade_budget.model.profile_findings import (
         ChangedFunction,
+        ProfileFinding,
+    )
+    from cascade_budget.model.profiles import (
         FunctionDifference,
         FunctionKey,
         ProfileDifference,
-        ProfileFinding,
     )
 
 WIDTH: Final = 80

@@ -13,8 +13,11 @@ from cascade_budget.judge.calls import (
     judge_watched,
     missing_patterns,
 )
-from cascade_budget.judge.findings import CallVerdict, TargetFinding
-from cascade_budget.judge.laws import parse_law
+from cascade_budget.model.findings import (
+    CallVerdict,
+    TargetFinding,
+)
+from cascade_budget.model.laws import parse_law
 
 SIZES = (100, 200, 300, 400)
 

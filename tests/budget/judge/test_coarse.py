@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from cascade_budget.judge.coarse import RecordedCost, judge_coarse
+from cascade_budget.judge.coarse import (
+    RecordedCost,
+    judge_coarse,
+)
 
 HERE = "linux-x86_64-11111111"
 

@@ -11,11 +11,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cascade_budget.errors import LedgerLockedError, LedgerWriteError
+from cascade_budget.errors import (
+    LedgerLockedError,
+    LedgerWriteError,
+)
 from cascade_budget.judge.coarse import RecordedCost
-from cascade_budget.judge.laws import Law, parse_law
-from cascade_budget.ledger import Entry, LedgerChange, read_ledger, render_ledger, update_ledger
-from cascade_budget.ledger.reading import parse_ledger
+from cascade_budget.ledger import (
+    Entry,
+    LedgerChange,
+    parse_ledger,
+    read_ledger,
+    render_ledger,
+    update_ledger,
+)
+from cascade_budget.model.laws import (
+    Law,
+    parse_law,
+)
 
 NAME = "cascade-budget.toml"
 COMMENTED = """\

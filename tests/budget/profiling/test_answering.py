@@ -4,10 +4,13 @@ import json
 import sys
 from pathlib import Path
 
-from cascade_budget.judge.profiles import function_times
-from cascade_budget.measure.execution import Workload
-from cascade_budget.measure.profiling import session_from_json
-from cascade_budget.measure.profiling.answering import SESSION_NS, answer_profile
+from cascade_budget.model.profiles import function_times
+from cascade_budget.process.workload import Workload
+from cascade_budget.profiling import session_from_json
+from cascade_budget.profiling.answering import (
+    SESSION_NS,
+    answer_profile,
+)
 
 HERE = str(Path(__file__).resolve().parent)
 
@@ -39,7 +42,12 @@ def test_a_worker_plans_once_and_records_all_sessions_alike() -> None:
     assert session.plain_ns_per_transaction * session.transactions > SESSION_NS / 10
     names = {str(key) for key in function_times(session)}
     assert f"{__name__}:step > sum" in names
-    assert not any("pyinstrument" in name or "cascade_budget.measure" in name for name in names)
+    assert not any(
+        "pyinstrument" in name
+        or "cascade_budget.profiling" in name
+        or "cascade_budget.process" in name
+        for name in names
+    )
 
 
 def test_a_workload_that_returns_a_coroutine_is_sampled_in_its_own_task() -> None:

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cascade_budget.judge.profiles import (
+from cascade_budget.judge.profile_comparison import compare_profiles
+from cascade_budget.model.profiles import (
     CodeFrame,
     FunctionKey,
     ProfileSession,
 )
-from cascade_budget.judge.profiles.comparison import compare_profiles
 
 
 def session(times: dict[str, float], *, plain: float = 0.0, clock: str = "cpu") -> ProfileSession:

@@ -4,9 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from cascade_budget.judge.profiles import CodeFrame, FunctionKey, ProfileFinding, ProfileSession
-from cascade_budget.judge.profiles.comparison import compare_profiles
-from cascade_budget.judge.profiles.growth import Entry, find_entry, share_below
+from cascade_budget.judge.profile_comparison import compare_profiles
+from cascade_budget.judge.profile_entry import (
+    Entry,
+    find_entry,
+    share_below,
+)
+from cascade_budget.model.profile_findings import ProfileFinding
+from cascade_budget.model.profiles import (
+    CodeFrame,
+    FunctionKey,
+    ProfileSession,
+)
 
 FOREIGN = ("json:", "asyncio:")
 

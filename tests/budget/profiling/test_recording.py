@@ -10,8 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from cascade_budget.judge.profiles import CodeFrame, FunctionKey, function_times, key_of
-from cascade_budget.measure.profiling import (
+from cascade_budget.model.profiles import (
+    CodeFrame,
+    FunctionKey,
+    function_times,
+    key_of,
+)
+from cascade_budget.profiling import (
     ProfileUnavailableError,
     SamplingClock,
     choose_clock,
@@ -20,8 +25,8 @@ from cascade_budget.measure.profiling import (
     session_from_json,
     session_to_json,
 )
-from cascade_budget.measure.profiling.stacks import FrameNamer
-from cascade_budget.measure.profiling.waiting import Waiting
+from cascade_budget.profiling.stacks import FrameNamer
+from cascade_budget.profiling.waiting import Waiting
 
 HERE = Path(__file__).resolve()
 ROOTS = (HERE.parent,)

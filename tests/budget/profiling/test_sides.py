@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cascade_budget.judge.profiles.comparison import compare_profiles
-from cascade_budget.measure.paired import starting
-from cascade_budget.measure.paired.errors import KilledWorkerError, SideFailedError
-from cascade_budget.measure.profiling import sides
-from cascade_budget.measure.profiling.sides import profile_sides
-from tests.budget.throughput.conftest import (
+from cascade_budget.judge.profile_comparison import compare_profiles
+from cascade_budget.profiling import paired_profiles as sides
+from cascade_budget.profiling.paired_profiles import profile_sides
+from cascade_budget.timing import fresh_pairs as starting
+from cascade_budget.timing.pairing_errors import (
+    KilledWorkerError,
+    SideFailedError,
+)
+from tests.budget.timing.conftest import (
     SHOP,
     SLOW_SHOP,
     TEST,
@@ -23,7 +26,7 @@ from tests.budget.throughput.conftest import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cascade_budget.measure.worker.protocol import SideSpec
+    from cascade_budget.process.channel import SideSpec
 
 KILLED = """
 import os, signal

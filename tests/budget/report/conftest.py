@@ -5,22 +5,29 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cascade_budget.judge.findings import (
+from cascade_budget.model.document import (
+    Document,
+    HistoryEntry,
+    HistoryPoint,
+    SessionInfo,
+)
+from cascade_budget.model.findings import (
     CallVerdict,
     Site,
     TargetFinding,
     TimeFinding,
     WorkloadFinding,
 )
-from cascade_budget.judge.profiles import (
+from cascade_budget.model.profile_findings import (
     ChangedFunction,
+    ProfileFinding,
+)
+from cascade_budget.model.profiles import (
     FunctionDifference,
     FunctionKey,
     ProfileDifference,
-    ProfileFinding,
 )
 from cascade_budget.report.collect import collect
-from cascade_budget.report.document import Document, HistoryEntry, HistoryPoint, SessionInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable

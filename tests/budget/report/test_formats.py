@@ -9,21 +9,33 @@ from typing import TYPE_CHECKING
 import jsonschema
 import pytest
 
-from cascade_budget.judge.profiles import ChangedFunction
-from cascade_budget.report.formats.github import (
+from cascade_budget.model.profile_findings import ChangedFunction
+from cascade_budget.report.github import (
     MESSAGE_BYTES,
     SUMMARY_BYTES,
     Annotation,
     annotate,
     render_summary,
 )
-from cascade_budget.report.formats.html import render_html
-from cascade_budget.report.formats.json import load_schema, render_json
-from cascade_budget.report.formats.markdown import code, escape, render_markdown
-from cascade_budget.report.formats.text import duration, signed_duration, tps, visible
+from cascade_budget.report.html import render_html
+from cascade_budget.report.json import (
+    load_schema,
+    render_json,
+)
+from cascade_budget.report.markdown import (
+    code,
+    escape,
+    render_markdown,
+)
+from cascade_budget.report.text import (
+    duration,
+    signed_duration,
+    tps,
+    visible,
+)
 
 if TYPE_CHECKING:
-    from cascade_budget.report.document import Document
+    from cascade_budget.model.document import Document
 
 INVISIBLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 

@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cascade_budget.judge.profiles import CodeFrame, ProfileSession
-from cascade_budget.report.formats.html import render_html
-from cascade_budget.report.profiles import render_profile_html
+from cascade_budget.model.profiles import (
+    CodeFrame,
+    ProfileSession,
+)
+from cascade_budget.report.html import render_html
+from cascade_budget.report.profile_renderers import render_profile_html
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cascade_budget.report.document import Document
+    from cascade_budget.model.document import Document
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (

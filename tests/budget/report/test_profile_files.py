@@ -5,14 +5,17 @@ import re
 
 import pytest
 
-from cascade_budget.gate.reporting.folder import file_stem
-from cascade_budget.judge.profiles import CodeFrame, ProfileSession
-from cascade_budget.report.files import write_text
-from cascade_budget.report.profiles import (
+from cascade_budget.gate.profile_folder import file_stem
+from cascade_budget.model.profiles import (
+    CodeFrame,
+    ProfileSession,
+)
+from cascade_budget.report.profile_renderers import (
     render_profile_html,
     render_profile_text,
     render_speedscope,
 )
+from cascade_budget.source.files import write_text
 
 
 def frame(name: str) -> CodeFrame:

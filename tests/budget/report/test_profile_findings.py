@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cascade_budget.gate.calls import WorkloadCall
-from cascade_budget.gate.reporting.profiles import Profiles
-from cascade_budget.judge.profiles import CodeFrame, ProfileSession
-from cascade_budget.measure.execution import Workload
+from cascade_budget.gate.test_profiles import Profiles
+from cascade_budget.gate.workload_call import WorkloadCall
+from cascade_budget.model.profiles import (
+    CodeFrame,
+    ProfileSession,
+)
+from cascade_budget.process.workload import Workload
 from cascade_budget.settings import Settings
 
 if TYPE_CHECKING:

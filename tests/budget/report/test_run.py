@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import jsonschema
 import pytest
 
-from cascade_budget.report.formats.json import load_schema
+from cascade_budget.report.json import load_schema
 
 pytest_plugins = ["pytester"]
 
@@ -137,7 +137,7 @@ def test_a_profile_that_cannot_be_taken_changes_no_verdict(project) -> None:
     project.makeconftest(
         """
         import pytest
-        from cascade_budget.measure import profiling
+        from cascade_budget import profiling
 
         def broken(*args, **kwargs):
             raise ZeroDivisionError("no sampler today")

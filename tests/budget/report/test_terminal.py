@@ -1,18 +1,20 @@
 from __future__ import annotations
 
-from cascade_budget.judge.findings import (
+from cascade_budget.model.findings import (
     CallVerdict,
     Site,
     TargetFinding,
     TimeFinding,
     WorkloadFinding,
 )
-from cascade_budget.judge.profiles import (
+from cascade_budget.model.profile_findings import (
     ChangedFunction,
+    ProfileFinding,
+)
+from cascade_budget.model.profiles import (
     FunctionDifference,
     FunctionKey,
     ProfileDifference,
-    ProfileFinding,
 )
 from cascade_budget.report.terminal import failure_text
 

@@ -1,1 +1,0 @@
-"""What lies around a measurement: git, copies of revisions, and other tools' result files."""

@@ -1,1 +1,0 @@
-"""What asv stores: its configuration, its result files, and what it would decide from them."""

@@ -1,1 +1,0 @@
-"""What the commands that compare revisions share."""

@@ -1,1 +1,0 @@
-"""Counting what a test owes: warm in this process, cold in fresh ones, whole tests or workloads."""

@@ -1,0 +1,165 @@
+"""What a test uses: the `cascade_budget` fixture, and `count` for one block."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, TypeVar, final, overload
+
+from cascade_budget.count import count_calls
+from cascade_budget.count.targets import resolve_target
+from cascade_budget.errors import UsageError
+from cascade_budget.gate.workload_call import (
+    WorkloadCall,
+    check_n,
+    check_sizes,
+)
+from cascade_budget.process.workload import quiet_collection
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    import pytest
+
+    from cascade_budget.count import CallCounts
+    from cascade_budget.gate.workload_call import Driver
+
+T = TypeVar("T")
+
+
+@contextlib.contextmanager
+def count(
+    *targets: str, watch: Sequence[str] = (), attribute: bool = False
+) -> Iterator[CallCounts]:
+    """Count the calls that a block makes, under the gate or not.
+
+    Args:
+        *targets: functions as `module:qualname`.
+        watch: patterns of more functions, such as `package.module.*`; their calls are in
+            `calls.watched`.
+        attribute: whether to note the lines that call, in `calls.sites`.
+
+    Yields:
+        Calls by target. They are complete when the block has been left.
+
+    Raises:
+        TargetError: a target can't be found or counted.
+        WatchPatternError: a pattern is malformed.
+        CountingUnavailableError: another tool holds what reports calls.
+    """
+    resolved = [resolve_target(name) for name in targets]
+    counting = count_calls(resolved, watch=watch, attribute=attribute)
+    with quiet_collection(), counting as calls:
+        yield calls
+
+
+@final
+class CascadeBudget:
+    """The fixture's value: call it with a workload.
+
+    Args:
+        item: the test that uses it.
+        driver: runs workloads: once without the gate, many times under it.
+    """
+
+    def __init__(self, item: pytest.Item, driver: Driver) -> None:
+        self._item = item
+        self._driver = driver
+        self._keys: list[str] = []
+
+    @overload
+    def __call__(
+        self,
+        workload: Callable[[int], Awaitable[T]],
+        *,
+        n: int,
+        sizes: Sequence[int] | None = None,
+        name: str | None = None,
+    ) -> T: ...
+
+    @overload
+    def __call__(
+        self,
+        workload: Callable[[int], T],
+        *,
+        n: int,
+        sizes: Sequence[int] | None = None,
+        name: str | None = None,
+    ) -> T: ...
+
+    def __call__(
+        self,
+        workload: Callable[[int], Any],
+        *,
+        n: int,
+        sizes: Sequence[int] | None = None,
+        name: str | None = None,
+    ) -> Any:
+        """Hold a workload to the budgets of this test.
+
+        Without the gate it runs once, at the smallest size. Under it, it runs at every size, warm,
+        and twice more with its calls counted, then at n with its CPU time measured; a broken budget
+        fails the test when its body has passed.
+
+        Args:
+            workload: performs n transactions; may be a coroutine function. What it returns must not
+                depend on n.
+            n: transactions at which throughput is measured.
+            sizes: transactions at which calls are counted, four or more; 100, 200, 300 and 400 by
+                default, or less where n is.
+            name: tells several calls in one test apart; by default they are numbered.
+
+        Returns:
+            What the workload returned, awaited.
+
+        Raises:
+            UsageError: an argument is wrong, or a coroutine workload is run from an async test.
+            WorkloadTimeoutError: a run took longer than `cascade_budget_timeout`.
+            WorkloadThreadsError: each run left threads behind.
+            ColdRunError: a fresh process did not report.
+        """
+        __tracebackhide__ = True
+        if not callable(workload):
+            raise UsageError(
+                f"the workload is {workload!r}",
+                place="cascade_budget(workload, n=...)",
+                remedy="It is a function of n that performs n transactions",
+            )
+        transactions = check_n(n)
+        suffix = self._suffix(name)
+        call = WorkloadCall(
+            item=self._item,
+            key=f"{self._item.nodeid}{suffix}",
+            title=f"{self._item.name}{suffix}",
+            ordinal=len(self._keys),
+            function=workload,
+            n=transactions,
+            sizes=check_sizes(sizes, transactions),
+        )
+        return self._driver.drive(call)
+
+    def count(
+        self, *targets: str, watch: Sequence[str] = (), attribute: bool = False
+    ) -> AbstractContextManager[CallCounts]:
+        """Count the calls of one block; see `cascade_budget.count`."""
+        return count(*targets, watch=watch, attribute=attribute)
+
+    def _suffix(self, name: str | None) -> str:
+        """What tells this call from the others of the test; empty for the first without a name."""
+        __tracebackhide__ = True
+        if name is not None and (not name or name != name.strip() or not name.isprintable()):
+            raise UsageError(
+                f"name is {name!r}",
+                place="cascade_budget(workload, n=..., name=...)",
+                remedy="It is a word or two that tell this call from the others",
+            )
+        ordinal = len(self._keys) + 1
+        given = name or (str(ordinal) if ordinal > 1 else "")
+        if given in self._keys:
+            raise UsageError(
+                f"the test calls cascade_budget twice with name={given!r}",
+                place=self._item.nodeid,
+                remedy="Give each call a name of its own",
+            )
+        self._keys.append(given)
+        return f" ({given})" if given else ""

@@ -1,1 +1,0 @@
-"""From counts and costs to findings."""

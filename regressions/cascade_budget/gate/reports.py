@@ -1,0 +1,200 @@
+"""The reports that end a run: files in a folder, and what GitHub Actions shows."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, final
+
+from cascade_budget.errors import BudgetError
+from cascade_budget.interop.asv_history import read_results
+from cascade_budget.model.document import (
+    HistoryEntry,
+    HistoryPoint,
+    SessionInfo,
+)
+from cascade_budget.report.collect import collect
+from cascade_budget.report.github import (
+    annotate,
+    render_summary,
+)
+from cascade_budget.report.json import render_json
+from cascade_budget.report.markdown import render_markdown
+from cascade_budget.source.files import write_text
+from cascade_budget.source.repository import (
+    Repository,
+    RevisionError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from cascade_budget.model.document import Document
+    from cascade_budget.model.findings import WorkloadFinding
+    from cascade_budget.settings import Settings
+
+STEM: Final = "cascade-budget"
+
+
+@final
+class ReportError(BudgetError):
+    """A report that was asked for could not be written. The verdicts stand.
+
+    Args:
+        fact: what is wrong.
+        folder: the folder of reports, as it is shown.
+        remedy: what to do about it.
+    """
+
+    def __init__(self, fact: str, *, folder: str, remedy: str) -> None:
+        self.folder = folder
+        super().__init__(fact, place=folder, remedy=remedy)
+
+
+@final
+class Reports:
+    """Writes reports at the end of a run.
+
+    Args:
+        settings: of the run.
+        environment: variables; GitHub's tell whether it listens.
+    """
+
+    def __init__(self, settings: Settings, environment: Mapping[str, str] = os.environ) -> None:
+        self._settings = settings
+        self._environment = environment
+        self._started = datetime.now(UTC).astimezone()
+
+    def write(self, findings: Sequence[WorkloadFinding]) -> tuple[str, ...]:
+        """Write what was asked for.
+
+        Args:
+            findings: everything that was found, in the order in which it is shown.
+
+        Returns:
+            Lines for the terminal: where the reports are, and commands to GitHub.
+
+        Raises:
+            ReportError: The folder can't be written, or a format's library is missing.
+        """
+        folder = self._settings.report
+        on_github = self._environment.get("GITHUB_ACTIONS") == "true"
+        if not findings or (folder is None and not on_github):
+            return ()
+        document = self._document(findings)
+        lines: list[str] = []
+        if folder is not None:
+            lines += self._write_files(document, folder)
+        if on_github:
+            lines += self._tell_github(document)
+        return tuple(lines)
+
+    def _write_files(self, document: Document, folder: Path) -> Iterator[str]:
+        shown = _shown(folder, self._settings.root)
+        try:
+            from cascade_budget.report.html import render_html  # noqa: PLC0415 - needs the extra
+        except ModuleNotFoundError as error:
+            if error.name not in ("jinja2", "markupsafe"):
+                raise
+            raise ReportError(
+                f"the HTML page needs {error.name}, which is not installed",
+                folder=shown,
+                remedy='Install it with pip install "pytest-cascade-budget[report]"',
+            ) from error
+        texts = {
+            ".json": render_json(document),
+            ".md": render_markdown(document),
+            ".html": render_html(document),
+        }
+        try:
+            for ending, text in texts.items():
+                write_text(folder / f"{STEM}{ending}", text)
+        except OSError as error:
+            raise ReportError(
+                f"the report can't be written: {error.strerror or error}",
+                folder=shown,
+                remedy="Give --cascade-budget-report a folder that can be written",
+            ) from error
+        yield f"report: {shown}/{STEM}.html"
+
+    def _tell_github(self, document: Document) -> Iterator[str]:
+        """Annotations as commands, and the summary in the file that GitHub names."""
+        for annotation in annotate(document, prefix=self._prefix()):
+            yield annotation.command()
+        summary = self._environment.get("GITHUB_STEP_SUMMARY")
+        if summary:
+            try:
+                with Path(summary).open("a", encoding="utf-8") as file:
+                    file.write(render_summary(document))
+            except OSError as error:
+                yield f"the job summary can't be written: {error.strerror or error}"
+
+    def _prefix(self) -> str:
+        """The project's root relative to the repository's, where annotations start from."""
+        workspace = self._environment.get("GITHUB_WORKSPACE")
+        if not workspace:
+            return ""
+        inside = _shown(self._settings.root.resolve(), Path(workspace).resolve())
+        return "" if inside in (".", "") or Path(inside).is_absolute() else inside
+
+    def _document(self, findings: Sequence[WorkloadFinding]) -> Document:
+        base, head = self._revisions()
+        return collect(
+            SessionInfo(
+                tool_version=version("pytest-cascade-budget"),
+                python=platform.python_version(),
+                implementation=platform.python_implementation(),
+                platform=f"{platform.system()} {platform.machine()}",
+                started=self._started.isoformat(timespec="seconds"),
+                base=self._settings.base,
+                base_revision=base,
+                head_revision=head,
+                ledger=self._settings.ledger_shown,
+            ),
+            findings,
+            self._history(),
+            link=self._link,
+        )
+
+    def _history(self) -> tuple[HistoryEntry, ...]:
+        series: dict[tuple[str, str, str, str], list[HistoryPoint]] = {}
+        for one in read_results(self._settings.root):
+            key = (one.machine, one.benchmark, one.parameters, one.unit)
+            point = HistoryPoint(revision=one.revision, date=one.date, value=one.value)
+            series.setdefault(key, []).append(point)
+        return tuple(
+            HistoryEntry(
+                benchmark=benchmark, parameters=parameters, unit=unit, points=tuple(points)
+            )
+            for (_, benchmark, parameters, unit), points in sorted(series.items())
+            if len(points) > 1
+        )
+
+    def _revisions(self) -> tuple[str | None, str | None]:
+        """Abbreviated commits of base and head; None for what is none."""
+        try:
+            repository = Repository.at(self._settings.root)
+            head = repository.commit("HEAD").short
+        except RevisionError:
+            return None, None
+        base = self._settings.base
+        if not base or not repository.has(base):
+            return None, head
+        return repository.commit(base).short, head
+
+    def _link(self, path: str) -> str:
+        """A path relative to the project's root as one relative to the folder of reports."""
+        folder = self._settings.report
+        if folder is None:
+            return path
+        return Path(os.path.relpath(self._settings.root / path, folder)).as_posix()
+
+
+def _shown(path: Path, root: Path) -> str:
+    try:
+        return path.relative_to(root).as_posix()
+    except ValueError:
+        return str(path)

@@ -1,0 +1,310 @@
+"""Profiles of tests, in a pass of their own: what goes wrong here is told and changes nothing."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, Final, final
+
+from _pytest import python as pytest_python
+
+from cascade_budget.errors import BudgetError
+from cascade_budget.gate.profile_folder import (
+    file_stem,
+    profile_folder,
+    shown_path,
+)
+from cascade_budget.model.profile_findings import ProfileFinding
+from cascade_budget.model.profiles import function_times
+from cascade_budget.process.limits import time_limit
+from cascade_budget.report.text import counted
+from cascade_budget.source.edits import changed_functions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import pytest
+
+    from cascade_budget.gate.throughput import ProfiledSides
+    from cascade_budget.gate.workload_call import WorkloadCall
+    from cascade_budget.model.profile_findings import ChangedFunction
+    from cascade_budget.model.profiles import (
+        ProfileDifference,
+        ProfileSession,
+    )
+    from cascade_budget.process.workload import Workload
+    from cascade_budget.profiling import RawFrame
+    from cascade_budget.report.progress import Progress
+    from cascade_budget.settings import Settings
+    from cascade_budget.source.marking import ChangeMarker
+
+SECTION: Final = "cascade budget profile"
+MOST_UNASKED: Final = 20
+"""Failing tests that are profiled without being asked for, in one process: each takes a second."""
+
+_HOTTEST: Final = 15
+_MOST_LINES: Final = 40
+_SESSIONS: Final = 2
+
+
+@final
+class Profiles:
+    """Profiles what this process runs.
+
+    Args:
+        settings: of the run.
+        progress: is told what goes on; None where there is none to tell.
+        marker: knows which lines changed; None where nothing is compared.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        progress: Progress | None = None,
+        marker: ChangeMarker | None = None,
+    ) -> None:
+        self._settings = settings
+        self._progress = progress
+        self._marker = marker
+        self._unasked = 0
+        self._sections: dict[str, list[str]] = {}
+
+    def wants(self, *, failed: bool) -> bool:
+        """Whether a test is to be profiled."""
+        if self._settings.profile is not None:
+            return True
+        return failed and self._settings.profile_failures
+
+    def add_sections(self, item: pytest.Item) -> None:
+        """Put the profiles of a test on its report. Once: what a rehearsal adds, pytest drops."""
+        for text in self._sections.pop(item.nodeid, ()):
+            item.add_report_section("call", SECTION, text)
+
+    def of_workload(
+        self,
+        call: WorkloadCall,
+        workload: Workload,
+        *,
+        failed: bool,
+        sides: Callable[[WorkloadCall], ProfiledSides | None] | None = None,
+    ) -> ProfileFinding | None:
+        """Profile a workload, write its files, and keep the tree for its test's report.
+
+        Args:
+            call: what is profiled, at its n.
+            workload: runs it in this process, warm.
+            failed: whether a budget is broken.
+            sides: profiles base and head side by side; None where they are not to be compared.
+        """
+        if not self.wants(failed=failed):
+            return None
+
+        def record() -> tuple[Sequence[ProfileSession], Sequence[ProfileSession]]:
+            both = sides(call) if sides is not None else None
+            if both is not None:
+                return both
+            from cascade_budget.profiling import profile_workload  # noqa: PLC0415 - the sampler is loaded where it is used
+
+            head = profile_workload(
+                workload.function,
+                n=call.n,
+                own_roots=(self._settings.root,),
+                sessions=_SESSIONS,
+                call=lambda function, n: workload.variant(function).run(n),
+            )
+            return (), head
+
+        return self._take(call.item, call.key, call.title, record)
+
+    def of_call(
+        self,
+        item: pytest.Item,
+        repeated: Callable[[int], Any],
+        *,
+        most: int,
+        timeout_seconds: float | None,
+        failed: bool,
+    ) -> ProfileFinding | None:
+        """Profile a call, write its files, and keep the tree for its test's report.
+
+        Args:
+            item: the test that makes the call.
+            repeated: makes it so many times.
+            most: how often a session may make it.
+            timeout_seconds: the longest that a session may take; None for no limit.
+            failed: whether a budget is broken.
+        """
+        if not self.wants(failed=failed):
+            return None
+
+        def limited(function: Callable[[int], Any], times: int) -> None:
+            with time_limit(timeout_seconds, "the profiled call"):
+                function(times)
+
+        def record() -> ProfiledSides:
+            from cascade_budget.profiling import profile_workload  # noqa: PLC0415 - the sampler is loaded where it is used
+
+            sessions = profile_workload(
+                repeated,
+                n=1,
+                most=most,
+                own_roots=(self._settings.root,),
+                sessions=_SESSIONS,
+                call=limited,
+            )
+            return (), sessions
+
+        return self._take(item, item.nodeid, item.name, record)
+
+    @contextlib.contextmanager
+    def of_body(self, item: pytest.Item, taken: list[ProfileFinding]) -> Iterator[None]:
+        """Sample the body of a test while it runs, and keep the tree for its report.
+
+        Args:
+            item: the test.
+            taken: where the finding goes once the block has been left.
+        """
+        from cascade_budget.profiling import record_block, wall_clock  # noqa: PLC0415 - the sampler is loaded where it is used
+
+        block = record_block(
+            clock=wall_clock(), own_roots=(self._settings.root,), root=_is_call_of_test
+        )
+        try:
+            sessions = block.__enter__()
+        except BudgetError as error:
+            taken.append(ProfileFinding(problem=_reason(error)))
+            yield
+            return
+        try:
+            yield
+        finally:
+            block.__exit__(None, None, None)
+            taken.append(self._take(item, item.nodeid, item.name, lambda: ((), sessions)))
+
+    def _take(
+        self,
+        item: pytest.Item,
+        key: str,
+        title: str,
+        record: Callable[[], ProfiledSides],
+    ) -> ProfileFinding:
+        if self._settings.profile is None:
+            self._unasked += 1
+            if self._unasked > MOST_UNASKED:
+                return ProfileFinding(
+                    problem=f"not profiled: {MOST_UNASKED} failing tests before it were; "
+                    "--cascade-profile profiles each"
+                )
+        if self._progress is not None:
+            self._progress.say(f"{title}: profiling")
+        try:
+            base, head = record()
+            return self._keep(item, key, base, head)
+        except Exception as error:  # noqa: BLE001 - a profile that fails never changes a verdict
+            return ProfileFinding(problem=_reason(error))
+
+    def _keep(
+        self,
+        item: pytest.Item,
+        key: str,
+        base: Sequence[ProfileSession],
+        head: Sequence[ProfileSession],
+    ) -> ProfileFinding:
+        from cascade_budget.report.profile_renderers import render_profile_text  # noqa: PLC0415 - needs the profiler's renderers
+
+        if not any(session.stacks for session in head):
+            return ProfileFinding(problem="no profile: the test ended before the first sample")
+        tree = render_profile_text(head, title=key)
+        sides = {"base": base, "head": head} if base else {"head": head}
+        files, problem = self._write(key, sides, tree)
+        difference, uncompared = _difference(base, head) if base else (None, "")
+        self._sections.setdefault(item.nodeid, []).append(_section(tree, head))
+        return ProfileFinding(
+            problem="; ".join(filter(None, (problem, uncompared))),
+            clock=head[0].clock,
+            sessions=len(head),
+            overhead_ratio=head[0].overhead_ratio,
+            files=files,
+            hottest=hottest(head),
+            difference=difference,
+            changed=self._changed(head) if base else (),
+        )
+
+    def _changed(self, head: Sequence[ProfileSession]) -> tuple[ChangedFunction, ...]:
+        changed = self._marker.changed() if self._marker is not None else None
+        if changed is None:
+            return ()
+        return changed_functions(head, changed, self._settings.root)
+
+    def _write(
+        self, key: str, sides: dict[str, Sequence[ProfileSession]], tree: str
+    ) -> tuple[dict[str, str], str]:
+        """Write the files. Returns their paths by format, and what went wrong."""
+        folder = profile_folder(self._settings)
+        if folder is None:
+            return {}, ""
+        from cascade_budget.report.profile_renderers import render_profile_html, render_speedscope  # noqa: PLC0415 - needs the profiler's renderers
+        from cascade_budget.source.files import write_text  # noqa: PLC0415 - needs no file otherwise
+
+        texts = {
+            "html": render_profile_html(sides["head"], title=key),
+            "speedscope": render_speedscope(sides, title=key),
+            "text": tree,
+        }
+        endings = {"html": ".html", "speedscope": ".speedscope.json", "text": ".txt"}
+        stem = file_stem(key)
+        try:
+            paths = {
+                name: write_text(folder / f"{stem}{endings[name]}", text)
+                for name, text in texts.items()
+            }
+        except OSError as error:
+            return {}, f"the profile could not be written: {_reason(error)}"
+        root = self._settings.root
+        return {name: shown_path(path, root) for name, path in paths.items()}, ""
+
+
+def _is_call_of_test(frame: RawFrame) -> bool:
+    """What calls the function of a test: below it all is pytest's."""
+    return frame.function == "pytest_pyfunc_call" and frame.path == pytest_python.__file__
+
+
+def hottest(sessions: Sequence[ProfileSession]) -> tuple[tuple[str, float], ...]:
+    """Self time in ns a transaction by function, the mean over sessions, most first."""
+    sums: dict[str, float] = {}
+    for session in sessions:
+        for key, self_ns in function_times(session).items():
+            sums[str(key)] = sums.get(str(key), 0.0) + self_ns / len(sessions)
+    ordered = sorted(sums.items(), key=lambda one: (-one[1], one[0]))
+    return tuple(ordered[:_HOTTEST])
+
+
+def _difference(
+    base: Sequence[ProfileSession], head: Sequence[ProfileSession]
+) -> tuple[ProfileDifference | None, str]:
+    """What differs, or why that can't be said: then head's own profile is shown all the same."""
+    from cascade_budget.judge.profile_comparison import compare_profiles  # noqa: PLC0415 - scipy is loaded where it is used
+
+    try:
+        return compare_profiles(base, head), ""
+    except ValueError as error:
+        return None, f"base and head are not compared: {error}"
+
+
+def _section(tree: str, sessions: Sequence[ProfileSession]) -> str:
+    lines = tree.splitlines()
+    shown = lines[:_MOST_LINES]
+    if len(lines) > len(shown):
+        shown.append(f"({len(lines) - len(shown)} more lines; --cascade-profile=DIR keeps them)")
+    first = sessions[0]
+    told = f"({first.clock} time in seconds"
+    if first.overhead_ratio != 1:
+        transactions = counted(sum(one.transactions for one in sessions), "transaction")
+        told += f" over {transactions}; sampling made them {first.overhead_ratio:.1f} times dearer"
+    shown.append(f"{told})")
+    return "\n".join(shown)
+
+
+def _reason(error: BaseException) -> str:
+    text = str(error).strip().partition("\n")[0]
+    kind = type(error).__name__
+    return f"no profile: {kind}: {text}" if text else f"no profile: {kind}"

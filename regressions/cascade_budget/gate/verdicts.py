@@ -1,0 +1,175 @@
+"""From counts, markers and ledger to findings, and from findings to what an update records."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from cascade_budget.count.watch import (
+    DEFAULT_WATCH,
+    Watch,
+    parse_watch,
+)
+from cascade_budget.gate.budgets import DEFAULT_WATCH_NAME
+from cascade_budget.judge.calls import (
+    UNSTABLE_TEXT,
+    Budget,
+    accepted,
+    judge_named,
+    judge_watched,
+    missing_patterns,
+)
+from cascade_budget.judge.coarse import RecordedCost
+from cascade_budget.ledger import Entry
+from cascade_budget.model.findings import (
+    CallVerdict,
+    Site,
+    TargetFinding,
+    WorkloadFinding,
+)
+from cascade_budget.model.laws import (
+    Law,
+    parse_law,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cascade_budget.gate.budgets import Budgets
+    from cascade_budget.gate.counts import CountedCalls
+
+
+def judge_calls(
+    counted: CountedCalls,
+    budgets: Budgets,
+    entry: Entry | None,
+    sizes: Sequence[int],
+    *,
+    update: bool,
+) -> tuple[TargetFinding, ...]:
+    """A finding for each function, named ones first.
+
+    Args:
+        counted: what was counted.
+        budgets: what the marker asks for; its numbers beat the ledger's.
+        entry: what the ledger holds of this workload; None for nothing.
+        sizes: numbers of transactions at which laws are compared.
+        update: whether the ledger takes what was counted.
+    """
+    known = entry or Entry()
+    findings = [
+        judge_named(name, calls, _budget_of(name, budgets, known), sizes)
+        for name, calls in counted.named.items()
+    ]
+    findings += _judge_watched(counted, budgets, known, sizes, update=update)
+    if update:
+        findings = [accepted(finding) for finding in findings]
+    return tuple(findings)
+
+
+def exceeded(findings: Sequence[TargetFinding]) -> bool:
+    """Whether any function is called too often, so that who calls it is worth a run to find out."""
+    return any(finding.verdict is CallVerdict.EXCEEDED for finding in findings)
+
+
+def with_sites(
+    findings: Sequence[TargetFinding], sites: Mapping[str, tuple[Site, ...]], at: int
+) -> tuple[TargetFinding, ...]:
+    """The findings, those exceeded with the lines that call them in a run at a size."""
+    return tuple(
+        replace(finding, sites=sites.get(finding.target, ()), sites_at=at or None)
+        if finding.verdict is CallVerdict.EXCEEDED
+        else finding
+        for finding in findings
+    )
+
+
+def entry_of(finding: WorkloadFinding, old: Entry | None) -> Entry | None:
+    """What an update records of a workload; None where it owes nothing to the ledger.
+
+    A cost that hardly moved on the same kind of machine keeps its recorded number, so that an
+    update changes only what changed.
+    """
+    laws: dict[str, Law | None] = {}
+    for target in finding.targets:
+        text = _recorded_text(target)
+        if text is not None:
+            laws[target.target] = None if text == UNSTABLE_TEXT else parse_law(text)
+    costs = {}
+    if finding.time is not None and finding.time.record is not None:
+        python, laps, machine = finding.time.record
+        cost = RecordedCost(laps=laps, machine=machine)
+        before = old.costs.get(python) if old else None
+        costs[python] = before if before is not None and _hardly_moved(before, cost) else cost
+    if not (laws or finding.watch or costs):
+        return None
+    return Entry(laws=laws, watch=finding.watch, costs=costs)
+
+
+_HARDLY = 0.05
+"""Five times the spread of the cost on one machine."""
+
+
+def _hardly_moved(before: RecordedCost, now: RecordedCost) -> bool:
+    return before.machine == now.machine and abs(now.laps / before.laps - 1) <= _HARDLY
+
+
+def _recorded_text(target: TargetFinding) -> str | None:
+    if target.origin == "marker" or not target.measured:
+        return None
+    if target.verdict is CallVerdict.UNCOUNTABLE:
+        return target.budget
+    return target.measured
+
+
+def _budget_of(name: str, budgets: Budgets, entry: Entry) -> Budget | None:
+    contract = budgets.named[name]
+    if contract is not None:
+        return Budget(law=contract, origin="marker")
+    if name in entry.laws:
+        return Budget(law=entry.laws[name], origin="ledger")
+    return None
+
+
+def _judge_watched(
+    counted: CountedCalls,
+    budgets: Budgets,
+    entry: Entry,
+    sizes: Sequence[int],
+    *,
+    update: bool,
+) -> list[TargetFinding]:
+    if not budgets.patterns:
+        return []
+    recorded = {
+        name: law
+        for name, law in entry.laws.items()
+        if name not in budgets.named and _covers(budgets.watch, name)
+    }
+    if update:
+        return judge_watched(counted.watched, recorded, sizes)
+    unrecorded = [label for label in budgets.watch_label if label not in entry.watch]
+    if not unrecorded:
+        return judge_watched(counted.watched, recorded, sizes)
+    of_recorded = parse_watch(
+        [
+            pattern
+            for label in budgets.watch_label
+            if label in entry.watch
+            for pattern in (DEFAULT_WATCH if label == DEFAULT_WATCH_NAME else (label,))
+        ]
+    )
+    judged = {
+        name: calls
+        for name, calls in counted.watched.items()
+        if name in recorded or _covers(of_recorded, name)
+    }
+    shown = [
+        "the built-in watch list" if label == DEFAULT_WATCH_NAME else label for label in unrecorded
+    ]
+    return [*judge_watched(judged, recorded, sizes), *missing_patterns(shown)]
+
+
+def _covers(watch: Watch, name: str) -> bool:
+    module, _, qualname = name.partition(":")
+    return name in watch.names or watch.matches(module, qualname)

@@ -1,0 +1,1 @@
+"""Other tools' files: asv's and pytest-benchmark's."""

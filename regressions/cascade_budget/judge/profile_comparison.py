@@ -1,0 +1,207 @@
+"""What differs between two profiles beyond chance."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scipy.special import stdtrit
+
+from cascade_budget.judge.profile_entry import (
+    Entry,
+    find_entry,
+    share_below,
+)
+from cascade_budget.judge.statistics import (
+    SMALLEST_SAMPLE,
+    TrimmedMean,
+    trimmed_mean,
+)
+from cascade_budget.model.profiles import (
+    CodeFrame,
+    FunctionDifference,
+    FunctionKey,
+    ProfileDifference,
+    ProfileSession,
+    function_times,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+CONFIDENCE = 0.99
+"""Chance that a comparison of two equal profiles shows no function at all."""
+
+_ENTRY_PART = 0.1
+"""Part of the error that the entry has to itself; a low one widens the other intervals little."""
+
+
+def compare_profiles(
+    base: Sequence[ProfileSession],
+    head: Sequence[ProfileSession],
+    *,
+    confidence: float = CONFIDENCE,
+) -> ProfileDifference:
+    """The functions whose self time a transaction differs by more than its error.
+
+    Each session gives shares; a side's cost a transaction turns them into time. Sessions are pairs
+    in order: the i-th of base and of head ran next to each other, so the ratio of the sides' costs
+    is taken within pairs, where what the machine did to both (its clock rate, its other load)
+    cancels. Both sides are scaled by one factor, the sampler's mean overhead: scaling each by its
+    own would let a new, call-heavy function, which the sampler slows most, make the others look
+    faster.
+
+    Each function's difference of trimmed means gets a two-sided interval: the spread of its shares
+    over the sessions of each side, and that of the ratio of costs. The error rate `1 - confidence`
+    is split over all functions compared, so it holds for the whole table. A share's variance is
+    never taken to be less than that of counting samples, because a function that happened to get
+    the same few samples in each session is not known exactly.
+
+    Args:
+        base: At least five sessions of base.
+        head: As many sessions of head, each run beside base's, under the same clock.
+        confidence: Chance that two equal profiles show no difference, between 0 and 1.
+
+    Raises:
+        ValueError: When there are fewer than five pairs, or the clocks differ.
+
+    Source: Yuen, "The two-sample trimmed t for unequal population variances", Biometrika 61
+        (1974) 165-170; Dunn, "Multiple comparisons among means", JASA 56 (1961) 52-64, for the
+        split (Bonferroni) over functions; the variance of a Poisson count for samples.
+    """
+    if len(base) != len(head) or len(base) < SMALLEST_SAMPLE:
+        raise ValueError(
+            f"a difference needs {SMALLEST_SAMPLE} pairs of sessions or more, got {len(base)} of "
+            f"base and {len(head)} of head. Record them side by side"
+        )
+    clocks = {session.clock for session in (*base, *head)}
+    if len(clocks) > 1:
+        raise ValueError("base and head were profiled under different clocks; record both again")
+    overhead = _mean([session.overhead_ratio for session in (*base, *head)])
+    costs = _side_costs(base, head)
+    shares = [[_shares(session) for session in side] for side in (base, head)]
+    entry = find_entry(base, head)
+    samples = _mean([session.total_ns / max(session.sample_ns, 1.0) for session in (*base, *head)])
+    keys = sorted({key for side in shares for times in side for key in times})
+
+    def difference(
+        key: FunctionKey,
+        base_shares: Sequence[float],
+        head_shares: Sequence[float],
+        *,
+        alpha: float,
+    ) -> FunctionDifference:
+        base_share, head_share = trimmed_mean(base_shares), trimmed_mean(head_shares)
+        base_ns = base_share.center * costs.base_ns / overhead
+        head_ns = head_share.center * costs.head_ns / overhead
+        counting = (base_share.center + head_share.center) / 2 / samples / len(base)
+        parts = [
+            (max(share.standard_error**2, counting) * (cost / overhead) ** 2, share)
+            for share, cost in ((base_share, costs.base_ns), (head_share, costs.head_ns))
+        ]
+        parts.append((((base_ns + head_ns) / 2 * costs.ratio.standard_error) ** 2, costs.ratio))
+        place = _place_of(key, head) or _place_of(key, base)
+        return FunctionDifference(
+            key=key,
+            path=place.path if place else "",
+            line=place.line if place else 0,
+            base_ns=base_ns,
+            head_ns=head_ns,
+            error_ns=_half_width(parts, alpha=alpha),
+        )
+
+    for_each = (1 - _ENTRY_PART) * (1 - confidence) / max(len(keys), 1)
+    compared = [
+        difference(
+            key,
+            [times.get(key, 0.0) for times in shares[0]],
+            [times.get(key, 0.0) for times in shares[1]],
+            alpha=for_each,
+        )
+        for key in keys
+    ]
+    shown = [one for one in compared if abs(one.difference_ns) > one.error_ns]
+    below = None
+    if entry is not None:
+        below = difference(
+            _key_of_entry(entry, head),
+            [share_below(session, entry) for session in base],
+            [share_below(session, entry) for session in head],
+            # Any function of either side could have been it.
+            alpha=_ENTRY_PART * (1 - confidence) / len(_functions((*base, *head))),
+        )
+    return ProfileDifference(
+        functions=tuple(sorted(shown, key=lambda one: (-abs(one.difference_ns), one.key))),
+        entry=below if below and below.difference_ns > below.error_ns else None,
+        compared=len(keys),
+        base_ns=_mean([session.plain_ns_per_transaction for session in base]),
+        head_ns=_mean([session.plain_ns_per_transaction for session in head]),
+        overhead_ratio=overhead,
+        confidence=confidence,
+        pairs=len(base),
+        clock=base[0].clock,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SideCosts:
+    """Cost of a transaction under the sampler, in ns, and the logarithm of head over base."""
+
+    base_ns: float
+    head_ns: float
+    ratio: TrimmedMean
+
+
+def _side_costs(base: Sequence[ProfileSession], head: Sequence[ProfileSession]) -> _SideCosts:
+    logs = [
+        tuple(math.log(max(one.total_ns, 1.0) / one.transactions) for one in pair)
+        for pair in zip(base, head, strict=True)
+    ]
+    ratio = trimmed_mean([of_head - of_base for of_base, of_head in logs])
+    middle = trimmed_mean([(of_head + of_base) / 2 for of_base, of_head in logs]).center
+    return _SideCosts(
+        base_ns=math.exp(middle - ratio.center / 2),
+        head_ns=math.exp(middle + ratio.center / 2),
+        ratio=ratio,
+    )
+
+
+def _shares(session: ProfileSession) -> dict[FunctionKey, float]:
+    times = function_times(session)
+    total = math.fsum(times.values()) or 1.0
+    return {key: self_ns / total for key, self_ns in times.items()}
+
+
+def _half_width(parts: Sequence[tuple[float, TrimmedMean]], *, alpha: float) -> float:
+    """Half a two-sided interval from independent squared errors, each with its own freedom."""
+    square = math.fsum(part for part, _ in parts)
+    if not square:
+        return 0.0
+    freedom = square**2 / math.fsum(part**2 / own.degrees_of_freedom for part, own in parts)
+    return float(stdtrit(freedom, 1 - alpha / 2)) * math.sqrt(square)
+
+
+def _functions(sessions: Sequence[ProfileSession]) -> set[str]:
+    return {frame.function for session in sessions for frame in session.frames}
+
+
+def _key_of_entry(entry: Entry, sessions: Sequence[ProfileSession]) -> FunctionKey:
+    """One's own function by itself, foreign code with one's own function that calls it."""
+    frames = (frame for session in sessions for frame in session.frames)
+    own = any(frame.own for frame in frames if frame.function == entry.function)
+    return FunctionKey(entry.function, "" if own else entry.caller)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def _place_of(key: FunctionKey, sessions: Sequence[ProfileSession]) -> CodeFrame | None:
+    """Where to look: the function itself or, for foreign code, one's own caller of it."""
+    wanted = key.caller or key.function
+    for session in sessions:
+        for frame in session.frames:
+            if frame.function == wanted:
+                return frame
+    return None

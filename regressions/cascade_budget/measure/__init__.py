@@ -1,1 +1,0 @@
-"""What touches the world: counting, running, timing. Numbers come out; nothing here judges them."""

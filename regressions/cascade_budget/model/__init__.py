@@ -1,0 +1,1 @@
+"""Values that travel: what was counted, timed and profiled, and what was found."""

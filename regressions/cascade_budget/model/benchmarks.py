@@ -1,0 +1,92 @@
+"""Stored results of one benchmark, and what one process contributed to them."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cascade_budget.model.units import Kind
+
+__all__ = ["Benchmark", "Measured", "Statistics", "process_values"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Benchmark:
+    """What is known of a benchmark, whatever the revision.
+
+    Attributes:
+        name: Its full name, without parameters.
+        kind: How it comes by its number.
+        unit: Of its number; "seconds" for times, "bytes" for memory.
+        samples_per_process: How many samples each process takes; None where that is not settled.
+        exact: Whether its numbers are exact though its unit does not say so.
+    """
+
+    name: str
+    kind: Kind
+    unit: str
+    samples_per_process: int | None = None
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """What is kept of samples that were not.
+
+    Attributes:
+        lower: Of the 99 % interval of the median, the samples taken for independent.
+        upper: The other bound.
+        repeat: How many samples there were, those of all processes.
+        number: Calls a sample.
+    """
+
+    lower: float
+    upper: float
+    repeat: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One benchmark's result for one revision.
+
+    Attributes:
+        value: In the benchmark's unit; None when it failed, not a number when it was skipped.
+        samples: In the same unit, in the order they were taken; empty where they were not kept.
+        statistics: Of the samples, kept or not; None for a single number.
+        version: Changes when the benchmark's own code does.
+        processor: What it ran on; empty where that is unknown.
+    """
+
+    value: float | None
+    samples: tuple[float, ...] = ()
+    statistics: Statistics | None = None
+    version: str | None = None
+    processor: str = ""
+
+    @property
+    def missing(self) -> str:
+        """Why there is no number: "failed", "skipped", or empty where there is one."""
+        if self.value is None:
+            return "failed"
+        return "" if math.isfinite(self.value) else "skipped"
+
+
+def process_values(measured: Measured, benchmark: Benchmark) -> tuple[float, ...]:
+    """The median of each process's samples, in the order the processes ran.
+
+    Samples taken within one process share its hash seed, its memory layout and the minute it ran
+    in; so it is processes that are independent of each other, and each has one value.
+
+    Returns:
+        No values where the samples can't be divided among processes.
+    """
+    each, samples = benchmark.samples_per_process, measured.samples
+    if each is None or not samples or len(samples) % each:
+        return ()
+    return tuple(
+        statistics.median(samples[start : start + each]) for start in range(0, len(samples), each)
+    )

@@ -1,0 +1,1 @@
+"""Running a test in a fresh interpreter."""

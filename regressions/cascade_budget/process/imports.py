@@ -1,0 +1,126 @@
+"""Makes a process import one side's code: done once, before pytest starts."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.metadata import DistributionFinder, MetadataPathFinder
+from typing import TYPE_CHECKING
+
+from cascade_budget.process.folders import CodeFolders
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from importlib.metadata import PathDistribution
+    from types import ModuleType
+
+    from cascade_budget.process.channel import Imports
+
+__all__ = ["PackageFolderFinder", "imported_files", "is_redirected", "redirect_imports"]
+
+
+class PackageFolderFinder(DistributionFinder):
+    """Finds the named packages in one folder, whatever else offers them.
+
+    Args:
+        folder: Holds installed packages.
+        packages: Top-level import names.
+        distribution: Whose metadata is in the folder.
+    """
+
+    def __init__(self, folder: str, packages: Iterable[str], distribution: str) -> None:
+        self._folder = folder
+        self._packages = frozenset(packages)
+        self._distribution = distribution
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        """The package's place in the folder; None for any other name and for submodules."""
+        if path is not None or fullname not in self._packages:
+            return None
+        return PathFinder.find_spec(fullname, [self._folder], target)
+
+    def find_distributions(
+        self, context: DistributionFinder.Context | None = None
+    ) -> Iterable[PathDistribution]:
+        """The distribution's metadata when it is asked for by name."""
+        if context is None or context.name != self._distribution:
+            return ()
+        return MetadataPathFinder.find_distributions(
+            DistributionFinder.Context(name=self._distribution, path=[self._folder])
+        )
+
+
+def redirect_imports(imports: Imports) -> None:
+    """Rewrite `sys.path` and the editable finders of this process, and PYTHONPATH for its children.
+
+    Args:
+        imports: Where code comes from and where it must not come from.
+    """
+    origins = CodeFolders(imports.origins)
+
+    def stays(entry: str) -> bool:
+        return not origins.hold(entry)
+
+    kept = [entry for entry in sys.path if stays(entry)]
+    sys.path[:] = [*imports.roots, *kept]
+    inherited = os.environ.get("PYTHONPATH", "")
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        [
+            *imports.roots,
+            *(entry for entry in inherited.split(os.pathsep) if entry and stays(entry)),
+        ]
+    )
+    for finder in sys.meta_path:
+        for mapping in _editable_mappings(finder):
+            for name in [name for name, place in mapping.items() if not stays(str(place))]:
+                del mapping[name]
+    if imports.package_folder:
+        finder = PackageFolderFinder(imports.package_folder, imports.packages, imports.distribution)
+        sys.meta_path.insert(0, finder)
+        # What the release needs beside itself and the environment lacks.
+        sys.path.append(imports.package_folder)
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if name.partition(".")[0] in imports.forgotten or (
+            isinstance(file, str) and not stays(file)
+        ):
+            del sys.modules[name]
+    sys.path_importer_cache.clear()
+
+
+def is_redirected(module: str, imports: Imports) -> bool:
+    """Whether a module comes from somewhere else on this side than the environment says."""
+    top = module.partition(".")[0]
+    if top in imports.packages:
+        return True
+    if top in sys.modules:
+        return False
+    spec = importlib.util.find_spec(top)
+    places = [spec.origin, *(spec.submodule_search_locations or ())] if spec else []
+    origins = CodeFolders(imports.origins)
+    return any(origins.hold(place) for place in places if place)
+
+
+def imported_files(folders: Iterable[str]) -> list[str]:
+    """Files of the modules imported so far that lie in one of the folders, sorted."""
+    places = CodeFolders(folders)
+    files = {
+        str(file)
+        for module in list(sys.modules.values())
+        if isinstance(file := getattr(module, "__file__", None), str)
+    }
+    return sorted(file for file in files if places.hold(file))
+
+
+def _editable_mappings(finder: object) -> list[dict[str, object]]:
+    """The tables from name to place of setuptools' and of hatchling's editable finders."""
+    module = sys.modules.get(getattr(finder, "__module__", ""))
+    found = [getattr(module, "MAPPING", None), getattr(finder, "_redirections", None)]
+    return [table for table in found if isinstance(table, dict)]

@@ -1,0 +1,105 @@
+"""Profiles of base and head, in turns in the same pairs of fresh processes that time them."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING, Final
+
+from cascade_budget.profiling.transfer import session_from_json
+from cascade_budget.timing.fresh_pairs import FreshPairs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from cascade_budget.model.profiles import ProfileSession
+    from cascade_budget.process.channel import (
+        Message,
+        SideSpec,
+    )
+    from cascade_budget.timing.pairs import (
+        Pair,
+        Side,
+    )
+
+PROCESSES: Final = 4
+"""Pairs of processes: what is chance in how one of them lies in memory should not look like a
+difference."""
+
+TOTAL_SECONDS: Final = 60.0
+"""When to stop on a machine that is too busy; what was recorded by then is compared."""
+
+SESSIONS: Final = 4
+"""Sessions a side in each pair: sixteen in all."""
+
+_SIDES: Final[tuple[Side, ...]] = ("base", "head")
+
+
+def profile_sides(
+    base: SideSpec,
+    head: SideSpec,
+    *,
+    n: int | None = None,
+    timeout_seconds: float,
+    progress: Callable[[str], None] = lambda _: None,
+) -> tuple[tuple[ProfileSession, ...], tuple[ProfileSession, ...]]:
+    """Sessions of base and of head, the i-th of each recorded next to each other.
+
+    Args:
+        base: The one side.
+        head: The other.
+        n: Transactions at which a session is begun to be planned, where a run of the test's own n
+            is long: a size at which a transaction costs the same. The test's own by default.
+        timeout_seconds: The longest that one answer may take.
+        progress: Told what goes on.
+
+    Returns:
+        Sessions of base and of head: `PROCESSES` times `SESSIONS` each, fewer where time ran out or
+        nothing was sampled.
+
+    Raises:
+        PairingError: A side has no workload, dies or hangs.
+    """
+    started = time.monotonic()
+    recorded: dict[Side, list[ProfileSession]] = {"base": [], "head": []}
+    plan: Message = {}
+    done = 0
+    # Seeds decide the order of sets, which nobody needs to guess.
+    chance = random.Random()  # noqa: S311
+    with FreshPairs(base, head, chance=chance, timeout_seconds=timeout_seconds) as fresh:
+        while done < PROCESSES and time.monotonic() - started <= TOTAL_SECONDS:
+            progress(f"profiling base and head, {done} of {PROCESSES} pairs of processes done")
+            with fresh.together(PROCESSES - done) as pairs:
+                for side, answer in _sessions(pairs, n, plan, base.imports.packages):
+                    plan = answer["plan"]
+                    recorded[side].append(session_from_json(answer["session"]))
+            done += len(pairs)
+    sampled = [
+        both
+        for both in zip(recorded["base"], recorded["head"], strict=True)
+        if all(session.stacks for session in both)
+    ]
+    return tuple(one for one, _ in sampled), tuple(one for _, one in sampled)
+
+
+def _sessions(
+    pairs: Sequence[Pair], n: int | None, plan: Message, packages: tuple[str, ...]
+) -> Iterator[tuple[Side, Message]]:
+    """The sessions of both sides by turns, in all pairs at the same time."""
+    for session in range(SESSIONS):
+        for side in _SIDES if session % 2 else _SIDES[::-1]:
+            # The very first session finds the size of all.
+            for group in [pairs] if plan else [pairs[:1], pairs[1:]]:
+                known = {**plan, "warm": session > 0} if plan else plan
+                for answer in _record(group, side, n, known, packages):
+                    plan = answer["plan"]
+                    yield side, answer
+
+
+def _record(
+    pairs: Sequence[Pair], side: Side, n: int | None, plan: Message, packages: tuple[str, ...]
+) -> list[Message]:
+    """A session of one side in each pair, at the same time: each has a processor of its own."""
+    for pair in pairs:
+        pair.begin_profile(side, n or pair.ready[side].n, plan, packages)
+    return [pair.end_profile(side) for pair in pairs]

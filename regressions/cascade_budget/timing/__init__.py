@@ -1,0 +1,1 @@
+"""Throughput: chunks, rounds, clocks and calibration."""

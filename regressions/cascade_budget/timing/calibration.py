@@ -1,0 +1,191 @@
+"""CPU time a transaction, in laps of a fixed loop that runs between its chunks.
+
+A lap is work of the kind that Python programs do: calls, attributes, small objects, dicts, lists
+and short strings. Its code is never changed: recorded costs are quotients by it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import statistics
+import sys
+import sysconfig
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, final
+
+from cascade_budget.process.workload import frozen_heap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CALIBRATION_VERSION: Final = 1
+"""Part of the kind of machine: another loop makes another unit."""
+
+_CHUNK_NS: Final = 5_000_000
+"""Long against the clock's grain and an interrupt, short against a change of the machine's pace."""
+_ENOUGH_NS: Final = 400_000_000
+_TOO_MUCH_NS: Final = 4_000_000_000
+_MIN_CHUNKS: Final = 5
+_WAITING_NS: Final = 500_000_000
+_COARSE_GRAIN_NS: Final = 1_000_000
+_GRAINS_A_CHUNK: Final = 20
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostSample:
+    """What one attempt measured; each number is the median over its chunks.
+
+    Attributes:
+        laps: CPU time a transaction over that of one lap.
+        cpu_ns_per_transaction: CPU time of the process, every thread of it.
+        wall_ns_per_transaction: elapsed time.
+        chunks: how many there were.
+    """
+
+    laps: float
+    cpu_ns_per_transaction: float
+    wall_ns_per_transaction: float
+    chunks: int
+
+
+def sample_cost(run: Callable[[int], object], n: int) -> CostSample:
+    """Measure a workload that is warm.
+
+    Laps before and after each chunk of the workload make its unit, so that a machine whose pace
+    changes from one moment to the next changes both. About 0.4 s in all, or one chunk where a
+    single one takes more.
+
+    Args:
+        run: performs that many transactions.
+        n: how many it is asked for.
+    """
+    chunk_ns = _chunk_ns()
+    laps = _scale(chunk_ns)
+    repeats = _repeats(run, n, chunk_ns)
+    # The collector stays on, for allocation has its price; what was there before is not its own.
+    with frozen_heap():
+        ratios, cpu, wall, spent = [], [], [], 0
+        before = _cpu_of_laps(laps)
+        while True:
+            wall_start, cpu_start = time.perf_counter_ns(), time.process_time_ns()
+            for _ in range(repeats):
+                run(n)
+            cpu_ns = time.process_time_ns() - cpu_start
+            wall_ns = time.perf_counter_ns() - wall_start
+            after = _cpu_of_laps(laps)
+            transactions = repeats * n
+            lap_ns = (before + after) / (2 * laps)
+            ratios.append(cpu_ns / transactions / lap_ns)
+            cpu.append(cpu_ns / transactions)
+            wall.append(wall_ns / transactions)
+            before = after
+            spent += max(cpu_ns, wall_ns)
+            if spent >= _TOO_MUCH_NS or (spent >= _ENOUGH_NS and len(ratios) >= _MIN_CHUNKS):
+                break
+    return CostSample(
+        laps=statistics.median(ratios),
+        cpu_ns_per_transaction=statistics.median(cpu),
+        wall_ns_per_transaction=statistics.median(wall),
+        chunks=len(ratios),
+    )
+
+
+def python_key() -> str:
+    """The implementation and version whose costs can be compared: `cpython-3.13`."""
+    free_threaded = "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
+    major, minor = sys.version_info[:2]
+    return f"{sys.implementation.name}-{major}.{minor}{free_threaded}"
+
+
+def machine_kind() -> str:
+    """System, architecture, and a digest of processor model and interpreter build.
+
+    The digest tells one kind of machine from another without naming either; no host name and no
+    path goes into it.
+    """
+    traits = (
+        _processor(),
+        platform.python_version(),
+        platform.python_compiler(),
+        str(sysconfig.get_config_var("PY_CFLAGS")),
+        f"calibration {CALIBRATION_VERSION}",
+    )
+    digest = hashlib.sha256("\n".join(traits).encode()).hexdigest()[:8]
+    return f"{platform.system()}-{platform.machine()}-{digest}".lower()
+
+
+class _Cell:
+    __slots__ = ("label", "value")
+
+    def __init__(self, value: int, label: str) -> None:
+        self.value = value
+        self.label = label
+
+    def advance(self, by: int = 1) -> int:
+        self.value = (self.value + by) & 1023
+        return self.value
+
+
+def run_laps(laps: int) -> int:
+    """Run the calibration loop. Returns a checksum, so that none of it is idle work."""
+    table: dict[str, _Cell] = {f"key{i}": _Cell(i, f"cell{i}") for i in range(32)}
+    names = list(table)
+    checksum = 0
+    for lap in range(laps):
+        cell = table[names[lap & 31]]
+        step = cell.advance(by=lap & 7)
+        pair = (step, cell.label)
+        fresh = _Cell(pair[0], f"{pair[1]}-{step}")
+        batch = [fresh.advance() for _ in (1, 2, 3)]
+        batch.append(len(fresh.label))
+        checksum = (checksum + sum(batch)) & 0xFFFF
+        if checksum in (0, 0x8000):
+            names.reverse()
+    return checksum
+
+
+def _chunk_ns() -> int:
+    """A chunk's length: many grains of the clock where it is coarse, as on Windows."""
+    grain = time.get_clock_info("process_time").resolution * 1e9
+    return max(_CHUNK_NS, int(grain * _GRAINS_A_CHUNK)) if grain > _COARSE_GRAIN_NS else _CHUNK_NS
+
+
+def _cpu_of_laps(laps: int) -> int:
+    start = time.process_time_ns()
+    run_laps(laps)
+    return max(time.process_time_ns() - start, 1)
+
+
+def _scale(chunk_ns: int) -> int:
+    """How many laps fill a chunk. CPU time tells: on a busy machine elapsed time is others' too."""
+    laps = 64
+    while (cpu_ns := _cpu_of_laps(laps)) < chunk_ns / 2:
+        laps *= 2
+    return max(round(laps * chunk_ns / cpu_ns), 1)
+
+
+def _repeats(run: Callable[[int], object], n: int, chunk_ns: int) -> int:
+    """How many runs at n fill a chunk, or half a second where the workload rather waits."""
+    repeats = 1
+    while True:
+        wall_start, cpu_start = time.perf_counter_ns(), time.process_time_ns()
+        for _ in range(repeats):
+            run(n)
+        cpu_ns = time.process_time_ns() - cpu_start
+        if cpu_ns >= chunk_ns / 2 or time.perf_counter_ns() - wall_start >= _WAITING_NS:
+            return repeats
+        repeats *= 2
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor()
+    wanted = ("model name", "CPU part", "Hardware", "cpu model")
+    traits = sorted({line for line in lines if line.startswith(wanted)})
+    return "\n".join(traits) or platform.processor()

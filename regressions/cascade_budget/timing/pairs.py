@@ -1,0 +1,320 @@
+"""One round: both sides in fresh processes, driven in lockstep, and thrown away."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from multiprocessing import Pipe
+from typing import TYPE_CHECKING, Final, Literal, Self, final
+
+from cascade_budget.process.channel import (
+    Channel,
+    Failure,
+    Message,
+    SideSpec,
+)
+from cascade_budget.timing.clocks import Cost
+from cascade_budget.timing.pairing_errors import (
+    HangingWorkloadError,
+    KilledWorkerError,
+    SideFailedError,
+)
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import IO
+
+__all__ = ["Pair", "Processes", "Ready", "Side", "can_fork"]
+
+Side = Literal["base", "head"]
+Processes = Literal["forked", "spawned"]
+
+_TAIL_LINES: Final = 12
+_STARTUP_SECONDS: Final = 120.0
+_END_SECONDS: Final = 10.0
+
+
+def can_fork() -> bool:
+    """Whether siblings are forked here. On macOS a forked process may not use system frameworks."""
+    return hasattr(os, "fork") and sys.platform != "darwin"
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """What a side says when it has reached its workload.
+
+    Attributes:
+        n: Transactions at which the test wants throughput measured.
+        obstacle: Why a timing there would measure something else; empty for nothing.
+        threads: Threads that are running.
+        imported: Files of the code under test.
+    """
+
+    n: int
+    obstacle: str
+    threads: int
+    imported: tuple[str, ...]
+
+
+@final
+class Pair:
+    """Base and head in two fresh processes that share a hash seed, random numbers and a processor.
+
+    Entering starts them and waits until both hold their workload, leaving ends them: by letting the
+    tests finish where all went well, else at once.
+
+    Args:
+        base: The one side.
+        head: The other.
+        seed: Decides hash seed, random numbers and which process starts first.
+        processor: On which both run, for systems that can choose; None for any.
+        timeout_seconds: The longest that one answer may take.
+
+    Attributes:
+        ready: What each side said when it had reached its workload.
+    """
+
+    def __init__(
+        self,
+        base: SideSpec,
+        head: SideSpec,
+        *,
+        seed: int,
+        processor: int | None = None,
+        timeout_seconds: float,
+    ) -> None:
+        chance = random.Random(seed)  # noqa: S311 - balance, no secret
+        self._order: list[Side] = ["base", "head"]
+        chance.shuffle(self._order)
+        self._hash_seed = chance.randrange(2**32)
+        self._seed = seed
+        self._processor = processor
+        self._specs: dict[Side, SideSpec] = {
+            "base": replace(base, cpu=processor, seed=self._hash_seed),
+            "head": replace(head, cpu=processor, seed=self._hash_seed),
+        }
+        self._timeout_seconds = timeout_seconds
+        self._channels: dict[Side, Channel] = {}
+        self._running: list[subprocess.Popen[bytes]] = []
+        # Closed with the pair, in __exit__ or where __enter__ fails.
+        self._log: IO[bytes] = tempfile.TemporaryFile(  # noqa: SIM115
+            prefix="cascade-budget-worker-"
+        )
+        self._ended = False
+        self.ready: dict[Side, Ready] = {}
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+            self.wait()
+        except BaseException:
+            self.end(at_once=True)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.end(at_once=error is not None)
+
+    def start(self) -> None:
+        """Start the processes, unless they have been; `end` is then to be called."""
+        if not self._running:
+            self._start()
+            for side in self._order:
+                self._channels[side].send(self._specs[side].as_message())
+
+    def wait(self) -> None:
+        """Wait until both sides hold their workload.
+
+        Raises:
+            SideFailedError: A side has no workload.
+            KilledWorkerError: A process died.
+            HangingWorkloadError: A process did not answer in time.
+        """
+        if self.ready:
+            return
+        failures: dict[Side, Failure] = {}
+        for side in self._order:
+            message = self._receive(side, _STARTUP_SECONDS + self._timeout_seconds)
+            if message.pop("event") == "ready":
+                message["imported"] = tuple(message["imported"])
+                self.ready[side] = Ready(**message)
+            else:
+                failures[side] = Failure(**message)
+        if failures:
+            raise SideFailedError(failures, self._specs["head"].node)
+
+    def run(self, side: Side, n: int, repeat: int = 1) -> Cost:
+        """Run the workload `repeat` times for n transactions each on one side."""
+        message = self._ask(side, {"do": "run", "n": n, "repeat": repeat})
+        return Cost(**message)
+
+    def result(self, side: Side, n: int) -> tuple[str, str]:
+        """Digest and preview of what one run for n transactions returns."""
+        message = self._ask(side, {"do": "result", "n": n})
+        return message["digest"], message["preview"]
+
+    def twins(self, side: Side) -> Pair:
+        """Two more processes of one side alone, under the same seeds; not started yet."""
+        spec = self._specs[side]
+        return Pair(
+            spec,
+            spec,
+            seed=self._seed,
+            processor=self._processor,
+            timeout_seconds=self._timeout_seconds,
+        )
+
+    def begin_profile(self, side: Side, n: int, plan: Message, packages: tuple[str, ...]) -> None:
+        """Have a session of a profile recorded on one side; `end_profile` answers."""
+        self._send(side, {"do": "profile", "n": n, "plan": plan, "packages": packages})
+
+    def end_profile(self, side: Side) -> Message:
+        """What `begin_profile` asked for: `plan` and `session`, see `profiling.answering`."""
+        return self._answer(side)
+
+    def settle(self) -> None:
+        """Collect garbage on both sides and take what is alive out of later collections."""
+        for side in self._order:
+            self._ask(side, {"do": "settle"})
+
+    def _ask(self, side: Side, request: Message) -> Message:
+        self._send(side, request)
+        return self._answer(side)
+
+    def _send(self, side: Side, request: Message) -> None:
+        try:
+            self._channels[side].send(request)
+        except EOFError:
+            raise self._killed(side) from None
+
+    def _answer(self, side: Side) -> Message:
+        message = self._receive(side, self._timeout_seconds)
+        if message.pop("event") == "failed":
+            raise SideFailedError({side: Failure(**message)}, self._specs[side].node)
+        return message
+
+    def _receive(self, side: Side, timeout_seconds: float) -> Message:
+        try:
+            return self._channels[side].receive(timeout_seconds)
+        except EOFError:
+            raise self._killed(side) from None
+        except TimeoutError:
+            raise HangingWorkloadError(
+                side, self._specs[side].node, self._timeout_seconds
+            ) from None
+
+    def _killed(self, side: Side) -> KilledWorkerError:
+        # The other side ends when its pipe does, and with it the process that forked both.
+        for channel in self._channels.values():
+            channel.close()
+        codes = []
+        for process in self._running:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                codes.append(process.wait(_END_SECONDS))
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").splitlines()
+        return KilledWorkerError(
+            side,
+            self._specs[side].node,
+            exit_code=max((abs(code) + 128 * (code < 0) for code in codes), default=None),
+            printed="\n".join(lines[-_TAIL_LINES:]),
+        )
+
+    def _start(self) -> None:
+        handles: list[int] = []
+        theirs = []
+        for side in self._order:
+            our_end, their_end = Pipe(duplex=True)
+            self._channels[side] = Channel(our_end)
+            theirs.append(their_end)
+            handles.append(their_end.fileno())
+        groups = [handles] if can_fork() else [[handle] for handle in handles]
+        for group in groups:
+            self._running.append(self._spawn(group))
+        for end in theirs:
+            end.close()
+
+    def _spawn(self, handles: list[int]) -> subprocess.Popen[bytes]:
+        environment = {
+            **os.environ,
+            "PYTHONHASHSEED": str(self._hash_seed),
+            # Compiled files of the two copies are kept, so that only the first round compiles.
+            "PYTHONDONTWRITEBYTECODE": "",
+        }
+        # An interactive or a CI setting must not make a worker trace itself or stop for input.
+        for name in ("PYTEST_ADDOPTS", "PYTHONINSPECT", "PYTHONBREAKPOINT"):
+            environment.pop(name, None)
+        command = [sys.executable, "-m", "cascade_budget.process", *map(str, handles)]
+        if sys.platform == "win32":
+            for handle in handles:
+                os.set_handle_inheritable(handle, True)
+            return subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                close_fds=False,
+            )
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+            pass_fds=handles,
+            # A group of its own: Ctrl-C reaches the gate alone, which then ends the whole group.
+            start_new_session=True,
+        )
+
+    def end(self, *, at_once: bool) -> None:
+        """End the processes: at once, or by letting the tests finish."""
+        if self._ended:
+            return
+        self._ended = True
+        try:
+            if not at_once:
+                self._let_finish()
+        finally:
+            for process in self._running:
+                _end_group(process)
+            for channel in self._channels.values():
+                channel.close()
+            self._log.close()
+
+    def _let_finish(self) -> None:
+        """Let the tests clean up after themselves."""
+        with contextlib.suppress(EOFError, TimeoutError):
+            for side in self._order:
+                self._channels[side].send({"do": "done"})
+            deadline = time.monotonic() + _END_SECONDS
+            for side in self._order:
+                while self._channels[side].receive(deadline - time.monotonic())["event"] != "ended":
+                    pass
+        for process in self._running:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_END_SECONDS)
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a worker and all that it started."""
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        # The leader may be gone while a process that it forked lives on in its group.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

@@ -1,0 +1,193 @@
+"""Base and head laid out on disk, so that workers can run the same test against either's code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, final
+
+from cascade_budget.process.channel import (
+    Imports,
+    SideSpec,
+)
+from cascade_budget.source.cache import (
+    cache_folder,
+    scratch_folder,
+)
+from cascade_budget.source.copies import (
+    Source,
+    checkout_source,
+    find_source,
+    make_tree,
+)
+from cascade_budget.source.repository import (
+    Repository,
+    RevisionError,
+)
+from cascade_budget.source.requirement import (
+    InstalledBase,
+    install_base,
+    parse_requirement,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from cascade_budget.source.copies import Tree
+
+__all__ = ["Base", "Sides", "find_base", "lay_out_sides"]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """Where each side runs and what it imports.
+
+    Attributes:
+        label: What reports call base: "main (3f2a1bc)", "jsonschema 4.17.3".
+        project: The project's root as the gate knows it.
+        base_root: Its counterpart for base.
+        head_root: Its counterpart for head.
+        base_imports: Where base's code comes from.
+        head_imports: Where head's code comes from.
+        commit: The full name of base's commit; empty where base is none.
+    """
+
+    label: str
+    project: Path
+    base_root: Path
+    head_root: Path
+    base_imports: Imports
+    head_imports: Imports
+    commit: str = ""
+
+    def specs(
+        self, node: str, arguments: Sequence[str], ordinal: int = 1
+    ) -> tuple[SideSpec, SideSpec]:
+        """What a worker of base and one of head needs to know.
+
+        Args:
+            node: The test: its id, or a path with the id behind it.
+            arguments: Of pytest. Where they and `node` name the project's root, each side gets its
+                own counterpart.
+            ordinal: Which call of the fixture in the test, from 1.
+        """
+
+        def spec(name: str, root: Path, imports: Imports) -> SideSpec:
+            def mapped(word: str) -> str:
+                return word.replace(str(self.project), str(root))
+
+            return SideSpec(
+                name=name,
+                root=str(root),
+                node=mapped(node.removeprefix(f"{self.project}{os.sep}")),
+                arguments=tuple(mapped(word) for word in arguments),
+                ordinal=ordinal,
+                imports=imports,
+            )
+
+        return (
+            spec("base", self.base_root, self.base_imports),
+            spec("head", self.head_root, self.head_imports),
+        )
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """What a word given as base stands for; one of the two is there.
+
+    Attributes:
+        source: The files of a revision or folder.
+        release: An installed release.
+    """
+
+    source: Source | None = None
+    release: InstalledBase | None = None
+
+    @property
+    def label(self) -> str:
+        """As reports call it."""
+        if self.release is not None:
+            return self.release.label
+        return self.source.label if self.source is not None else ""
+
+
+def find_base(word: str, project: Path) -> Base:
+    """What a word stands for. A release is installed, into the cache.
+
+    Args:
+        word: A revision, a folder, or a requirement such as `name==1.2`.
+        project: The project's root, that of pytest.
+
+    Raises:
+        RevisionError: There is no such revision; a shallow clone is told.
+        BaseInstallError: The release cannot be installed.
+        OSError: The cache cannot be written.
+    """
+    requirement = parse_requirement(word)
+    if requirement is not None:
+        return Base(release=install_base(requirement, cache_folder() / "packages"))
+    return Base(source=find_source(word, here=project.resolve()))
+
+
+@contextlib.contextmanager
+def lay_out_sides(base: Base, project: Path) -> Iterator[Sides]:
+    """Copies of both sides, for as long as the block lasts.
+
+    Head is a copy too: the two differ in nothing but the code under test, and no worker can touch
+    the checkout. The tests are head's on both sides.
+
+    Args:
+        base: What to compare with.
+        project: The project's root, that of pytest.
+
+    Raises:
+        RevisionError: The revision cannot be read in full.
+        OSError: The cache cannot be written.
+    """
+    here = project.resolve()
+    with scratch_folder() as scratch:
+        head_source = _project_source(here)
+        head = make_tree(head_source, scratch / "head")
+        inside = here.relative_to(head_source.folder)
+        head_imports = base_imports = _imports(head)
+        tree = head
+        if base.source is not None:
+            tree = make_tree(base.source, scratch / "base", tests_of=head)
+            base_imports = _imports(tree)
+        if base.release is not None:
+            head_imports = replace(head_imports, forgotten=base.release.packages)
+            base_imports = replace(
+                head_imports,
+                package_folder=str(base.release.folder),
+                packages=base.release.packages,
+                distribution=base.release.distribution,
+            )
+        yield Sides(
+            label=base.label,
+            project=project,
+            base_root=tree.folder / inside,
+            head_root=head.folder / inside,
+            base_imports=base_imports,
+            head_imports=head_imports,
+            commit=base.source.commit.sha if base.source and base.source.commit else "",
+        )
+
+
+def _project_source(project: Path) -> Source:
+    try:
+        return checkout_source(Repository.at(project))
+    except RevisionError:
+        return Source(
+            name="this folder", label="this folder", folder=project, repository=None, commit=None
+        )
+
+
+def _imports(tree: Tree) -> Imports:
+    return Imports(
+        roots=tuple(str(root) for root in tree.roots),
+        origins=tuple(str(origin) for origin in tree.origins),
+    )

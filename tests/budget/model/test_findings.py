@@ -1,0 +1,85 @@
+"""A finding crosses process borders as plain JSON and arrives as it left."""
+
+from __future__ import annotations
+
+import json
+
+from cascade_budget.model.findings import (
+    CallVerdict,
+    Site,
+    TargetFinding,
+    TimeFinding,
+    WorkloadFinding,
+)
+
+FINDING = WorkloadFinding(
+    key="a.py::test_x (2)",
+    test="a.py::test_x",
+    title="test_x (2)",
+    n=1_000,
+    sizes=(100, 200, 300, 400),
+    backend="sys.monitoring",
+    watch=("default",),
+    targets=(
+        TargetFinding(
+            target="m:f",
+            verdict=CallVerdict.EXCEEDED,
+            sentence="n calls, budget 0",
+            measured="n",
+            budget="0",
+            origin="marker",
+            first={100: 100},
+            second={100: 100},
+            sites=(Site(path="m.py", line=3, function="g", calls=100),),
+            sites_at=100,
+        ),
+    ),
+    time=TimeFinding(
+        method="coarse",
+        verdict="within",
+        fails=False,
+        sentence="+1 %",
+        lines=("why",),
+        cpu_ns_per_transaction=2_000.0,
+        wall_ns_per_transaction=4_000.0,
+        record=("cpython-3.11", 2.5, "linux-x86_64-aa"),
+    ),
+)
+
+
+def types_in(value):
+    if isinstance(value, dict):
+        return {type(value), *(kind for each in value.items() for kind in types_in(list(each)))}
+    if isinstance(value, list):
+        return {type(value), *(kind for each in value for kind in types_in(each))}
+    return {type(value)}
+
+
+def test_a_finding_arrives_as_it_left():
+    sent = FINDING.to_json()
+    assert types_in(sent) <= {dict, list, str, int, float, bool, type(None)}
+    assert WorkloadFinding.from_json(json.loads(json.dumps(sent))) == FINDING
+
+
+def test_transactions_a_second_are_told_from_time_a_transaction():
+    assert FINDING.time is not None
+    assert (FINDING.time.cpu_tps, FINDING.time.wall_tps) == (500_000.0, 250_000.0)
+
+
+def test_a_finding_fails_when_a_count_or_the_time_does():
+    within = TargetFinding(target="m:f", verdict=CallVerdict.AS_BUDGETED, sentence="")
+    slow = TimeFinding(method="coarse", verdict="slower", fails=True, sentence="")
+
+    def finding(*targets, time=None):
+        return WorkloadFinding(
+            key="k", test="t", title="t", n=None, sizes=(), targets=targets, time=time
+        )
+
+    assert FINDING.fails
+    assert not finding(within).fails
+    assert finding(within, time=slow).fails
+    assert [verdict.value for verdict in CallVerdict if verdict.fails] == [
+        "exceeded",
+        "slack",
+        "missing",
+    ]

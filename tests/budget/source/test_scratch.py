@@ -1,0 +1,67 @@
+"""A scratch folder lives as long as the run that made it, and no longer than the next run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from cascade_budget.source.cache import scratch_folder
+
+HOLD = """
+import os, sys
+from cascade_budget.source.cache import scratch_folder
+
+# Another container has a process of another number, or none.
+os.getpid = lambda: 2**22 + 1
+with scratch_folder() as folder:
+    (folder / "copy.py").write_text("")
+    print(folder, flush=True)
+    sys.stdin.readline()
+    print((folder / "copy.py").exists(), flush=True)
+    if "killed" in sys.argv:
+        os._exit(1)
+"""
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.setenv("CASCADE_BUDGET_CACHE", str(tmp_path))
+    return tmp_path / "trees"
+
+
+def other_run(*arguments):
+    return subprocess.Popen(
+        [sys.executable, "-c", HOLD, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_it_is_gone_after_the_block_and_after_an_error(place):
+    with scratch_folder() as folder:
+        assert folder.parent == place
+        assert folder.is_dir()
+    with pytest.raises(KeyboardInterrupt), scratch_folder():
+        raise KeyboardInterrupt
+    assert list(place.iterdir()) == []
+
+
+def test_a_folder_that_another_run_uses_is_left_alone(place):
+    with other_run() as other:
+        theirs = other.stdout.readline().strip()
+        with scratch_folder() as mine:
+            assert str(mine) != theirs
+        assert other.communicate("\n")[0] == "True\n"
+    assert list(place.iterdir()) == []
+
+
+def test_a_folder_that_a_killed_run_left_goes_with_the_next(place):
+    with other_run("killed") as other:
+        other.communicate("\n")
+    assert [path.suffix for path in sorted(place.iterdir())] == ["", ".lock"]
+    with scratch_folder() as mine:
+        assert sorted(path.name for path in place.iterdir()) == [mine.name, f"{mine.name}.lock"]
+    assert list(place.iterdir()) == []

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from cascade_budget.timing.certificate import (
+    Certificate,
+    write_certificate,
+)
+from tests.budget.timing.conftest import SHOP, SLOW_SHOP, TEST
+
+
+def lines_with(text: str, *words: str) -> list[str]:
+    return [line for line in text.splitlines() if all(word in line for word in words)]
+
+
+def children(process: int) -> list[int]:
+    # Without -ww, ps cuts each command line to the COLUMNS of the environment.
+    listed = subprocess.run(
+        ["ps", "-ww", "-eo", "ppid=,pid=,args="], capture_output=True, text=True, check=True
+    )
+    rows = [line.split(maxsplit=2) for line in listed.stdout.splitlines()]
+    return [
+        int(pid)
+        for parent, pid, words in rows
+        if int(parent) == process and "measure.worker" in words
+    ]
+
+
+def group_exists(leader: int) -> bool:
+    try:
+        os.killpg(leader, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def wait_for(condition):
+    """What a condition gives once it gives something; polled, for another process decides."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+    return None
+
+
+def test_a_slower_head_fails_the_test_and_says_by_how_much(project):
+    project.commit()
+    project.write("shop.py", SLOW_SHOP)
+    done = project.gate("--cascade-budget-base=HEAD")
+    assert done.returncode == 1, done.stdout
+    (sentence,) = lines_with(done.stdout, "% against HEAD (")[:1]
+    assert -90 < float(sentence.split()[0]) < -60, sentence
+    assert sentence.endswith("8 rounds")
+    assert lines_with(
+        done.stdout, "forked processes, ", " x 4 chunks of ", " transactions a round, "
+    )
+    assert lines_with(
+        done.stdout, "this machine has not been checked: cascade-budget selfcheck does"
+    )
+    assert lines_with(done.stdout, "TOO SLOW tests/test_shop.py::test_serve")
+    # The checkout is as it was, and nothing is left of the copies.
+    assert project.git("worktree", "list").count("\n") == 0
+    assert project.git("status", "--porcelain").splitlines() == [
+        "M shop.py",
+        "?? cascade-budget.toml",
+    ]
+    assert list((project.path.parent / "cache" / "trees").iterdir()) == []
+
+
+def test_a_test_of_something_new_is_not_compared(project):
+    project.commit()
+    project.write("shop.py", SHOP + "\n\ndef stock(n):\n    return serve(n)\n")
+    project.write("tests/test_shop.py", TEST.replace("shop.serve", "shop.stock"))
+    done = project.gate("--cascade-budget-base=HEAD")
+    assert done.returncode == 0, done.stdout
+    assert lines_with(
+        done.stdout,
+        "new here, not compared: on HEAD (",
+        "AttributeError: module 'shop' has no attribute 'stock' (tests/test_shop.py:6)",
+    )
+
+
+def test_differing_results_fail_the_test(project):
+    project.commit()
+    project.write("shop.py", SHOP.replace('return "done"', 'return ["done"]'))
+    project.write("tests/test_shop.py", TEST.replace('== "done"', ""))
+    done = project.gate("--cascade-budget-base=HEAD")
+    assert done.returncode == 1
+    told = lines_with(done.stdout, "base returns 'done' and head returns ['done']; ")
+    assert [line.partition("; ")[2].partition(". ")[0] for line in told] == [
+        "tests/test_shop.py::test_serve"
+    ]
+
+
+def test_a_test_under_a_tracer_is_not_timed(project):
+    project.write(
+        "tests/conftest.py",
+        "import sys\nimport pytest\n\n\n@pytest.fixture(autouse=True)\ndef traced():\n"
+        "    before = sys.gettrace()\n    sys.settrace(lambda *event: None)\n    yield\n"
+        "    sys.settrace(before)\n",
+    )
+    project.commit()
+    done = project.gate("--cascade-budget-base=HEAD")
+    assert done.returncode == 1
+    assert lines_with(
+        done.stdout, "throughput is not timed: a tracer is active (", "coverage, tracers"
+    )
+
+
+def test_a_test_that_imports_nothing_of_the_project_is_not_compared(project):
+    project.write(
+        "tests/test_shop.py",
+        "def test_serve(cascade_budget):\n    cascade_budget(lambda n: sum(range(n)), n=2000)\n",
+    )
+    project.commit()
+    done = project.gate("--cascade-budget-base=HEAD")
+    assert done.returncode == 1
+    assert lines_with(done.stdout, "the test imports nothing of the code under test; ")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT to one process")
+def test_ctrl_c_leaves_no_worker_and_no_copy(project):
+    project.commit()
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--cascade-budget-update",
+        "--cascade-budget-base=HEAD",
+    ]
+    trees = project.path.parent / "cache" / "trees"
+    with subprocess.Popen(command, cwd=project.path, stdout=subprocess.DEVNULL) as gate:
+        workers = wait_for(lambda: children(gate.pid))
+        assert workers
+        assert list(trees.iterdir())
+        gate.send_signal(signal.SIGINT)
+        assert gate.wait(120) == 2
+    assert list(trees.iterdir()) == []
+    assert project.git("status", "--porcelain") == ""
+    for worker in workers:
+        assert wait_for(lambda leader=worker: not group_exists(leader))
+
+
+def test_an_unknown_revision_is_wrong_usage(project):
+    project.commit()
+    project.git("tag", "release-1")
+    done = project.gate("--cascade-budget-base=relase-1")
+    assert done.returncode == 4
+    assert done.stderr.strip() == (
+        f"ERROR: there is no revision 'relase-1'; {project.path}. Did you mean release-1?"
+    )
+
+
+def test_a_shallow_clone_is_told(project):
+    project.commit("one")
+    project.write("shop.py", SLOW_SHOP)
+    first = project.git("rev-parse", "HEAD")
+    project.commit("two")
+    project.git("clone", "--quiet", "--depth=1", f"file://{project.path}", "../shallow")
+    project.path = project.path.parent / "shallow"
+    done = project.gate(f"--cascade-budget-base={first}")
+    assert done.returncode == 4
+    assert "this clone is shallow, its history was cut off" in done.stderr
+    assert "git fetch --unshallow" in done.stderr
+
+
+def test_a_base_that_does_not_install_is_wrong_usage(project):
+    done = project.gate("--cascade-budget-base=iniconfig @ file:///nowhere/iniconfig-1.0.whl")
+    assert done.returncode == 4
+    assert (
+        "ERROR: the base iniconfig @ file:///nowhere/iniconfig-1.0.whl cannot be installed"
+        in done.stderr
+    )
+    assert "The installer said:" in done.stderr
+
+
+def test_a_base_of_something_not_installed_here_is_wrong_usage(project):
+    done = project.gate("--cascade-budget-base=no-such-shop==1.0")
+    assert done.returncode == 4
+    assert done.stderr.strip() == (
+        "ERROR: no-such-shop is not installed here, so there is no head to compare with no-such-shop==1.0. Install the release that is to be judged in this environment"
+    )
+
+
+def test_a_machine_that_failed_its_selfcheck_gets_no_verdict(project):
+    project.commit()
+    project.write("shop.py", SLOW_SHOP)
+    certificate = Certificate(
+        holds=False,
+        date="2024-05-06",
+        false_alarms=3,
+        trials=20,
+        found={"2%": (4, 5)},
+        smallest_detected=None,
+        seconds=12.0,
+    )
+    write_certificate(certificate)
+    done = project.gate("--cascade-budget-base=HEAD", "-v")
+    assert done.returncode == 0, done.stdout
+    sentence = "not judged against HEAD ("
+    assert lines_with(done.stdout, sentence, "this machine failed its self-check of 2024-05-06")
+    project.write("pytest.ini", "[pytest]\npythonpath = .\ncascade_budget_unresolved = fail\n")
+    done = project.gate("--cascade-budget-base=HEAD")
+    assert done.returncode == 1
+    assert lines_with(done.stdout, "3 false alarms in 20 verdicts")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            "cascade_budget_unresolved = maybe",
+            "cascade_budget_unresolved is 'maybe', not pass or fail. Correct it in the ini file or behind -o",
+        ),
+        (
+            "cascade_budget_tolerance = 0",
+            "cascade_budget_tolerance is '0', not a percentage above 0. Two copies of the same code differ by tenths of a percent; leave it at 1",
+        ),
+    ],
+)
+def test_settings_out_of_range_are_wrong_usage(project, line, message):
+    project.write("pytest.ini", f"[pytest]\npythonpath = .\n{line}\n")
+    done = project.gate()
+    assert (done.returncode, done.stderr.strip()) == (4, f"ERROR: {message}")

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import json
+import re
+from itertools import chain, repeat
+
+import pytest
+
+from cascade_budget.cli import main
+from cascade_budget.commands.promise import (
+    certify,
+    rates,
+)
+from cascade_budget.judge.statistics import Interval
+from cascade_budget.judge.throughput import (
+    Outcome,
+    Throughput,
+)
+from cascade_budget.timing.certificate import (
+    Certificate,
+    certificate_path,
+    read_certificate,
+    write_certificate,
+)
+from cascade_budget.timing.trials import Trial
+
+
+def trials(excess, hits, of, *, missed=Outcome.UNCHANGED):
+    outcomes = chain(repeat(Outcome.REGRESSED, hits), repeat(missed, of - hits))
+    return [
+        Trial(
+            excess=excess,
+            verdict=Throughput(
+                outcome=outcome,
+                slowdown=excess + 0.001,
+                interval=Interval(lower=-0.01, upper=0.05),
+                confidence=0.999,
+                rounds=8,
+                tolerance=0.01,
+                smallest_detectable=0.012,
+            ),
+            rounds=(),
+            seconds=12.0,
+        )
+        for outcome in outcomes
+    ]
+
+
+@pytest.mark.parametrize(
+    ("false_alarms", "found", "holds"),
+    [
+        ((0, 20), (20, 20), True),
+        ((0, 20), (19, 20), True),
+        # The exact 95 % interval of 18 in 20 ends at 98.8 %, below the promised 99.
+        ((0, 20), (18, 20), False),
+        ((1, 20), (20, 20), False),
+        ((1, 400), (400, 400), True),
+        ((3, 400), (400, 400), False),
+    ],
+)
+def test_the_promise_holds_until_the_trials_rule_it_out(false_alarms, found, holds):
+    assert certify([*trials(0.0, *false_alarms), *trials(0.02, *found)]).holds is holds
+
+
+def test_a_certificate_names_the_smallest_slowdown_that_was_always_found():
+    certificate = certify(
+        [
+            *trials(0.0, 0, 20),
+            *trials(0.01, 3, 5),
+            *trials(0.02, 20, 20),
+            *trials(0.05, 5, 5),
+        ]
+    )
+    assert certificate.smallest_detected == 0.02
+    assert certificate.found == {"1%": (3, 5), "2%": (20, 20), "5%": (5, 5)}
+    assert (certificate.false_alarms, certificate.trials, certificate.seconds) == (0, 20, 12.0)
+    assert certificate.found_at(0.02) == (20, 20)
+    assert certificate.found_at(0.03) == (0, 0)
+
+
+def test_rates_are_printed_as_a_table_of_eighty_columns():
+    lines = list(
+        rates(
+            [
+                *trials(0.0, 0, 20),
+                *trials(0.02, 19, 20, missed=Outcome.UNRESOLVED),
+            ]
+        )
+    )
+    assert lines == [
+        "slowdown   called regressed   95 % interval     unresolved   seen, median",
+        "none       0 of 20            0.0% to 16.8%              0         +0.10%",
+        "2%         19 of 20           75.1% to 99.9%             1         +2.10%",
+    ]
+
+
+def test_a_certificate_is_kept_and_read_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("CASCADE_BUDGET_CACHE", str(tmp_path))
+    assert read_certificate() is None
+    certificate = Certificate(
+        holds=True,
+        date="2024-05-06",
+        false_alarms=0,
+        trials=20,
+        found={"2%": (20, 20)},
+        smallest_detected=0.01,
+        seconds=12.5,
+    )
+    assert write_certificate(certificate) == certificate_path()
+    assert read_certificate() == certificate
+    assert [path.name for path in certificate_path().parent.iterdir()] == [certificate_path().name]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 2}', '{"version": 1, "found": 3}'])
+def test_a_certificate_that_cannot_be_read_certifies_nothing(tmp_path, monkeypatch, text):
+    monkeypatch.setenv("CASCADE_BUDGET_CACHE", str(tmp_path))
+    certificate_path().parent.mkdir(parents=True)
+    certificate_path().write_text(text, encoding="utf-8")
+    assert read_certificate() is None
+
+
+def test_selfcheck_times_the_built_in_workload_against_itself(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("CASCADE_BUDGET_CACHE", str(tmp_path))
+    code = main(["selfcheck", "--trials", "1", "--slowdowns", "2"])
+    printed = capsys.readouterr()
+    lines = printed.out.splitlines()
+    assert lines[0].startswith("the built-in workload, Python 3.")
+    assert re.fullmatch(r"none       [01] of 1  .*", lines[3])
+    assert re.fullmatch(r"2%         [01] of 1  .*", lines[4])
+    assert lines[-1] == "Not kept: a certificate needs 10 trials or more."
+    assert printed.err.startswith("trial 1 of 1\n")
+    assert code in (0, 1)
+    assert not certificate_path().exists()
+    assert list((tmp_path / "trees").iterdir()) == []
+
+
+def test_selfcheck_refuses_a_test_of_too_few_transactions(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("CASCADE_BUDGET_CACHE", str(tmp_path))
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "test_slow.py").write_text(
+        "def work(n):\n    for _ in range(n):\n        sum(range(30_000))\n\n\n"
+        "def test_work(cascade_budget):\n    cascade_budget(work, n=20)\n",
+        encoding="utf-8",
+    )
+    monkeypatch.chdir(project)
+    assert main(["selfcheck", "test_slow.py::test_work", "--trials", "1"]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert re.fullmatch(
+        r"cascade-budget selfcheck: a chunk holds \d+ transactions, which can't be made 0\.5% "
+        r"more; use a workload of cheaper transactions; test_slow\.py::test_work",
+        error.rstrip("."),
+    ), error
+
+
+@pytest.mark.parametrize("words", [["--trials", "0"], ["--slowdowns", "120"]])
+def test_selfcheck_refuses_numbers_that_make_no_sense(words, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["selfcheck", *words])
+    assert caught.value.code == 2
+    assert "invalid" in capsys.readouterr().err
+
+
+def test_the_certificate_is_json_that_people_can_read(tmp_path, monkeypatch):
+    monkeypatch.setenv("CASCADE_BUDGET_CACHE", str(tmp_path))
+    certificate = certify([*trials(0.0, 0, 10), *trials(0.02, 10, 10)])
+    document = json.loads(write_certificate(certificate).read_text("utf-8"))
+    assert document["version"] == 1
+    assert document["found"] == {"2%": [10, 10]}
