@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from cascade_budget.model.profile_findings import ProfileFinding
     from cascade_budget.report.progress import Progress
     from cascade_budget.settings import Settings
-    from cascade_budget.source.marking import ChangeMarker
+    from cascade_budget.source.changes import Changes
 
 _SIZES: Final = (0,)
 """A benchmarked call has no n; its counts stand under 0."""
@@ -90,7 +90,7 @@ class BenchmarkedTests:
         settings: Settings,
         ledger: Ledger,
         progress: Progress,
-        marker: ChangeMarker,
+        marker: Changes,
         profiles: Profiles,
     ) -> None:
         self._settings = settings

@@ -39,7 +39,7 @@ from cascade_budget.model.findings import WorkloadFinding
 from cascade_budget.process.workload import Workload
 from cascade_budget.report.progress import Progress
 from cascade_budget.report.terminal import failure_text
-from cascade_budget.source.marking import ChangeMarker
+from cascade_budget.source.changes import changes_since
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +69,7 @@ class Gate:
         self._ledger = read_ledger(settings.ledger, settings.ledger_shown)
         self._gauge: Gauge = gauge or CoarseGauge(settings)
         self._progress = Progress(config)
-        self._marker = ChangeMarker(settings.root, settings.base)
+        self._marker = changes_since(settings.root, settings.base)
         self._profiles = Profiles(settings, self._progress, self._marker)
         self._benchmarked = BenchmarkedTests(
             settings, self._ledger, self._progress, self._marker, self._profiles

@@ -17,7 +17,6 @@ from cascade_budget.model.profile_findings import ProfileFinding
 from cascade_budget.model.profiles import function_times
 from cascade_budget.process.limits import time_limit
 from cascade_budget.report.text import counted
-from cascade_budget.source.edits import changed_functions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
     from cascade_budget.gate.throughput import ProfiledSides
     from cascade_budget.gate.workload_call import WorkloadCall
-    from cascade_budget.model.profile_findings import ChangedFunction
     from cascade_budget.model.profiles import (
         ProfileDifference,
         ProfileSession,
@@ -35,7 +33,7 @@ if TYPE_CHECKING:
     from cascade_budget.profiling import RawFrame
     from cascade_budget.report.progress import Progress
     from cascade_budget.settings import Settings
-    from cascade_budget.source.marking import ChangeMarker
+    from cascade_budget.source.changes import Changes
 
 SECTION: Final = "cascade budget profile"
 MOST_UNASKED: Final = 20
@@ -60,7 +58,7 @@ class Profiles:
         self,
         settings: Settings,
         progress: Progress | None = None,
-        marker: ChangeMarker | None = None,
+        marker: Changes | None = None,
     ) -> None:
         self._settings = settings
         self._progress = progress
@@ -226,14 +224,8 @@ class Profiles:
             files=files,
             hottest=hottest(head),
             difference=difference,
-            changed=self._changed(head) if base else (),
+            changed=self._marker.suspects(head) if base and self._marker is not None else (),
         )
-
-    def _changed(self, head: Sequence[ProfileSession]) -> tuple[ChangedFunction, ...]:
-        changed = self._marker.changed() if self._marker is not None else None
-        if changed is None:
-            return ()
-        return changed_functions(head, changed, self._settings.root)
 
     def _write(
         self, key: str, sides: dict[str, Sequence[ProfileSession]], tree: str

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from cascade_budget.ledger import Ledger
     from cascade_budget.report.progress import Progress
     from cascade_budget.settings import Settings
-    from cascade_budget.source.marking import ChangeMarker
+    from cascade_budget.source.changes import Changes
 
 _SIZES: Final = (0,)
 """A whole test has no n; its counts stand under 0."""
@@ -74,7 +74,7 @@ class WholeTests:
         settings: Settings,
         ledger: Ledger,
         progress: Progress,
-        marker: ChangeMarker,
+        marker: Changes,
         profiles: Profiles,
     ) -> None:
         self._settings = settings
