@@ -12,11 +12,7 @@ import sys
 from types import BuiltinFunctionType
 from typing import TYPE_CHECKING, Any, final
 
-from cascade_budget.count.backend import (
-    CALLED_FROM_C,
-    CountingLostError,
-    CountingUnavailableError,
-)
+from cascade_budget.count.backend import CALLED_FROM_C, CountingLostError, CountingUnavailableError
 from cascade_budget.count.call_sites import is_own
 
 if TYPE_CHECKING:
