@@ -20,16 +20,20 @@ from opcode import opmap
 from types import BuiltinFunctionType, ClassMethodDescriptorType, MethodDescriptorType
 from typing import TYPE_CHECKING, NamedTuple, final
 
-from cascade_budget.count.backend import CALLED_FROM_C, CountingLostError, CountingUnavailableError
-from cascade_budget.count.call_sites import is_own
+from cascade_budget.counting.backend import (
+    CALLED_FROM_C,
+    CountingLostError,
+    CountingUnavailableError,
+)
+from cascade_budget.counting.call_sites import is_own
 from cascade_budget.process.limits import TIMER_NAME, deliver_interruptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import CodeType, FrameType
 
-    from cascade_budget.count.recorder import Recorder
-    from cascade_budget.count.tallies import Body
+    from cascade_budget.counting.recorder import Recorder
+    from cascade_budget.counting.tallies import Body
 
     Hook = Callable[[FrameType, str, object], None]
 
