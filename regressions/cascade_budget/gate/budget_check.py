@@ -29,7 +29,7 @@ from cascade_budget.model.laws import parse_law
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from cascade_budget.count import CallCounts
+    from cascade_budget.counting import CallCounts
     from cascade_budget.gate.budgets import Budgets
     from cascade_budget.gate.subjects import Stage, Subject, WholeTest
     from cascade_budget.ledger import Entry, Ledger

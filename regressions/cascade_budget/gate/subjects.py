@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast, final
 
 from _pytest.runner import runtestprotocol
 
-from cascade_budget.count import count_calls
+from cascade_budget.counting import count_calls
 from cascade_budget.interop.pytest_benchmark import (
     FIXTURE as BENCHMARK,
 )
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from cascade_budget.count import CallCounts
+    from cascade_budget.counting import CallCounts
     from cascade_budget.gate.budgets import TestState
     from cascade_budget.gate.test_profiles import Profiles
     from cascade_budget.gate.throughput import Gauge

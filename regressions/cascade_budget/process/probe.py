@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from cascade_budget.count import CallCounts
+    from cascade_budget.counting import CallCounts
 
 _STARTUP_SECONDS: Final = 120.0
 _TAIL_LINES: Final = 15

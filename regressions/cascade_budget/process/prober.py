@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast, final
 
 from _pytest.runner import runtestprotocol
 
-from cascade_budget.count import count_calls
+from cascade_budget.counting import count_calls
 from cascade_budget.gate.budgets import prepare_state, state_of
 from cascade_budget.interop.pytest_benchmark import FIXTURE, follow_benchmark
 from cascade_budget.process.workload import (
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from cascade_budget.count import CallCounts
+    from cascade_budget.counting import CallCounts
     from cascade_budget.gate.budgets import TestState
     from cascade_budget.gate.workload_call import WorkloadCall
     from cascade_budget.interop.pytest_benchmark import BenchmarkedCall

@@ -35,8 +35,8 @@ def work():
 
 TESTS = """\
 import shop
-from cascade_budget.count import count_calls
-from cascade_budget.count.targets import resolve_target
+from cascade_budget.counting import count_calls
+from cascade_budget.counting.targets import resolve_target
 
 TARGETS = [resolve_target(f"shop:{name}") for name in ("price", "lines", "fetch", "work")]
 TARGETS.append(resolve_target("builtins:len"))

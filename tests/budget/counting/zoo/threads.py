@@ -7,9 +7,9 @@ import queue
 import threading
 from typing import TYPE_CHECKING
 
-from tests.budget.count.zoo.functions import plain
-from tests.budget.count.zoo.suspending import numbers
-from tests.budget.count.zoo.table import case
+from tests.budget.counting.zoo.functions import plain
+from tests.budget.counting.zoo.suspending import numbers
+from tests.budget.counting.zoo.table import case
 
 if TYPE_CHECKING:
     from collections.abc import Callable

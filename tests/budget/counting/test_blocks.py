@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from cascade_budget.count import (
+from cascade_budget.counting import (
     CountingLostError,
     CountingUnavailableError,
     count_calls,
 )
-from cascade_budget.count.targets import (
+from cascade_budget.counting.targets import (
     Target,
     resolve_target,
 )
@@ -391,8 +391,8 @@ def test_without_ctypes_running_threads_are_said_to_be_out_of_reach() -> None:
     program = """
 import sys, threading
 sys.modules["ctypes"] = None
-from cascade_budget.count import count_calls
-from cascade_budget.count.targets import resolve_target
+from cascade_budget.counting import count_calls
+from cascade_budget.counting.targets import resolve_target
 
 def called(): pass
 go, done = threading.Event(), threading.Event()

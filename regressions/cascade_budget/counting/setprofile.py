@@ -16,13 +16,13 @@ from opcode import opmap
 from types import BuiltinFunctionType, ClassMethodDescriptorType, MethodDescriptorType
 from typing import TYPE_CHECKING, NamedTuple, final
 
-from cascade_budget.count.backend import (
+from cascade_budget.counting.backend import (
     CALLED_FROM_C,
     CountingLostError,
     CountingUnavailableError,
 )
-from cascade_budget.count.call_sites import is_own
-from cascade_budget.count.running_threads import (
+from cascade_budget.counting.call_sites import is_own
+from cascade_budget.counting.running_threads import (
     can_reach,
     clear_stale_interruptions,
     foreign_hooks,
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import CodeType, FrameType
 
-    from cascade_budget.count.recorder import Recorder
-    from cascade_budget.count.tallies import Body
+    from cascade_budget.counting.recorder import Recorder
+    from cascade_budget.counting.tallies import Body
 
     Hook = Callable[[FrameType, str, object], None]
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cascade_budget.count import count_calls
-from cascade_budget.count.call_sites import qualname_of
-from cascade_budget.count.targets import resolve_target
-from tests.budget.count import zoo
+from cascade_budget.counting import count_calls
+from cascade_budget.counting.call_sites import qualname_of
+from cascade_budget.counting.targets import resolve_target
+from tests.budget.counting import zoo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
