@@ -225,7 +225,9 @@ class BudgetCheck:
     def _time(self, subject: Subject, entry: Entry | None) -> TimeFinding | None:
         """What is found of its time; that it could not be timed is found as well."""
         __tracebackhide__ = True
-        with self._doing(subject, "timing", subject.n or 0):
+        if subject.n is None:
+            return subject.time(entry)
+        with self._doing(subject, "timing", subject.n):
             try:
                 return subject.time(entry)
             except BudgetError as error:
@@ -237,7 +239,8 @@ class BudgetCheck:
     def _doing(self, subject: Subject, doing: str, n: int) -> Iterator[None]:
         """Say what is done, and add it to an error of the subject: its traceback can't know."""
         __tracebackhide__ = True
-        self._say(subject, doing, n)
+        if subject.runs_when_counted or subject.state.budgets.cold:
+            self._say(subject, doing, n)
         try:
             yield
         except Exception as error:

@@ -65,8 +65,10 @@ class Subject(ABC):
         n: transactions at which it is timed; None where it has no n.
         sizes: transactions at which its calls are counted; 0 alone where it has no n.
         warm_up_sizes: those at which it is run before its calls are counted.
+        runs_when_counted: whether it is run to be counted, rather than counted when it ran.
     """
 
+    runs_when_counted = True
     n: int | None = None
     sizes: tuple[int, ...] = (0,)
     warm_up_sizes: tuple[int, ...] = ()
@@ -322,6 +324,8 @@ class WholeTest(Subject):
     Attributes:
         stage: where it stands.
     """
+
+    runs_when_counted = False
 
     def __init__(
         self, item: pytest.Item, state: TestState, settings: Settings, profiles: Profiles
