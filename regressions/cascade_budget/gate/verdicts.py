@@ -35,8 +35,8 @@ from cascade_budget.model.laws import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from cascade_budget.gate.budget_check import CountedCalls
     from cascade_budget.gate.budgets import Budgets
-    from cascade_budget.gate.counts import CountedCalls
 
 
 def judge_calls(
