@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 _SETTINGS: Final = pytest.StashKey[Settings]()
 _RUN: Final = pytest.StashKey["Run"]()
-_REFUSAL: Final = pytest.StashKey[str]()
 _WORKER: Final = "cascade_budget_worker"
 """Name of the plugin that takes workloads over in a process that only serves them to be timed."""
 _PROFILER: Final = "cascade_budget_profiler"
@@ -135,10 +134,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     from cascade_budget.process.seeds import kept_chance  # noqa: PLC0415 - only the gate needs it
 
     with kept_chance(item.config.option):
-        try:
-            run.conductor.rehearse(item)
-        except BudgetError as error:
-            item.stash[_REFUSAL] = str(error)
+        run.conductor.rehearse(item)
         return (yield)
 
 
@@ -158,9 +154,6 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     run = _run_of(item.config)
     if run is None:
         return (yield)
-    refusal = item.stash.get(_REFUSAL, None)
-    if refusal is not None:
-        pytest.fail(refusal, pytrace=False)
     with run.conductor.around_body(item):
         result = yield
     run.conductor.conclude(item)

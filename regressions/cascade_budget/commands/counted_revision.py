@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cascade_budget.count.watch import DEFAULT_WATCH
+from cascade_budget.counting.watch import DEFAULT_WATCH
 from cascade_budget.errors import UsageError
 from cascade_budget.judge.growth import Evidence, compare, find_causes, nearest_edits
 from cascade_budget.model.comparison import Edit

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import pytest
 
-from cascade_budget.gate.account import account_of
-from cascade_budget.gate.budgets import FIXTURE
+from cascade_budget.gate.budgets import FIXTURE, state_of
 from cascade_budget.gate.test_profiles import Profiles
 from cascade_budget.gate.workload_call import PlainDriver
 from cascade_budget.process.workload import Workload
@@ -58,7 +57,7 @@ class BodyProfiler:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """Sample the body of a test that has no workload and no budgets of its own."""
-        if account_of(item) is not None or FIXTURE in getattr(item, "fixturenames", ()):
+        if state_of(item) is not None or FIXTURE in getattr(item, "fixturenames", ()):
             return (yield)
         taken: list[ProfileFinding] = []
         try:

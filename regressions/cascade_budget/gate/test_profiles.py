@@ -58,11 +58,11 @@ class Profiles:
         self,
         settings: Settings,
         progress: Progress | None = None,
-        marker: Changes | None = None,
+        changes: Changes | None = None,
     ) -> None:
         self._settings = settings
         self._progress = progress
-        self._marker = marker
+        self._changes = changes
         self._unasked = 0
         self._sections: dict[str, list[str]] = {}
 
@@ -224,7 +224,7 @@ class Profiles:
             files=files,
             hottest=hottest(head),
             difference=difference,
-            changed=self._marker.suspects(head) if base and self._marker is not None else (),
+            changed=self._changes.suspects(head) if base and self._changes is not None else (),
         )
 
     def _write(
