@@ -83,7 +83,7 @@ class CoarseGauge:
         while len(samples) < MAX_ATTEMPTS:
             samples.append(sample_cost(workload.run, call.n))
             judgement = judge_coarse(
-                [sample.laps for sample in samples],
+                [sample.calibrated_cost for sample in samples],
                 recorded,
                 self._machine,
                 tolerance=tolerance,
@@ -91,7 +91,7 @@ class CoarseGauge:
             )
             if judgement.verdict is not CoarseVerdict.SLOWER:
                 break
-        cheapest = min(samples, key=lambda sample: sample.laps)
+        cheapest = min(samples, key=lambda sample: sample.calibrated_cost)
         update = self._settings.update
         return _finding(judgement, cheapest, len(samples), self._machine, update=update), result
 

@@ -86,7 +86,7 @@ def entry_of(finding: WorkloadFinding, old: Entry | None) -> Entry | None:
     costs = {}
     if finding.time is not None and finding.time.record is not None:
         python, laps, machine = finding.time.record
-        cost = RecordedCost(laps=laps, machine=machine)
+        cost = RecordedCost(calibrated_cost=laps, machine=machine)
         before = old.costs.get(python) if old else None
         costs[python] = before if before is not None and _hardly_moved(before, cost) else cost
     if not (laws or finding.watch or costs):
@@ -99,7 +99,10 @@ _HARDLY = 0.05
 
 
 def _hardly_moved(before: RecordedCost, now: RecordedCost) -> bool:
-    return before.machine == now.machine and abs(now.laps / before.laps - 1) <= _HARDLY
+    return (
+        before.machine == now.machine
+        and abs(now.calibrated_cost / before.calibrated_cost - 1) <= _HARDLY
+    )
 
 
 def _recorded_text(target: TargetFinding) -> str | None:

@@ -95,7 +95,7 @@ class Project:
 
     def recorded(self):
         """The lines of the ledger, without its heading."""
-        return self.ledger.read_text(encoding="utf-8").splitlines()[3:]
+        return self.ledger.read_text(encoding="utf-8").splitlines()[4:]
 
 
 PLAIN = ("-p", "cascade_budget.plugin", "-p", "no:cacheprovider")
