@@ -198,7 +198,7 @@ class TestRunner(WorkloadRunner, Protocol):
     """Takes part in the running of tests."""
 
     def prepare(self, item: pytest.Item) -> None:
-        """Read what a collected test is budgeted for. Raises UsageError where its marker is wrong."""
+        """Read what a test is budgeted for. Raises UsageError where its marker is wrong."""
 
     def counts(self, item: pytest.Item) -> bool:
         """Whether a collected test is budgeted."""
