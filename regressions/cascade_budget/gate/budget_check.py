@@ -11,19 +11,10 @@ from typing import TYPE_CHECKING, Final, final
 
 from cascade_budget.errors import BudgetError, ColdRunError
 from cascade_budget.gate.subjects import DRY_RUNS
-from cascade_budget.gate.verdicts import (
-    exceeded,
-    judge_calls,
-    with_sites,
-)
+from cascade_budget.gate.verdicts import exceeded, judge_calls, with_sites
 from cascade_budget.judge.calls import Counted
 from cascade_budget.judge.chance import is_chance
-from cascade_budget.model.findings import (
-    CallVerdict,
-    Site,
-    TimeFinding,
-    WorkloadFinding,
-)
+from cascade_budget.model.findings import CallVerdict, Site, TimeFinding, WorkloadFinding
 from cascade_budget.model.laws import parse_law
 
 if TYPE_CHECKING:
