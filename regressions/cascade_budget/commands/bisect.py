@@ -18,13 +18,12 @@ Exit code 0: the first bad commit is found. 2: it could not be told.
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cascade_budget.commands.console import ProgressLine, show
 from cascade_budget.commands.counted_revision import Revision, below, compare_counts, explain
-from cascade_budget.commands.progress_line import ProgressLine
 from cascade_budget.errors import BudgetError, UsageError
 from cascade_budget.process.suite_run import CensusError
 from cascade_budget.report.growth_text import cause_lines
@@ -116,7 +115,7 @@ def run(arguments: argparse.Namespace) -> int:
                 remedy="Name another test or other commits",
             )
         lines = [*_answer(first, trial, repository), "", trial.closing(asked)]
-    sys.stdout.write("\n".join(lines) + "\n")
+    show("\n".join(lines))
     return FOUND if len(first) == 1 else UNTOLD
 
 

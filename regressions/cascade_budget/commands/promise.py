@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from cascade_budget.commands.progress_line import ProgressLine
+    from cascade_budget.commands.console import ProgressLine
 
 __all__ = ["PROMISED", "carry_out", "certify", "rates"]
 
