@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
 from cascade_budget.source.cache import cache_folder
+from cascade_budget.source.files import write_text
 from cascade_budget.timing.calibration import machine_kind, python_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 __all__ = ["Certificate", "certificate_path", "read_certificate", "share_name", "write_certificate"]
 
@@ -80,15 +79,5 @@ def write_certificate(certificate: Certificate) -> Path:
     Raises:
         OSError: It can't be written; the earlier one is as it was.
     """
-    path = certificate_path()
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"version": VERSION, **asdict(certificate)}, indent=2) + "\n"
-    handle, name = tempfile.mkstemp(prefix="certificate-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return path
+    return write_text(certificate_path(), text)
