@@ -7,7 +7,7 @@ the gate counts exactly and fails the build when a formula changes.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from cascade_budget.errors import (
@@ -21,9 +21,13 @@ if TYPE_CHECKING:
         WorkloadTimeoutError,
     )
     from cascade_budget.fixture import CascadeBudget, count
+    from cascade_budget.measure.counting import CallCounts
+
+    __version__: str
 
 __all__ = [
     "BudgetError",
+    "CallCounts",
     "CascadeBudget",
     "ColdRunError",
     "LawSyntaxError",
@@ -32,15 +36,19 @@ __all__ = [
     "WorkloadError",
     "WorkloadThreadsError",
     "WorkloadTimeoutError",
+    "__version__",
     "count",
 ]
 
-_IN_FIXTURE = frozenset({"CascadeBudget", "count"})
+_DISTRIBUTION: Final = "pytest-cascade-budget"
+_ROOMS: Final = {"CallCounts": "measure.counting", "CascadeBudget": "fixture", "count": "fixture"}
+"""Where a name is that isn't an error."""
 
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for: every pytest run imports this package, few count calls."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    room = "fixture" if name in _IN_FIXTURE else "errors"
-    return getattr(import_module(f"{__name__}.{room}"), name)
+    if name == "__version__":
+        return import_module("importlib.metadata").version(_DISTRIBUTION)
+    return getattr(import_module(f"{__name__}.{_ROOMS.get(name, 'errors')}"), name)

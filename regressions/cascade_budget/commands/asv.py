@@ -34,7 +34,9 @@ from cascade_budget.bridge.asv.results import (
     results_of,
 )
 from cascade_budget.bridge.revisions import Repository, RevisionError
+from cascade_budget.commands._stored import compare, told
 from cascade_budget.errors import UsageError
+from cascade_budget.extras import require_throughput
 
 if TYPE_CHECKING:
     import argparse
@@ -103,12 +105,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Read, judge, print, and return the exit code.
 
     Raises:
+        MissingExtraError: scipy is not installed.
         UsageError: A revision is unknown or has no results, a regular expression is none or finds
             nothing, or asv's files are not there or broken.
     """
-    # scipy takes longer to import than the files to read.
-    from cascade_budget.commands._stored import compare, told  # noqa: PLC0415
-
+    require_throughput("asv")
     chosen, exact = _patterns("--bench", arguments.bench), _patterns("--exact", arguments.exact)
     config = read_config(_config(arguments.config))
     if not config.results.is_dir():

@@ -38,6 +38,7 @@ from cascade_budget.commands._revisions.searching import Answer, Found, search
 from cascade_budget.commands._revisions.sides import make_side
 from cascade_budget.commands._revisions.timing import TimedTrial
 from cascade_budget.errors import BudgetError, UsageError
+from cascade_budget.extras import require_throughput
 from cascade_budget.judge.growth import Comparison
 from cascade_budget.measure.census import Census, CensusError
 from cascade_budget.report.growth import cause_lines
@@ -72,8 +73,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Search, print, and return the exit code.
 
     Raises:
+        MissingExtraError: --timing, and scipy is not installed.
         BudgetError: The commits are no range, or the test does not pass on the good one.
     """
+    if arguments.timing:
+        require_throughput("bisect --timing")
     here = Path.cwd()
     repository = Repository.at(here)
     good, bad = repository.commit(arguments.good), repository.commit(arguments.bad)

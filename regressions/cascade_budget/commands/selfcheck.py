@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 from cascade_budget.bridge.scratch import scratch_folder
 from cascade_budget.commands._progress import ProgressLine
+from cascade_budget.commands._promise import carry_out, certify, rates
+from cascade_budget.extras import require_throughput
+from cascade_budget.measure.proving.certificate import share_name, write_certificate
 
 if TYPE_CHECKING:
     import argparse
@@ -74,16 +77,11 @@ def run(arguments: argparse.Namespace) -> int:
         0 where the promise may hold, 1 where the trials rule it out.
 
     Raises:
+        MissingExtraError: scipy is not installed.
         UsageError: The test holds too few transactions to make a little more of them.
         PairingError: It can't be timed.
     """
-    # scipy takes longer to import than most commands to run.
-    from cascade_budget.commands._promise import carry_out, certify, rates  # noqa: PLC0415
-    from cascade_budget.measure.proving.certificate import (  # noqa: PLC0415
-        share_name,
-        write_certificate,
-    )
-
+    require_throughput("selfcheck")
     with ProgressLine().shown() as progress, scratch_folder() as scratch:
         project = Path.cwd()
         if arguments.test is None:

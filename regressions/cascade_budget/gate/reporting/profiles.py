@@ -11,6 +11,7 @@ from cascade_budget.errors import BudgetError
 from cascade_budget.gate.reporting.edits import changed_functions
 from cascade_budget.gate.reporting.folder import file_stem, profile_folder, shown_path
 from cascade_budget.judge.profiles import ProfileFinding
+from cascade_budget.judge.profiles.comparison import compare_profiles
 from cascade_budget.judge.profiles.values import function_times
 from cascade_budget.measure.limit import time_limit
 from cascade_budget.report.formats.text import counted
@@ -281,8 +282,6 @@ def _difference(
     base: Sequence[ProfileSession], head: Sequence[ProfileSession]
 ) -> tuple[ProfileDifference | None, str]:
     """What differs, or why that can't be said: then head's own profile is shown all the same."""
-    from cascade_budget.judge.profiles.comparison import compare_profiles  # noqa: PLC0415 - scipy is loaded where it is used
-
     try:
         return compare_profiles(base, head), ""
     except ValueError as error:

@@ -3,8 +3,6 @@
 A profile is several *sessions* of the same workload. Each session says how much self time a
 transaction each function took; the spread between sessions is the uncertainty that a difference
 has to exceed before it is shown.
-
-`comparison` is not imported here: it needs scipy, and who reads a finding doesn't.
 """
 
 from __future__ import annotations
