@@ -11,7 +11,7 @@ class MissingExtraError(UsageError):
     """What was asked for needs a library that only an extra installs.
 
     Args:
-        subject: what was asked for: an option or a command.
+        subject: what was asked for, such as an option.
         module: the library's import name.
         extra: the extra that installs it.
     """
@@ -26,7 +26,7 @@ def require_throughput(subject: str) -> None:
     """Look, without importing it, whether scipy is there for the statistics of throughput.
 
     Args:
-        subject: what needs it: an option or a command.
+        subject: what needs it, such as an option.
 
     Raises:
         MissingExtraError: scipy is not installed.

@@ -109,7 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
         UsageError: A revision is unknown or has no results, a regular expression is none or finds
             nothing, or asv's files are not there or broken.
     """
-    require_throughput("asv")
+    require_throughput("judging times")
     chosen, exact = _patterns("--bench", arguments.bench), _patterns("--exact", arguments.exact)
     config = read_config(_config(arguments.config))
     if not config.results.is_dir():

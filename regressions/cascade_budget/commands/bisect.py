@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
         BudgetError: The commits are no range, or the test does not pass on the good one.
     """
     if arguments.timing:
-        require_throughput("bisect --timing")
+        require_throughput("--timing")
     here = Path.cwd()
     repository = Repository.at(here)
     good, bad = repository.commit(arguments.good), repository.commit(arguments.bad)

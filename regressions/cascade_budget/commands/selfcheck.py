@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
         UsageError: The test holds too few transactions to make a little more of them.
         PairingError: It can't be timed.
     """
-    require_throughput("selfcheck")
+    require_throughput("judging times")
     with ProgressLine().shown() as progress, scratch_folder() as scratch:
         project = Path.cwd()
         if arguments.test is None:
