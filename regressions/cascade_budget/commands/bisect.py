@@ -41,6 +41,7 @@ from cascade_budget.errors import (
     BudgetError,
     UsageError,
 )
+from cascade_budget.extras import require_throughput
 from cascade_budget.judge.growth import Comparison
 from cascade_budget.process.suite_run import CensusError
 from cascade_budget.report.growth_text import cause_lines
@@ -89,8 +90,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Search, print, and return the exit code.
 
     Raises:
+        MissingExtraError: --timing, and scipy is not installed.
         BudgetError: The commits are no range, or the test does not pass on the good one.
     """
+    if arguments.timing:
+        require_throughput("--timing")
     here = Path.cwd()
     repository = Repository.at(here)
     good, bad = repository.commit(arguments.good), repository.commit(arguments.bad)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, final
 
+from cascade_budget.extras import require_throughput
 from cascade_budget.gate.roll import Roll
 from cascade_budget.gate.session import Gate
 from cascade_budget.gate.workload_call import Driver
@@ -65,6 +66,7 @@ def start_run(config: pytest.Config, settings: Settings) -> Run:
 
     Raises:
         LedgerFormatError: the ledger can't be read.
+        MissingExtraError: there is a base, and scipy is not installed.
         UsageError: the base is no revision, or cannot be installed.
     """
     order = ProbeOrder.take()
@@ -72,8 +74,8 @@ def start_run(config: pytest.Config, settings: Settings) -> Run:
         return Run(settings=settings, conductor=Prober(order, settings), roll=None)
     gauge: Gauge | None = None
     if settings.base is not None:
-        # scipy takes longer to import than a small suite to run.
-        from cascade_budget.gate.paired import PairedGauge  # noqa: PLC0415
+        require_throughput("--cascade-budget-base")
+        from cascade_budget.gate.paired import PairedGauge  # noqa: PLC0415 - only a base needs it
 
         gauge = PairedGauge(config, settings, Progress(config))
     is_worker = hasattr(config, "workerinput")
