@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         ProfileSession,
     )
     from cascade_budget.process.workload import Workload
-    from cascade_budget.profiling import RawFrame
+    from cascade_budget.profiling.stacks import RawFrame
     from cascade_budget.report.progress import Progress
     from cascade_budget.settings import Settings
     from cascade_budget.source.marking import ChangeMarker
@@ -102,7 +102,7 @@ class Profiles:
             both = sides(call) if sides is not None else None
             if both is not None:
                 return both
-            from cascade_budget.profiling import profile_workload  # noqa: PLC0415 - the sampler is loaded where it is used
+            from cascade_budget.profiling.passes import profile_workload  # noqa: PLC0415 - the sampler is loaded where it is used
 
             head = profile_workload(
                 workload.function,
@@ -141,7 +141,7 @@ class Profiles:
                 function(times)
 
         def record() -> ProfiledSides:
-            from cascade_budget.profiling import profile_workload  # noqa: PLC0415 - the sampler is loaded where it is used
+            from cascade_budget.profiling.passes import profile_workload  # noqa: PLC0415 - the sampler is loaded where it is used
 
             sessions = profile_workload(
                 repeated,
@@ -163,10 +163,10 @@ class Profiles:
             item: the test.
             taken: where the finding goes once the block has been left.
         """
-        from cascade_budget.profiling import record_block, wall_clock  # noqa: PLC0415 - the sampler is loaded where it is used
+        from cascade_budget.profiling.recording import CLOCKS, record_block  # noqa: PLC0415 - the sampler is loaded where it is used
 
         block = record_block(
-            clock=wall_clock(), own_roots=(self._settings.root,), root=_is_call_of_test
+            clock=CLOCKS["wall"], own_roots=(self._settings.root,), root=_is_call_of_test
         )
         try:
             sessions = block.__enter__()
@@ -299,7 +299,7 @@ def _section(tree: str, sessions: Sequence[ProfileSession]) -> str:
     told = f"({first.clock} time in seconds"
     if first.overhead_ratio != 1:
         transactions = counted(sum(one.transactions for one in sessions), "transaction")
-        told += f" over {transactions}; sampling made them {first.overhead_ratio:.1f} times dearer"
+        told += f" over {transactions}; sampling slowed them {first.overhead_ratio:.1f} times"
     shown.append(f"{told})")
     return "\n".join(shown)
 
