@@ -11,19 +11,10 @@ from typing import TYPE_CHECKING, Final, final
 
 from cascade_budget.errors import BudgetError, ColdRunError
 from cascade_budget.gate.subjects import DRY_RUNS
-from cascade_budget.gate.verdicts import (
-    exceeded,
-    judge_calls,
-    with_sites,
-)
+from cascade_budget.gate.verdicts import exceeded, judge_calls, with_sites
 from cascade_budget.judge.calls import Counted
 from cascade_budget.judge.chance import is_chance
-from cascade_budget.model.findings import (
-    CallVerdict,
-    Site,
-    TimeFinding,
-    WorkloadFinding,
-)
+from cascade_budget.model.findings import CallVerdict, Site, TimeFinding, WorkloadFinding
 from cascade_budget.model.laws import parse_law
 
 if TYPE_CHECKING:
@@ -36,7 +27,7 @@ if TYPE_CHECKING:
     from cascade_budget.model.findings import TargetFinding
     from cascade_budget.report.progress import Progress
     from cascade_budget.settings import Settings
-    from cascade_budget.source.marking import ChangeMarker
+    from cascade_budget.source.changes import Changes
 
 _HASH_SEEDS: Final = (1, 2)
 _RECOUNTED: Final = (CallVerdict.EXCEEDED, CallVerdict.SLACK)
@@ -64,12 +55,12 @@ class BudgetCheck:
     """
 
     def __init__(
-        self, settings: Settings, ledger: Ledger, progress: Progress, marker: ChangeMarker
+        self, settings: Settings, ledger: Ledger, progress: Progress, changes: Changes
     ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._progress = progress
-        self._marker = marker
+        self._changes = changes
 
     def check(self, subject: Subject) -> None:
         """Add what is found of a subject to its test.
@@ -220,7 +211,7 @@ class BudgetCheck:
             )
             for target, called_from in counts.sites.items()
         }
-        return self._marker.mark(with_sites(targets, sites, at))
+        return self._changes.mark(with_sites(targets, sites, at))
 
     def _time(self, subject: Subject, entry: Entry | None) -> TimeFinding | None:
         """What is found of its time; that it could not be timed is found as well."""

@@ -9,20 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 import pytest
 
-from cascade_budget.counting.targets import (
-    Target,
-    resolve_target,
-)
-from cascade_budget.counting.watch import (
-    DEFAULT_WATCH,
-    Watch,
-    parse_watch,
-)
+from cascade_budget.counting.targets import Target, resolve_target
+from cascade_budget.counting.watch import DEFAULT_WATCH, Watch, parse_watch
 from cascade_budget.errors import UsageError
-from cascade_budget.model.laws import (
-    Law,
-    parse_law,
-)
+from cascade_budget.model.laws import Law, parse_law
 
 if TYPE_CHECKING:
     from cascade_budget.model.findings import WorkloadFinding

@@ -1,36 +1,59 @@
-"""The gate in a process that runs tests: it counts, judges, and fails what is over budget."""
+"""A run of pytest under the gate: it counts, judges, and fails what is over budget."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any, Final, final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
 import pytest
+from _pytest.outcomes import Failed
 
 from cascade_budget.errors import ColdRunError, UsageError
+from cascade_budget.extras import require_throughput
 from cascade_budget.gate.budget_check import BudgetCheck
 from cascade_budget.gate.budgets import MARKER, prepare_state, state_of
-from cascade_budget.gate.failure import OverBudget
+from cascade_budget.gate.fixture import WorkloadRunner
+from cascade_budget.gate.roll import Roll
 from cascade_budget.gate.subjects import BenchmarkSubject, FixtureWorkload, WholeTest
 from cascade_budget.gate.test_profiles import Profiles
-from cascade_budget.gate.throughput import (
-    CoarseGauge,
-    Gauge,
-)
+from cascade_budget.gate.throughput import CoarseGauge, Gauge
 from cascade_budget.interop.pytest_benchmark import follow_benchmark, is_benchmark
 from cascade_budget.ledger import read_ledger
+from cascade_budget.process.probe import ProbeOrder
+from cascade_budget.process.prober import Prober
 from cascade_budget.process.workload import Workload
 from cascade_budget.report.progress import Progress
-from cascade_budget.report.terminal import failure_text
-from cascade_budget.source.marking import ChangeMarker
+from cascade_budget.report.terminal import failure_text, failure_word
+from cascade_budget.source.changes import changes_since
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
-    from cascade_budget.gate.workload_call import WorkloadCall
+    from cascade_budget.gate.fixture import WorkloadCall
+    from cascade_budget.gate.throughput import Gauge
     from cascade_budget.interop.pytest_benchmark import BenchmarkedCall
     from cascade_budget.model.findings import WorkloadFinding
     from cascade_budget.settings import Settings
+
+
+@final
+class OverBudget(Failed):
+    """A failure like any other to xfail, JUnit and xdist, but without a traceback: no line failed.
+
+    Args:
+        text: the whole explanation.
+        findings: what it rests on.
+    """
+
+    __module__ = "builtins"  # as pytest's own outcomes: summaries print the qualified name
+
+    def __init__(self, text: str, findings: tuple[WorkloadFinding, ...]) -> None:
+        self.findings = findings
+        self.word = failure_word(findings)
+        super().__init__(msg=text, pytrace=False)
+
 
 _WHOLE: Final = pytest.StashKey[WholeTest]()
 
@@ -54,10 +77,10 @@ class Gate:
         self._settings = settings
         self._gauge: Gauge = gauge or CoarseGauge(settings)
         progress = Progress(config)
-        marker = ChangeMarker(settings.root, settings.base)
-        self._profiles = Profiles(settings, progress, marker)
+        changes = changes_since(settings.root, settings.base)
+        self._profiles = Profiles(settings, progress, changes)
         ledger = read_ledger(settings.ledger, settings.ledger_shown)
-        self._check = BudgetCheck(settings, ledger, progress, marker)
+        self._check = BudgetCheck(settings, ledger, progress, changes)
 
     def prepare(self, item: pytest.Item) -> None:
         """Read what a collected test is budgeted for.
@@ -81,7 +104,7 @@ class Gate:
         """Whether a test is budgeted."""
         return state_of(item) is not None
 
-    def rehearse(self, item: pytest.Item) -> None:
+    def dry_run(self, item: pytest.Item) -> None:
         """Run a test that is budgeted as a whole before its turn."""
         test = item.stash.get(_WHOLE, None)
         # With --setup-only and its like no body runs, and first runs are counted elsewhere.
@@ -121,7 +144,7 @@ class Gate:
                 raise pytest.fail.Exception(str(error), pytrace=False) from None
 
     def drive(self, call: WorkloadCall) -> Any:
-        """Count, judge and time a workload; see `Driver.drive`."""
+        """Count, judge and time a workload; see `WorkloadRunner.drive`."""
         __tracebackhide__ = True
         state = state_of(call.item)
         assert state is not None
@@ -170,3 +193,62 @@ def _properties(finding: WorkloadFinding) -> Iterator[tuple[str, object]]:
         if time.cpu_tps is not None and time.wall_tps is not None:
             yield f"{prefix} tps cpu", f"{time.cpu_tps:.6g}"
             yield f"{prefix} tps wall", f"{time.wall_tps:.6g}"
+
+
+class TestRunner(WorkloadRunner, Protocol):
+    """Takes part in the running of tests."""
+
+    def prepare(self, item: pytest.Item) -> None:
+        """Read what a test is budgeted for. Raises UsageError where its marker is wrong."""
+
+    def counts(self, item: pytest.Item) -> bool:
+        """Whether a collected test is budgeted."""
+
+    def dry_run(self, item: pytest.Item) -> None:
+        """Run a test before its turn, where that is called for."""
+
+    def around_body(self, item: pytest.Item) -> AbstractContextManager[None]:
+        """Surround the body of a test."""
+
+    def conclude(self, item: pytest.Item) -> None:
+        """Fail a test whose body has passed, where that is called for."""
+
+    def facts(self, item: pytest.Item) -> list[dict[str, Any]]:
+        """What was found of a test, in JSON's types."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """The parts of a run.
+
+    Attributes:
+        runner: counts and judges; the same in a worker as in an ordinary run.
+        roll: collects; None in a worker of xdist and in a probe.
+    """
+
+    runner: TestRunner
+    roll: Roll | None
+
+
+def start_run(config: pytest.Config, settings: Settings) -> Run:
+    """The run of this process.
+
+    Raises:
+        LedgerFormatError: the ledger can't be read.
+        UsageError: the base is no revision, or cannot be installed.
+    """
+    order = ProbeOrder.take()
+    if order is not None:
+        return Run(runner=Prober(order, settings), roll=None)
+    gauge: Gauge | None = None
+    if settings.base is not None:
+        require_throughput("--cascade-budget-base")
+        from cascade_budget.gate.paired import PairedGauge  # noqa: PLC0415 - only a base needs it
+
+        gauge = PairedGauge(config, settings, Progress(config))
+    is_worker = hasattr(config, "workerinput")
+    return Run(
+        runner=Gate(config, settings, gauge),
+        roll=None if is_worker else Roll(config, settings),
+    )

@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast, final
 from _pytest.runner import runtestprotocol
 
 from cascade_budget.counting import count_calls
-from cascade_budget.interop.pytest_benchmark import (
-    FIXTURE as BENCHMARK,
-)
+from cascade_budget.interop.pytest_benchmark import FIXTURE as BENCHMARK
 from cascade_budget.interop.pytest_benchmark import (
     calls_made,
     machine_of,
@@ -22,19 +20,10 @@ from cascade_budget.interop.pytest_benchmark import (
     shortest_seconds,
     storage_folder,
 )
-from cascade_budget.model.findings import (
-    CallVerdict,
-    TargetFinding,
-    TimeFinding,
-    WorkloadFinding,
-)
+from cascade_budget.model.findings import CallVerdict, TargetFinding, TimeFinding, WorkloadFinding
 from cascade_budget.process.limits import time_limit
 from cascade_budget.process.probe import count_in_fresh_process
-from cascade_budget.process.workload import (
-    ThreadWatch,
-    frozen_heap,
-    quiet_collection,
-)
+from cascade_budget.process.workload import ThreadWatch, frozen_heap, quiet_collection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,9 +33,9 @@ if TYPE_CHECKING:
 
     from cascade_budget.counting import CallCounts
     from cascade_budget.gate.budgets import TestState
+    from cascade_budget.gate.fixture import WorkloadCall
     from cascade_budget.gate.test_profiles import Profiles
     from cascade_budget.gate.throughput import Gauge
-    from cascade_budget.gate.workload_call import WorkloadCall
     from cascade_budget.interop.pytest_benchmark import BenchmarkedCall
     from cascade_budget.ledger import Entry
     from cascade_budget.model.profile_findings import ProfileFinding

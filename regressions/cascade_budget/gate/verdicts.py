@@ -5,11 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cascade_budget.counting.watch import (
-    DEFAULT_WATCH,
-    Watch,
-    parse_watch,
-)
+from cascade_budget.counting.watch import DEFAULT_WATCH, Watch, parse_watch
 from cascade_budget.gate.budgets import DEFAULT_WATCH_NAME
 from cascade_budget.judge.calls import (
     UNSTABLE_TEXT,
@@ -21,16 +17,8 @@ from cascade_budget.judge.calls import (
 )
 from cascade_budget.judge.coarse import RecordedCost
 from cascade_budget.ledger import Entry
-from cascade_budget.model.findings import (
-    CallVerdict,
-    Site,
-    TargetFinding,
-    WorkloadFinding,
-)
-from cascade_budget.model.laws import (
-    Law,
-    parse_law,
-)
+from cascade_budget.model.findings import CallVerdict, Site, TargetFinding, WorkloadFinding
+from cascade_budget.model.laws import Law, parse_law
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

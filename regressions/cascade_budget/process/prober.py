@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from cascade_budget.counting import CallCounts
     from cascade_budget.gate.budgets import TestState
-    from cascade_budget.gate.workload_call import WorkloadCall
+    from cascade_budget.gate.fixture import WorkloadCall
     from cascade_budget.interop.pytest_benchmark import BenchmarkedCall
     from cascade_budget.process.probe import ProbeOrder
     from cascade_budget.settings import Settings
@@ -68,7 +68,7 @@ class Prober:
         """Whether a test has a marker."""
         return state_of(item) is not None
 
-    def rehearse(self, item: pytest.Item) -> None:
+    def dry_run(self, item: pytest.Item) -> None:
         """Run a whole test before its turn where a second run is asked for."""
         if self._order.warm and not self._order.ordinal and state_of(item) is not None:
             self._warming = True

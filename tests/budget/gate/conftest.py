@@ -9,7 +9,7 @@ import sys
 import pytest
 
 # Runs in this process forget what they import; what is imported here need not be imported again.
-import cascade_budget.gate.run  # noqa: F401
+import cascade_budget.gate.session  # noqa: F401
 
 SHOP = """
 import inspect
