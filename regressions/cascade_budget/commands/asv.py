@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Final
 
 from cascade_budget.commands.console import show
 from cascade_budget.errors import UsageError
+from cascade_budget.extras import require_throughput
 from cascade_budget.interop.asv_config import (
     AsvError,
     find_config,
@@ -37,6 +38,7 @@ from cascade_budget.interop.asv_results import (
     result_files,
     results_of,
 )
+from cascade_budget.judge.stored_results import judge_pairs
 from cascade_budget.model.benchmarks import Judged, Pair, Verdict
 from cascade_budget.source.repository import (
     Repository,
@@ -106,12 +108,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Read, judge, print, and return the exit code.
 
     Raises:
+        MissingExtraError: scipy is not installed.
         UsageError: A revision is unknown or has no results, a regular expression is none or finds
             nothing, or asv's files are not there or broken.
     """
-    # rich and scipy take longer to import than the files to read.
+    # rich takes longer to import than the files to read.
     from cascade_budget.report.stored_results_text import results  # noqa: PLC0415
 
+    require_throughput("judging times")
     chosen, exact = _patterns("--bench", arguments.bench), _patterns("--exact", arguments.exact)
     config = read_config(_config(arguments.config))
     if not config.results.is_dir():
@@ -176,7 +180,6 @@ def _judged(
     memory_tolerance: float,
 ) -> Mapping[str, Sequence[Judged]]:
     """Every verdict on benchmarks that were chosen, under "machine, environment"."""
-    from cascade_budget.judge.stored_results import judge_pairs  # noqa: PLC0415  (scipy)
 
     def matches(title: str) -> bool:
         return not chosen or any(pattern.search(title) for pattern in chosen)

@@ -24,7 +24,9 @@ from typing import TYPE_CHECKING
 
 from cascade_budget.commands.console import ProgressLine, show
 from cascade_budget.commands.counted_revision import Revision, below, compare_counts, explain
+from cascade_budget.commands.timed_commits import TimedCommits
 from cascade_budget.errors import BudgetError, UsageError
+from cascade_budget.extras import require_throughput
 from cascade_budget.process.suite_run import CensusError
 from cascade_budget.report.growth_text import cause_lines
 from cascade_budget.source.cache import scratch_folder
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from cascade_budget.commands.counted_revision import Counted
-    from cascade_budget.commands.timed_commits import TimedCommits
     from cascade_budget.model.comparison import Comparison
     from cascade_budget.model.suite_counts import Census
     from cascade_budget.source.copies import Tree
@@ -69,8 +70,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Search, print, and return the exit code.
 
     Raises:
+        MissingExtraError: --timing, and scipy is not installed.
         BudgetError: The commits are no range, or the test does not pass on the good one.
     """
+    if arguments.timing:
+        require_throughput("--timing")
     here = Path.cwd()
     repository = Repository.at(here)
     good, bad = _range(repository, arguments)
@@ -85,9 +89,6 @@ def run(arguments: argparse.Namespace) -> int:
         trial: CountedCommits | TimedCommits
         folder = below(here, repository.root)
         if arguments.timing:
-            # scipy takes longer to import than most commands to run.
-            from cascade_budget.commands.timed_commits import TimedCommits  # noqa: PLC0415
-
             between = len(repository.halves(bad.sha, [good.sha]))
             trial = TimedCommits(
                 repository=repository,
