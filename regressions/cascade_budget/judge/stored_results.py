@@ -7,12 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from cascade_budget.judge.sequential import Plan
-from cascade_budget.judge.statistics import SMALLEST_SAMPLE
 from cascade_budget.judge.throughput import (
     DEFAULT_TOLERANCE,
     judge_throughput,
 )
-from cascade_budget.model.benchmarks import Judged, Verdict, process_values
+from cascade_budget.model.benchmarks import FEWEST_PROCESSES, Judged, Verdict, process_values
 from cascade_budget.model.units import (
     Quantity,
     more_is_better,
@@ -29,13 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DOUBLED",
-    "FEWEST_PROCESSES",
     "MEMORY_TOLERANCE",
     "judge_pairs",
 ]
-
-#: With fewer pairs of processes the spread between processes is not known well enough for bounds.
-FEWEST_PROCESSES: Final = SMALLEST_SAMPLE
 
 #: What a number of unknown spread has to do to be called changed: the figures of one machine
 #: minutes apart differ by 10 to 40 %, and that must not raise an alarm.

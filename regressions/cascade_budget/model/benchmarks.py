@@ -6,7 +6,7 @@ import enum
 import math
 import statistics
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from cascade_budget.judge.throughput import Throughput
@@ -75,6 +75,10 @@ class Measured:
         if self.value is None:
             return "failed"
         return "" if math.isfinite(self.value) else "skipped"
+
+
+FEWEST_PROCESSES: Final = 5
+"""With fewer pairs of processes the spread between them is not known well enough for bounds."""
 
 
 class Verdict(enum.StrEnum):

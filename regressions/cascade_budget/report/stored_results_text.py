@@ -10,8 +10,7 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
-from cascade_budget.judge.stored_results import FEWEST_PROCESSES
-from cascade_budget.model.benchmarks import Verdict
+from cascade_budget.model.benchmarks import FEWEST_PROCESSES, Verdict
 from cascade_budget.model.units import Quantity, quantity
 from cascade_budget.report.text import counted, duration, interval, percent, visible
 
