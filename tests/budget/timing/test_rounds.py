@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from cascade_budget.errors import UsageError
 from cascade_budget.judge.sequential import Plan
 from cascade_budget.judge.throughput import Outcome
 from cascade_budget.process.channel import Imports
@@ -138,7 +139,7 @@ def test_more_transactions_make_head_slower_by_their_share():
 
 def test_a_chunk_of_few_transactions_cannot_be_made_half_a_percent_more():
     with pytest.raises(
-        ValueError, match=r"^a chunk holds 40 transactions, which can't be made 0\.5% more"
+        UsageError, match=r"^a chunk holds 40 transactions, which can't be made 0\.5% more"
     ):
         refuse_too_few(replace(CHUNKING, n=40), [0.0, 0.02, 0.005], "test_a")
     refuse_too_few(replace(CHUNKING, n=40), [0.0], "test_a")
