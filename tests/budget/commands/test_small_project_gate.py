@@ -60,7 +60,7 @@ def gate(root: Path, *options: str) -> Finished:
     # Counts alone: what time would say depends on what else this machine does.
     return run_python(
         *("-m", "pytest", "--cascade-budget"),
-        "--override-ini=cascade_budget_coarse=off",
+        *("-o", "cascade_budget_coarse=off", "-o", "cascade_profile=off"),
         *("-p", "no:cacheprovider", "tests/test_budget.py", *options),
         at=root,
     )

@@ -29,8 +29,10 @@ def serve(n):
     return "done"
 """
 
-CULPRIT = SHOP.replace(
-    "    return price(item)", "    inspect.signature(price)\n    return price(item)"
+# A signature that is there already is read at a tenth of the calls.
+CULPRIT = (
+    SHOP.replace("    return price(item)", "    inspect.signature(price)\n    return price(item)")
+    + "\n\nprice.__signature__ = inspect.signature(price)\n"
 )
 
 _RULE = re.compile(r"^([=_-])\1* (?P<title>.+?) \1+$")
