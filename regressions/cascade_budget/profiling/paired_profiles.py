@@ -13,14 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from cascade_budget.model.profiles import ProfileSession
-    from cascade_budget.process.channel import (
-        Message,
-        SideSpec,
-    )
-    from cascade_budget.timing.pairs import (
-        Pair,
-        Side,
-    )
+    from cascade_budget.process.channel import Message, SideSpec
+    from cascade_budget.timing.pairs import Pair, Side
 
 PROCESSES: Final = 4
 """Pairs of processes: what is chance in how one of them lies in memory should not look like a

@@ -1,0 +1,159 @@
+"""Bisecting a slowdown: the good commit against each other one, paired, until a verdict falls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from cascade_budget.errors import UsageError
+from cascade_budget.judge.sequential import Plan
+from cascade_budget.judge.throughput import (
+    Outcome,
+    Throughput,
+)
+from cascade_budget.process.channel import (
+    Imports,
+    SideSpec,
+)
+from cascade_budget.source.layout import (
+    USUAL_ROOTS,
+    importable,
+)
+from cascade_budget.timing.pairing_errors import (
+    PairingError,
+    SideFailedError,
+)
+from cascade_budget.timing.rounds import (
+    Limits,
+    Progress,
+    run_rounds,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from cascade_budget.commands.progress_line import ProgressLine
+    from cascade_budget.source.copies import Tree
+    from cascade_budget.source.repository import (
+        Commit,
+        Repository,
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class TimedCommits:
+    """Times one test's workload, commit by commit.
+
+    Attributes:
+        repository: Where the commits are.
+        copy: Copies a commit, with the working tree's tests.
+        test: The test's node id; it calls the `cascade_budget` fixture.
+        below: The folder the command was started in, relative to the project's top.
+        progress: Where to say what is going on.
+        steps: How many commits may be asked about; they share the error of a false alarm.
+        limits: What one comparison may take.
+        skipped: Why commits could not be told from the good one, by full name.
+    """
+
+    repository: Repository
+    copy: Callable[[Commit], Tree]
+    test: str
+    below: Path
+    progress: ProgressLine
+    steps: int
+    limits: Limits = field(default_factory=Limits)
+    skipped: dict[str, str] = field(default_factory=dict)
+    _good: Tree | None = None
+    _verdicts: dict[str, Throughput] = field(default_factory=dict)
+
+    def start(self, good: Commit) -> None:
+        """Prepare the good commit."""
+        self._good = self.copy(good)
+
+    def is_bad(self, sha: str, left: int) -> bool | None:
+        """Whether the test is slower than on the good commit; None: not to be told.
+
+        Raises:
+            UsageError: The test does not run on the good commit.
+        """
+        commit = self.repository.commit(sha)
+        runs = len(self._verdicts) + len(self.skipped)
+        text = f"comparison {runs + 1}, {commit.short}, {left:,} left"
+        self.progress.step(text)
+        assert self._good is not None
+
+        def tell(progress: Progress) -> None:
+            self.progress.step(
+                f"{text}: round {progress.rounds} of at most {progress.most}, "
+                f"{100 * progress.slowdown:+.1f} % time so far"
+            )
+
+        try:
+            timing = run_rounds(
+                self._spec("base", self._good),
+                self._spec("head", self.copy(commit)),
+                plan=self._plan(),
+                limits=self.limits,
+                progress=tell,
+            )
+        except SideFailedError as error:
+            if "base" in error.failures:
+                raise UsageError(
+                    f"{self.test} does not run on the good commit: {error.failures['base']}",
+                    place=str(self.repository.root),
+                    remedy="Name as --good a commit on which it runs",
+                ) from None
+            self.skipped[sha] = str(error.failures["head"])
+            return None
+        except PairingError as error:
+            self.skipped[sha] = error.fact
+            return None
+        verdict = timing.verdict
+        if verdict.outcome is Outcome.UNRESOLVED:
+            self.skipped[sha] = f"unresolved: {_told(verdict)}"
+            return None
+        self._verdicts[sha] = verdict
+        return verdict.outcome is Outcome.REGRESSED
+
+    def evidence(self, commit: Commit) -> list[str]:
+        """How much slower a commit is than the good one."""
+        return [self.test, f"  {_told(self._verdicts[commit.sha])}"]
+
+    def closing(self, asked: int) -> str:
+        """How sure the search is.
+
+        Source: Boole's inequality over the comparisons' error probabilities.
+        """
+        plan = self._plan()
+        sure = 1 - plan.alpha - asked * plan.beta
+        return (
+            f"{asked} comparisons, {len(self.skipped)} of them skipped; "
+            f"confidence at least {100 * sure:.1f} %."
+        )
+
+    def _plan(self) -> Plan:
+        return Plan(tests=self.steps)
+
+    def _spec(self, name: str, tree: Tree) -> SideSpec:
+        # Where nothing is installed, pytest's own settings lead to one of the usual folders.
+        usual = (tree.folder / root for root in USUAL_ROOTS)
+        roots = tree.roots or tuple(folder for folder in usual if importable(folder))
+        return SideSpec(
+            name=name,
+            root=str(tree.folder / self.below),
+            node=self.test,
+            imports=Imports(
+                roots=tuple(str(root) for root in roots),
+                origins=tuple(str(origin) for origin in tree.origins),
+            ),
+        )
+
+
+def _told(verdict: Throughput) -> str:
+    bounds = verdict.interval
+    return (
+        f"{100 * verdict.slowdown:+.1f} % time a transaction, "
+        f"{100 * verdict.confidence:g} % bounds [{100 * bounds.lower:+.1f}, "
+        f"{100 * bounds.upper:+.1f}], {verdict.rounds} rounds"
+    )
