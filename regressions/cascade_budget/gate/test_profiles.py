@@ -9,6 +9,7 @@ from _pytest import python as pytest_python
 
 from cascade_budget.errors import BudgetError
 from cascade_budget.gate.profile_folder import file_stem, profile_folder, shown_path
+from cascade_budget.judge.profile_comparison import compare_profiles
 from cascade_budget.model.profile_findings import ProfileFinding
 from cascade_budget.model.profiles import function_times
 from cascade_budget.process.limits import time_limit
@@ -267,8 +268,6 @@ def _difference(
     base: Sequence[ProfileSession], head: Sequence[ProfileSession]
 ) -> tuple[ProfileDifference | None, str]:
     """What differs, or why that can't be said: then head's own profile is shown all the same."""
-    from cascade_budget.judge.profile_comparison import compare_profiles  # noqa: PLC0415 - scipy is loaded where it is used
-
     try:
         return compare_profiles(base, head), ""
     except ValueError as error:
