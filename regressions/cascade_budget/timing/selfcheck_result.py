@@ -1,4 +1,4 @@
-"""What a machine has been seen to hold of the gauge's promise, kept in the cache."""
+"""What a machine has been seen to hold of what the throughput gate promises, kept in the cache."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["Certificate", "certificate_path", "read_certificate", "share_name", "write_certificate"]
+__all__ = ["SelfCheckResult", "read_result", "result_path", "share_name", "write_result"]
 
 VERSION: Final = 1
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Certificate:
+class SelfCheckResult:
     """The outcome of a self-check.
 
     Attributes:
@@ -29,7 +29,7 @@ class Certificate:
         date: When, as ISO 8601 without a time.
         false_alarms: Verdicts on equal code that were REGRESSED.
         trials: Verdicts on equal code.
-        found: By slowdown put there, "2%": verdicts that were REGRESSED, and all of them.
+        found: By injected slowdown, "2%": verdicts that were REGRESSED, and all of them.
         smallest_detected: The smallest slowdown that was found every time; None for none.
         seconds: What a verdict on equal code took, the median.
     """
@@ -43,35 +43,35 @@ class Certificate:
     seconds: float
 
     def found_at(self, slowdown: float) -> tuple[int, int]:
-        """Verdicts that were REGRESSED at a slowdown that was put there, and all of them."""
+        """Verdicts that were REGRESSED at an injected slowdown, and all of them."""
         return self.found.get(share_name(slowdown), (0, 0))
 
 
 def share_name(share: float) -> str:
-    """How `Certificate.found` names a slowdown: 0.02 is "2%"."""
+    """How `SelfCheckResult.found` names a slowdown: 0.02 is "2%"."""
     return f"{100 * share:g}%"
 
 
-def certificate_path() -> Path:
-    """Where the certificate of this machine and Python is kept."""
-    return cache_folder() / "certificates" / f"{machine_kind()}-{python_key()}.json"
+def result_path() -> Path:
+    """Where the result of this machine and Python is kept."""
+    return cache_folder() / "selfchecks" / f"{machine_kind()}-{python_key()}.json"
 
 
-def read_certificate() -> Certificate | None:
-    """The certificate of this machine and Python; None where there is none that can be read."""
+def read_result() -> SelfCheckResult | None:
+    """The result of this machine and Python; None where there is none that can be read."""
     try:
-        document = json.loads(certificate_path().read_text(encoding="utf-8"))
+        document = json.loads(result_path().read_text(encoding="utf-8"))
         if document.pop("version") != VERSION:
             return None
         found = {share: (hits, tries) for share, (hits, tries) in document.pop("found").items()}
-        return Certificate(found=found, **document)
+        return SelfCheckResult(found=found, **document)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        # One that cannot be read certifies nothing; the next self-check writes it anew.
+        # One that cannot be read says nothing; the next self-check writes it anew.
         return None
 
 
-def write_certificate(certificate: Certificate) -> Path:
-    """Keep a certificate, in place of an earlier one.
+def write_result(result: SelfCheckResult) -> Path:
+    """Keep a result, in place of an earlier one.
 
     Returns:
         Where it is.
@@ -79,5 +79,6 @@ def write_certificate(certificate: Certificate) -> Path:
     Raises:
         OSError: It can't be written; the earlier one is as it was.
     """
-    text = json.dumps({"version": VERSION, **asdict(certificate)}, indent=2) + "\n"
-    return write_text(certificate_path(), text)
+    return write_text(
+        result_path(), json.dumps({"version": VERSION, **asdict(result)}, indent=2) + "\n"
+    )
