@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from cascade_budget.errors import UsageError
 from cascade_budget.judge.sequential import Plan
 from cascade_budget.judge.statistics import proportion_interval
-from cascade_budget.judge.throughput import Outcome
+from cascade_budget.model.throughput import Outcome
 from cascade_budget.timing.certificate import (
     Certificate,
     share_name,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cascade_budget.gate.budgets import Budgets
     from cascade_budget.gate.counts import Snapshot
     from cascade_budget.model.findings import WorkloadFinding
-    from cascade_budget.model.profile_findings import ProfileFinding
+    from cascade_budget.model.profiles import ProfileFinding
 
 Stage = Literal["warm-up", "first", "attributed", "profiled", "second", "judged", "abandoned"]
 """Where a test stands.

@@ -31,7 +31,9 @@ from cascade_budget.interop.pytest_benchmark import (
     storage_folder,
 )
 from cascade_budget.model.findings import (
+    RecordedTiming,
     TimeFinding,
+    TimeVerdict,
     WorkloadFinding,
 )
 from cascade_budget.process.limits import time_limit
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
 
     from cascade_budget.gate.test_profiles import Profiles
     from cascade_budget.ledger import Ledger
-    from cascade_budget.model.profile_findings import ProfileFinding
+    from cascade_budget.model.profiles import ProfileFinding
     from cascade_budget.report.progress import Progress
     from cascade_budget.settings import Settings
     from cascade_budget.source.marking import ChangeMarker
@@ -179,23 +181,19 @@ class BenchmarkedTests:
         tolerance = self._settings.coarse_tolerance
         if stored is None or tolerance is None:
             return TimeFinding(
-                method="coarse",
-                verdict="no record",
-                fails=False,
-                sentence="timed by pytest-benchmark, nothing stored to compare with",
+                verdict=TimeVerdict.NO_RECORD,
+                reason="timed by pytest-benchmark, nothing stored to compare with",
                 wall_ns_per_transaction=seconds * 1e9,
             )
         here = machine_of(config.hook.pytest_benchmark_generate_machine_info(config=config))
         alike = here == stored.machine
         limit = tolerance if alike else self._settings.coarse_tolerance_elsewhere
         slowdown = seconds / stored.seconds - 1
-        where = "" if alike else ", another machine or Python"
         return TimeFinding(
-            method="coarse",
-            verdict="slower" if slowdown > limit else "within",
-            fails=slowdown > limit,
-            sentence=f"{slowdown:+.0%} time a call against {stored.file}{where}, limit "
-            f"{limit:+.0%}, shortest rounds",
+            verdict=TimeVerdict.TOO_SLOW if slowdown > limit else TimeVerdict.WITHIN,
+            recorded=RecordedTiming(
+                against=stored.file, slowdown=slowdown, limit=limit, elsewhere=not alike
+            ),
             wall_ns_per_transaction=seconds * 1e9,
         )
 

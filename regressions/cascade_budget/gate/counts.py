@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003 - the codec reads annotations at run time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 from cascade_budget.judge.calls import Counted
 from cascade_budget.model.findings import Site
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from cascade_budget.count import CallCounts
     from cascade_budget.gate.budgets import Budgets
@@ -48,12 +49,6 @@ class Snapshot:
                 for target, sites in counts.sites.items()
             },
         )
-
-    @staticmethod
-    def from_json(data: Mapping[str, Any]) -> Snapshot:
-        """The snapshot that `dataclasses.asdict` and JSON made in another process."""
-        sites = {name: tuple(Site(**site) for site in each) for name, each in data["sites"].items()}
-        return Snapshot(**{**data, "sites": sites})
 
 
 @final

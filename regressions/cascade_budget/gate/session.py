@@ -35,6 +35,7 @@ from cascade_budget.gate.verdicts import (
 from cascade_budget.gate.whole import WholeTests
 from cascade_budget.gate.workloads import WorkloadRuns
 from cascade_budget.ledger import read_ledger
+from cascade_budget.model.codec import to_json
 from cascade_budget.model.findings import WorkloadFinding
 from cascade_budget.process.workload import Workload
 from cascade_budget.report.progress import Progress
@@ -127,7 +128,7 @@ class Gate:
                 )
             self._progress.say(f"{call.title}: timing, n = {call.n:,}")
             time, result = self._gauge.measure(call, workload, entry)
-            slower = time is not None and time.fails
+            slower = time is not None and time.fails and time.is_measured
             profile = self._profiles.of_workload(
                 call,
                 workload,
@@ -174,7 +175,7 @@ class Gate:
     def facts(self, item: pytest.Item) -> list[dict[str, Any]]:
         """What was found, in JSON's types, for the report that travels to the controller."""
         account = account_of(item)
-        return [finding.to_json() for finding in account.findings] if account else []
+        return [to_json(finding) for finding in account.findings] if account else []
 
 
 def _properties(finding: WorkloadFinding) -> Iterator[tuple[str, object]]:

@@ -13,8 +13,7 @@ from cascade_budget.gate.profile_folder import (
     profile_folder,
     shown_path,
 )
-from cascade_budget.model.profile_findings import ProfileFinding
-from cascade_budget.model.profiles import function_times
+from cascade_budget.model.profiles import ProfileFinding, function_times
 from cascade_budget.process.limits import time_limit
 from cascade_budget.report.text import counted
 from cascade_budget.source.edits import changed_functions
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
 
     from cascade_budget.gate.throughput import ProfiledSides
     from cascade_budget.gate.workload_call import WorkloadCall
-    from cascade_budget.model.profile_findings import ChangedFunction
     from cascade_budget.model.profiles import (
+        ChangedFunction,
         ProfileDifference,
         ProfileSession,
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Self, final
 
 from cascade_budget.errors import ColdRunError
 from cascade_budget.gate.counts import Snapshot
+from cascade_budget.model.codec import from_json, to_json
 from cascade_budget.settings import PROBE_VARIABLE
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class ProbeOrder:
 
     def answer(self, snapshot: Snapshot) -> None:
         """Report what was counted."""
-        Path(self.output).write_text(json.dumps(asdict(snapshot)), encoding="utf-8")
+        Path(self.output).write_text(json.dumps(to_json(snapshot)), encoding="utf-8")
 
 
 def count_in_fresh_process(
@@ -95,7 +96,7 @@ def count_in_fresh_process(
                     f"a fresh process for {item.nodeid}{at} ended without counting",
                     remedy=f"It printed:\n{log}",
                 )
-            return Snapshot.from_json(json.loads(output.read_text(encoding="utf-8")))
+            return from_json(Snapshot, json.loads(output.read_text(encoding="utf-8")))
 
     return count
 

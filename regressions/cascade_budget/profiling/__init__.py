@@ -16,10 +16,6 @@ from cascade_budget.profiling.sampling_clocks import (
     wall_clock,
 )
 from cascade_budget.profiling.stacks import RawFrame
-from cascade_budget.profiling.transfer import (
-    session_from_json,
-    session_to_json,
-)
 
 __all__ = [
     "ProfileUnavailableError",
@@ -29,7 +25,5 @@ __all__ = [
     "profile_workload",
     "record_block",
     "record_session",
-    "session_from_json",
-    "session_to_json",
     "wall_clock",
 ]
