@@ -57,6 +57,10 @@ lint: setup ## format, lint, types and import contracts, no tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+.PHONY: lines
+lines: setup ## code lines of the engine and the gate, by room
+	$(RUN) tests.code_lines engine/cascade regressions/cascade_budget
+
 .PHONY: check
 check: lint test ## what to run before a commit: lint, then the tests
 

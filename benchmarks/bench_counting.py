@@ -18,11 +18,11 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cascade_budget.count import (
+from cascade_budget.counting import (
     CallCounts,
     count_calls,
 )
-from cascade_budget.count.targets import resolve_target
+from cascade_budget.counting.targets import resolve_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

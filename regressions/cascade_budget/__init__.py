@@ -45,5 +45,5 @@ def __getattr__(name: str) -> Any:
     """Import what is asked for: every pytest run imports this package, few count calls."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    room = "fixture" if name in _IN_FIXTURE else "errors"
+    room = "gate.fixture" if name in _IN_FIXTURE else "errors"
     return getattr(import_module(f"{__name__}.{room}"), name)

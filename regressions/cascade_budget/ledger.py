@@ -22,10 +22,7 @@ from cascade_budget.errors import (
 )
 from cascade_budget.judge.calls import UNSTABLE_TEXT
 from cascade_budget.judge.coarse import RecordedCost
-from cascade_budget.model.laws import (
-    Law,
-    parse_law,
-)
+from cascade_budget.model.laws import Law, parse_law
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

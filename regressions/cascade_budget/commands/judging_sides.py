@@ -9,7 +9,7 @@ from cascade_budget.commands.counted_sides import (
     evidence,
     line_map,
 )
-from cascade_budget.count.watch import DEFAULT_WATCH
+from cascade_budget.counting.watch import DEFAULT_WATCH
 from cascade_budget.judge.causes import (
     Cause,
     Edit,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, final
 import pytest
 
 if TYPE_CHECKING:
-    from cascade_budget.count.targets import Target
+    from cascade_budget.counting.targets import Target
     from cascade_budget.gate.budgets import Budgets
     from cascade_budget.gate.counts import Snapshot
     from cascade_budget.model.findings import WorkloadFinding

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, Final, final
 
-from cascade_budget.count import count_calls
+from cascade_budget.counting import count_calls
 from cascade_budget.errors import UsageError
 from cascade_budget.gate.account import (
     Account,

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, final
 
-from cascade_budget.count.targets import (
+from cascade_budget.counting.targets import (
     Target,
     resolve_target,
 )
-from cascade_budget.count.watch import (
+from cascade_budget.counting.watch import (
     DEFAULT_WATCH,
     Watch,
     parse_watch,

@@ -13,7 +13,7 @@ from cascade_budget.model.findings import Site
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from cascade_budget.count import CallCounts
+    from cascade_budget.counting import CallCounts
     from cascade_budget.gate.budgets import Budgets
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, TypeVar, final, overload
 
-from cascade_budget.count import count_calls
-from cascade_budget.count.targets import resolve_target
+from cascade_budget.counting import count_calls
+from cascade_budget.counting.targets import resolve_target
 from cascade_budget.errors import UsageError
 from cascade_budget.gate.workload_call import (
     WorkloadCall,
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from cascade_budget.count import CallCounts
+    from cascade_budget.counting import CallCounts
     from cascade_budget.gate.workload_call import Driver
 
 T = TypeVar("T")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cascade_budget.count.watch import (
+from cascade_budget.counting.watch import (
     DEFAULT_WATCH,
     Watch,
     parse_watch,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, cast, final
 
 from _pytest.runner import runtestprotocol
 
-from cascade_budget.count import count_calls
+from cascade_budget.counting import count_calls
 from cascade_budget.gate.account import (
     Account,
     account_of,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from cascade_budget.count import CallCounts
+    from cascade_budget.counting import CallCounts
     from cascade_budget.gate.account import Stage
     from cascade_budget.gate.test_profiles import Profiles
     from cascade_budget.ledger import Ledger

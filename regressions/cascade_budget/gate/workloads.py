@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, final
 
-from cascade_budget.count import count_calls
+from cascade_budget.counting import count_calls
 from cascade_budget.gate.chance import doubted
 from cascade_budget.gate.counts import (
     CountedCalls,

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
-from cascade_budget.count.watch import DEFAULT_WATCH
+from cascade_budget.counting.watch import DEFAULT_WATCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

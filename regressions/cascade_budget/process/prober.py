@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast, final
 
 from _pytest.runner import runtestprotocol
 
-from cascade_budget.count import count_calls
+from cascade_budget.counting import count_calls
 from cascade_budget.gate.account import (
     ACCOUNT,
     Account,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from cascade_budget.count import CallCounts
+    from cascade_budget.counting import CallCounts
     from cascade_budget.gate.workload_call import WorkloadCall
     from cascade_budget.process.probe import ProbeOrder
     from cascade_budget.settings import Settings

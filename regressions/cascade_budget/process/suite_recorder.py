@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, Final, final
 import pytest
 from _pytest.runner import runtestprotocol
 
-from cascade_budget.count import (
+from cascade_budget.counting import (
     CountingLostError,
     count_calls,
 )
-from cascade_budget.count.watch import DEFAULT_WATCH
+from cascade_budget.counting.watch import DEFAULT_WATCH
 from cascade_budget.model.findings import Site
 from cascade_budget.model.suite_counts import (
     Census,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
     from contextlib import AbstractContextManager
 
-    from cascade_budget.count import CallCounts
+    from cascade_budget.counting import CallCounts
 
 REQUEST: Final = "CASCADE_BUDGET_CENSUS"
 """The environment variable with the path of the request, JSON."""

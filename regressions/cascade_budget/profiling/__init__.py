@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from cascade_budget.profiling.passes import (
-    choose_clock,
-    profile_workload,
-)
-from cascade_budget.profiling.recording import (
-    ProfileUnavailableError,
-    record_block,
-    record_session,
-)
-from cascade_budget.profiling.sampling_clocks import (
-    SamplingClock,
-    wall_clock,
-)
+from cascade_budget.profiling.passes import choose_clock, profile_workload
+from cascade_budget.profiling.recording import ProfileUnavailableError, record_block, record_session
+from cascade_budget.profiling.sampling_clocks import SamplingClock, wall_clock
 from cascade_budget.profiling.stacks import RawFrame
 
 __all__ = [

@@ -9,10 +9,7 @@ from cascade_budget.model.throughput import Chunking
 
 if TYPE_CHECKING:
     from cascade_budget.timing.clocks import Cost
-    from cascade_budget.timing.pairs import (
-        Pair,
-        Side,
-    )
+    from cascade_budget.timing.pairs import Pair, Side
 
 __all__ = ["find_chunking"]
 

@@ -7,29 +7,11 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
-from cascade_budget.process.channel import (
-    Imports,
-    SideSpec,
-)
-from cascade_budget.source.cache import (
-    cache_folder,
-    scratch_folder,
-)
-from cascade_budget.source.copies import (
-    Source,
-    checkout_source,
-    find_source,
-    make_tree,
-)
-from cascade_budget.source.repository import (
-    Repository,
-    RevisionError,
-)
-from cascade_budget.source.requirement import (
-    InstalledBase,
-    install_base,
-    parse_requirement,
-)
+from cascade_budget.process.channel import Imports, SideSpec
+from cascade_budget.source.cache import cache_folder, scratch_folder
+from cascade_budget.source.copies import Source, checkout_source, find_source, make_tree
+from cascade_budget.source.repository import Repository, RevisionError
+from cascade_budget.source.requirement import InstalledBase, install_base, parse_requirement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

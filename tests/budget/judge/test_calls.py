@@ -148,7 +148,11 @@ def test_under_a_pattern_only_growth_fails():
     )
     assert [told(finding) for finding in findings] == [
         ("m:gone", "gone", "gone, was 2"),
-        ("m:grew", "over budget", "n calls, budget 1: once has become once per transaction"),
+        (
+            "m:grew",
+            "over budget",
+            "n calls, budget 1: was called once, is now called once per transaction",
+        ),
         ("m:kept", "as budgeted", "1, as budgeted"),
         ("m:new", "new", "3 calls, new"),
         (

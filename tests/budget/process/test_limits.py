@@ -130,8 +130,8 @@ def test_an_alarm_that_is_due_after_the_block_is_left_as_it_was(outer_alarm):
 
 COUNT_AFTERWARDS = """
     import textwrap
-    from cascade_budget.count import count_calls
-    from cascade_budget.count.targets import resolve_target
+    from cascade_budget.counting import count_calls
+    from cascade_budget.counting.targets import resolve_target
 
     target = resolve_target("textwrap:dedent")
     with count_calls([target]) as counts:

@@ -28,7 +28,7 @@ def children(process: int) -> list[int]:
     return [
         int(pid)
         for parent, pid, words in rows
-        if int(parent) == process and "measure.worker" in words
+        if int(parent) == process and "cascade_budget.process" in words
     ]
 
 

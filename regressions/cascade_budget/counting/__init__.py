@@ -10,33 +10,16 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, final
 
-from cascade_budget.count.backend import (
-    Backend,
-    CountingLostError,
-    CountingUnavailableError,
-)
-from cascade_budget.count.recorder import (
-    Recorder,
-    Session,
-)
-from cascade_budget.count.result import (
-    CallCounts,
-    CallSite,
-)
-from cascade_budget.count.targets import (
-    Target,
-    TargetError,
-    resolve_target,
-)
-from cascade_budget.count.watch import (
-    DEFAULT_WATCH,
-    parse_watch,
-)
+from cascade_budget.counting.backend import Backend, CountingLostError, CountingUnavailableError
+from cascade_budget.counting.recorder import Recorder, Session
+from cascade_budget.counting.result import CallCounts, CallSite
+from cascade_budget.counting.targets import Target, TargetError, resolve_target
+from cascade_budget.counting.watch import DEFAULT_WATCH, parse_watch
 
 if sys.version_info >= (3, 12):
-    from cascade_budget.count.monitoring import MonitoringBackend as _Backend
+    from cascade_budget.counting.monitoring import MonitoringBackend as _Backend
 else:
-    from cascade_budget.count.setprofile import ProfileBackend as _Backend
+    from cascade_budget.counting.setprofile import ProfileBackend as _Backend
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

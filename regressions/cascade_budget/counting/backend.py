@@ -9,7 +9,7 @@ from cascade_budget.errors import BudgetError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cascade_budget.count.tallies import Body
+    from cascade_budget.counting.tallies import Body
 
 
 @final

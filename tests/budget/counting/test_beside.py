@@ -35,8 +35,8 @@ def work():
 
 TESTS = """\
 import shop
-from cascade_budget.count import count_calls
-from cascade_budget.count.targets import resolve_target
+from cascade_budget.counting import count_calls
+from cascade_budget.counting.targets import resolve_target
 
 TARGETS = [resolve_target(f"shop:{name}") for name in ("price", "lines", "fetch", "work")]
 TARGETS.append(resolve_target("builtins:len"))
@@ -49,6 +49,7 @@ def test_once():
             shop.work()
         assert dict(counts) == WORK
         assert counts.watched == WATCHED
+        assert "shop:price" not in counts.blind
 
 def test_again():
     test_once()

@@ -10,7 +10,7 @@ import re
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from tests.budget.count.zoo.table import case, starts
+from tests.budget.counting.zoo.table import case, starts
 
 if TYPE_CHECKING:
     from collections.abc import Callable

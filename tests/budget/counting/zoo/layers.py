@@ -6,8 +6,8 @@ import contextlib
 import functools
 from typing import TYPE_CHECKING
 
-from tests.budget.count.zoo.functions import plain
-from tests.budget.count.zoo.table import case, starts
+from tests.budget.counting.zoo.functions import plain
+from tests.budget.counting.zoo.table import case, starts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cascade_budget.count import (
+from cascade_budget.counting import (
     CallSite,
     count_calls,
 )
-from cascade_budget.count.targets import resolve_target
+from cascade_budget.counting.targets import resolve_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

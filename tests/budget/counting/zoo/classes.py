@@ -7,8 +7,8 @@ import operator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from tests.budget.count.zoo.functions import plain
-from tests.budget.count.zoo.table import case, row, starts
+from tests.budget.counting.zoo.functions import plain
+from tests.budget.counting.zoo.table import case, row, starts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

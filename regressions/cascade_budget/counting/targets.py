@@ -7,12 +7,8 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType, ModuleType
 from typing import final
 
-from cascade_budget.count.bodies import (
-    UncountableError,
-    innermost,
-    nested_codes,
-)
-from cascade_budget.count.nearest_name import (
+from cascade_budget.counting.bodies import UncountableError, innermost, nested_codes
+from cascade_budget.counting.nearest_name import (
     nearest_attribute,
     nearest_module,
     same_name_elsewhere,

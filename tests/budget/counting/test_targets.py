@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cascade_budget.count.targets import (
+from cascade_budget.counting.targets import (
     TargetError,
     resolve_target,
 )

@@ -6,7 +6,7 @@ import operator
 import random
 import sys
 
-from tests.budget.count.zoo.table import EVERY, FROM_C, NOT_ON_3_11, row
+from tests.budget.counting.zoo.table import EVERY, FROM_C, NOT_ON_3_11, row
 
 HERE = __name__
 

@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from tests.budget.count.zoo.functions import plain
-from tests.budget.count.zoo.table import case
+from tests.budget.counting.zoo.functions import plain
+from tests.budget.counting.zoo.table import case
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator

@@ -12,19 +12,19 @@ import sys
 from types import BuiltinFunctionType
 from typing import TYPE_CHECKING, Any, final
 
-from cascade_budget.count.backend import (
+from cascade_budget.counting.backend import (
     CALLED_FROM_C,
     CountingLostError,
     CountingUnavailableError,
 )
-from cascade_budget.count.call_sites import is_own
+from cascade_budget.counting.call_sites import is_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import CodeType
 
-    from cascade_budget.count.recorder import Recorder
-    from cascade_budget.count.tallies import Body
+    from cascade_budget.counting.recorder import Recorder
+    from cascade_budget.counting.tallies import Body
 
 # Typed by hand: the tree is checked as Python 3.11, which has no such module.
 monitoring: Any = vars(sys)["monitoring"]

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cascade_budget.count import count_calls
-from cascade_budget.count.targets import (
+from cascade_budget.counting import count_calls
+from cascade_budget.counting.targets import (
     TargetError,
     resolve_target,
 )
-from cascade_budget.count.watch import (
+from cascade_budget.counting.watch import (
     DEFAULT_WATCH,
     WatchPatternError,
     parse_watch,

@@ -7,10 +7,10 @@ Python can't count them all, `uncounted` says what it counts instead and why, in
 
 from __future__ import annotations
 
-from tests.budget.count.zoo import classes, functions, layers, natives, suspending, threads
-from tests.budget.count.zoo.suspending import suspend
-from tests.budget.count.zoo.table import CASES, EVERY, FROM_C, Case
-from tests.budget.count.zoo.threads import Crew, crews, pools
+from tests.budget.counting.zoo import classes, functions, layers, natives, suspending, threads
+from tests.budget.counting.zoo.suspending import suspend
+from tests.budget.counting.zoo.table import CASES, EVERY, FROM_C, Case
+from tests.budget.counting.zoo.threads import Crew, crews, pools
 
 __all__ = [
     "CASES",

@@ -10,14 +10,14 @@ from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING
 
-from cascade_budget.count.bodies import COMPREHENSIONS
-from cascade_budget.count.result import CallSite
+from cascade_budget.counting.bodies import COMPREHENSIONS
+from cascade_budget.counting.result import CallSite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from types import CodeType, FrameType
 
-    from cascade_budget.count.tallies import Site
+    from cascade_budget.counting.tallies import Site
 
 _CO_OPTIMIZED = 0x1  # inspect.CO_OPTIMIZED: functions have it, class bodies and modules do not
 _INLINED = re.compile(
