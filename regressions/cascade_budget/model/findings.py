@@ -337,8 +337,7 @@ def _paired_sentence(timing: PairedTiming, base: str) -> str:
     unresolved = "unresolved: " if verdict.outcome is Outcome.UNRESOLVED else ""
     return (
         f"{unresolved}{slowdown_text(verdict.slowdown)}{clock} than {base}, "
-        f"{slowdowns_text(verdict.interval)} (confidence {100 * verdict.confidence:g} %), "
-        f"{verdict.rounds} rounds"
+        f"{slowdowns_text(verdict.interval)}"
     )
 
 
