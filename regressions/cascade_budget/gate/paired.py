@@ -16,22 +16,14 @@ from cascade_budget.timing.certificate import (
     read_certificate,
 )
 from cascade_budget.timing.pairing_errors import SideFailedError
-from cascade_budget.timing.rounds import (
-    Limits,
-    run_rounds,
-)
-from cascade_budget.timing.sides import (
-    Base,
-    Sides,
-    find_base,
-    lay_out_sides,
-)
+from cascade_budget.timing.rounds import Limits, run_rounds
+from cascade_budget.timing.sides import Base, Sides, find_base, lay_out_sides
 
 if TYPE_CHECKING:
     import pytest
 
+    from cascade_budget.gate.fixture import WorkloadCall
     from cascade_budget.gate.throughput import ProfiledSides
-    from cascade_budget.gate.workload_call import WorkloadCall
     from cascade_budget.ledger import Entry
     from cascade_budget.model.throughput import PairedTiming
     from cascade_budget.process.workload import Workload
@@ -143,10 +135,7 @@ class PairedGauge:
                 base=label,
                 reason=f"not compared, on {label} {error.failures['base']}",
             )
-        first, *more = str(error).splitlines()
-        return TimeFinding(
-            verdict=TimeVerdict.NOT_COMPARED, base=label, reason=first, notes=tuple(more)
-        )
+        return TimeFinding.not_compared(str(error), base=label)
 
     def _refusal(self, certificate: Certificate) -> TimeFinding:
         return TimeFinding(

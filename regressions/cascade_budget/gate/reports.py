@@ -20,10 +20,7 @@ from cascade_budget.report.github import (
 from cascade_budget.report.json import render_json
 from cascade_budget.report.markdown import render_markdown
 from cascade_budget.source.files import write_text
-from cascade_budget.source.repository import (
-    Repository,
-    RevisionError,
-)
+from cascade_budget.source.repository import Repository, RevisionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 import pytest
 
 from cascade_budget.errors import LedgerError
-from cascade_budget.gate.reports import (
-    ReportError,
-    Reports,
-)
+from cascade_budget.gate.reports import ReportError, Reports
 from cascade_budget.gate.verdicts import entry_of
 from cascade_budget.ledger import (
     LedgerChange,

@@ -16,7 +16,7 @@ from cascade_budget.timing.obstacles import timing_obstacle
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cascade_budget.gate.workload_call import WorkloadCall
+    from cascade_budget.gate.fixture import WorkloadCall
     from cascade_budget.ledger import Entry
     from cascade_budget.model.profiles import ProfileSession
     from cascade_budget.process.workload import Workload
@@ -86,7 +86,7 @@ class CoarseGauge:
         while len(samples) < MAX_ATTEMPTS:
             samples.append(sample_cost(workload.run, call.n))
             verdict, timing = judge_coarse(
-                [sample.laps for sample in samples],
+                [sample.calibrated_cost for sample in samples],
                 recorded,
                 python=python_key(),
                 machine=self._machine,
@@ -95,7 +95,7 @@ class CoarseGauge:
             )
             if verdict is not TimeVerdict.TOO_SLOW:
                 break
-        cheapest = min(samples, key=lambda sample: sample.laps)
+        cheapest = min(samples, key=lambda sample: sample.calibrated_cost)
         finding = TimeFinding(
             verdict=TimeVerdict.RECORDED if self._settings.update else verdict,
             recorded=timing,

@@ -1,6 +1,6 @@
-"""Throughput without a base: a cost in laps of a fixed loop, held against the ledger's.
+"""Throughput without a base: a calibrated cost, held against the ledger's.
 
-A lap is one turn of the calibration loop, so that a slower or busier machine slows both. The
+Its unit is one turn of the calibration loop, so that a slower or busier machine slows both. The
 quotient still moves from one kind of machine to another, because no two programs lean on the same
 parts of a processor; so a record from elsewhere is held to a wide limit, and one from another
 interpreter or architecture to none.
@@ -26,11 +26,11 @@ class RecordedCost:
     """A cost that the ledger holds.
 
     Attributes:
-        laps: CPU time a transaction, in laps of the calibration loop.
+        calibrated_cost: CPU time a transaction over that of one turn of the calibration loop.
         machine: the kind of machine it was measured on: `system-architecture-digest`.
     """
 
-    laps: float
+    calibrated_cost: float
     machine: str
 
     def is_comparable_on(self, machine: str) -> bool:
@@ -70,7 +70,7 @@ def judge_coarse(
     if recorded is None or not recorded.is_comparable_on(machine):
         return TimeVerdict.NO_RECORD, timing
     limit = max(tolerance, tolerance_elsewhere) if timing.elsewhere else tolerance
-    ratio = min(attempts) / recorded.laps
+    ratio = min(attempts) / recorded.calibrated_cost
     verdict = TimeVerdict.WITHIN
     if ratio > 1 + limit:
         verdict = TimeVerdict.TOO_SLOW
