@@ -9,10 +9,7 @@ from cascade_budget.commands.comparing import below
 from cascade_budget.commands.searching import Answer
 from cascade_budget.errors import UsageError
 from cascade_budget.judge.sequential import Plan
-from cascade_budget.judge.throughput import (
-    Outcome,
-    Throughput,
-)
+from cascade_budget.model.throughput import Outcome, Throughput
 from cascade_budget.process.channel import (
     Imports,
     SideSpec,

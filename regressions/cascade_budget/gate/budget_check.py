@@ -14,7 +14,13 @@ from cascade_budget.gate.subjects import DRY_RUNS
 from cascade_budget.gate.verdicts import exceeded, judge_calls, with_sites
 from cascade_budget.judge.calls import Counted
 from cascade_budget.judge.chance import is_chance
-from cascade_budget.model.findings import CallVerdict, Site, TimeFinding, WorkloadFinding
+from cascade_budget.model.findings import (
+    CallVerdict,
+    Site,
+    TimeFinding,
+    TimeVerdict,
+    WorkloadFinding,
+)
 from cascade_budget.model.laws import parse_law
 
 if TYPE_CHECKING:
@@ -80,7 +86,7 @@ class BudgetCheck:
             if exceeded(targets):
                 targets = self._attribute(subject, targets)
             time = self._time(subject, entry)
-            slower = time is not None and time.fails
+            too_slow = time is not None and time.fails and time.is_measured
             subject.state.findings.append(
                 WorkloadFinding(
                     key=subject.key,
@@ -93,7 +99,7 @@ class BudgetCheck:
                     watch=subject.state.budgets.watch_label,
                     targets=targets,
                     time=time,
-                    profile=subject.profile(failed=slower or exceeded(targets), slower=slower),
+                    profile=subject.profile(failed=too_slow or exceeded(targets), slower=too_slow),
                 )
             )
 
@@ -222,9 +228,7 @@ class BudgetCheck:
             try:
                 return subject.time(entry)
             except BudgetError as error:
-                return TimeFinding(
-                    method="paired", verdict="failed", fails=True, sentence=str(error)
-                )
+                return TimeFinding(verdict=TimeVerdict.NOT_COMPARED, reason=str(error))
 
     @contextlib.contextmanager
     def _doing(self, subject: Subject, doing: str, n: int) -> Iterator[None]:

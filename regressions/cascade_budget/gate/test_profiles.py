@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any, Final, final
 from _pytest import python as pytest_python
 
 from cascade_budget.errors import BudgetError
-from cascade_budget.gate.profile_folder import file_stem, profile_folder, shown_path
-from cascade_budget.model.profile_findings import ProfileFinding
-from cascade_budget.model.profiles import function_times
+from cascade_budget.gate.profile_folder import (
+    file_stem,
+    profile_folder,
+    shown_path,
+)
+from cascade_budget.model.profiles import ProfileFinding, function_times
 from cascade_budget.process.limits import time_limit
 from cascade_budget.report.text import counted
 from cascade_budget.source.edits import changed_functions
@@ -22,8 +25,11 @@ if TYPE_CHECKING:
 
     from cascade_budget.gate.fixture import WorkloadCall
     from cascade_budget.gate.throughput import ProfiledSides
-    from cascade_budget.model.profile_findings import ChangedFunction
-    from cascade_budget.model.profiles import ProfileDifference, ProfileSession
+    from cascade_budget.model.profiles import (
+        ChangedFunction,
+        ProfileDifference,
+        ProfileSession,
+    )
     from cascade_budget.process.workload import Workload
     from cascade_budget.profiling import RawFrame
     from cascade_budget.report.progress import Progress

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 
 from scipy import special
 
+from cascade_budget.model.throughput import Interval
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Interval", "TrimmedMean", "normal_quantile", "proportion_interval", "trimmed_mean"]
+__all__ = ["TrimmedMean", "normal_quantile", "proportion_interval", "trimmed_mean"]
 
 #: The share cut from each end of a sample.
 #: Source: Wilcox, "Introduction to Robust Estimation and Hypothesis Testing" (4th ed., 2017),
@@ -26,17 +28,6 @@ TRIM = 0.2
 
 #: With fewer values a 20 % trimmed mean trims nothing and its error has no meaning.
 SMALLEST_SAMPLE = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """Two one-sided bounds, in the unit of the values they bound."""
-
-    lower: float
-    upper: float
-
-    def __contains__(self, value: float) -> bool:
-        return self.lower <= value <= self.upper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,11 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from cascade_budget.judge.sequential import Plan
 from cascade_budget.judge.statistics import SMALLEST_SAMPLE
-from cascade_budget.judge.throughput import (
-    DEFAULT_TOLERANCE,
-    Throughput,
-    judge_throughput,
-)
+from cascade_budget.judge.throughput import DEFAULT_TOLERANCE, judge_throughput
 from cascade_budget.model.benchmarks import process_values
 from cascade_budget.model.units import (
     Quantity,
@@ -28,6 +24,7 @@ if TYPE_CHECKING:
         Benchmark,
         Measured,
     )
+    from cascade_budget.model.throughput import Throughput
 
 __all__ = [
     "DOUBLED",

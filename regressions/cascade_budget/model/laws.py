@@ -147,11 +147,11 @@ def parse_law(text: str) -> Law:
 
 
 def describe_change(old: Law, new: Law) -> str:
-    """One clause that says how a law changed: `never has become once per transaction`."""
+    """One clause that says it: `was never called, is now called once per transaction`."""
     before, after = frequency(old), frequency(new)
     if before == after:
-        return f"{old} has become {new}"
-    return f"{before} has become {after}"
+        return f"was {old}, is now {new}"
+    return f"was {_called(before)}, is now {_called(after)}"
 
 
 def frequency(law: Law) -> str:
@@ -176,6 +176,10 @@ def calls_text(law: Law) -> str:
         sizes = ", ".join(f"{n}" for n, _ in law.per_size)
         return f"{', '.join(f'{calls}' for _, calls in law.per_size)} calls at n = {sizes}"
     return f"{law} call" if law == ONCE else f"{law} calls"
+
+
+def _called(often: str) -> str:
+    return f"{often} called" if often == "never" else f"called {often}"
 
 
 def _times(count: int) -> str:

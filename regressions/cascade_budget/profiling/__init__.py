@@ -6,7 +6,6 @@ from cascade_budget.profiling.passes import choose_clock, profile_workload
 from cascade_budget.profiling.recording import ProfileUnavailableError, record_block, record_session
 from cascade_budget.profiling.sampling_clocks import SamplingClock, wall_clock
 from cascade_budget.profiling.stacks import RawFrame
-from cascade_budget.profiling.transfer import session_from_json, session_to_json
 
 __all__ = [
     "ProfileUnavailableError",
@@ -16,7 +15,5 @@ __all__ = [
     "profile_workload",
     "record_block",
     "record_session",
-    "session_from_json",
-    "session_to_json",
     "wall_clock",
 ]

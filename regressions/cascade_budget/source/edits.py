@@ -6,8 +6,7 @@ import ast
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
-from cascade_budget.model.profile_findings import ChangedFunction
-from cascade_budget.model.profiles import function_times
+from cascade_budget.model.profiles import ChangedFunction, function_times
 from cascade_budget.source.marking import (
     lines_of,
     parsed,

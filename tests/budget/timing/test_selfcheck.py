@@ -11,11 +11,7 @@ from cascade_budget.commands.promise import (
     certify,
     rates,
 )
-from cascade_budget.judge.statistics import Interval
-from cascade_budget.judge.throughput import (
-    Outcome,
-    Throughput,
-)
+from cascade_budget.model.throughput import Interval, Outcome, Throughput
 from cascade_budget.timing.certificate import (
     Certificate,
     certificate_path,

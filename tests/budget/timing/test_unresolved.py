@@ -6,13 +6,8 @@ from dataclasses import replace
 
 from cascade_budget.gate import paired
 from cascade_budget.judge.sequential import Plan
-from cascade_budget.judge.throughput import Outcome
-from cascade_budget.timing.chunks import Chunking
-from cascade_budget.timing.rounds import (
-    PairedTiming,
-    Round,
-    judge_rounds,
-)
+from cascade_budget.model.throughput import Chunking, Outcome, PairedTiming, Round
+from cascade_budget.timing.rounds import judge_rounds
 
 CHUNKING = Chunking(n=1000, repeat=1, quads=40, threaded=False, waits=False)
 NOISE = [0.001, -0.002, 0.003, 0.0, -0.001, 0.002, -0.003, 0.001, 0.002, -0.001, 0.0, 0.001]
