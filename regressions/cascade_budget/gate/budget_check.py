@@ -14,13 +14,7 @@ from cascade_budget.gate.subjects import DRY_RUNS
 from cascade_budget.gate.verdicts import exceeded, judge_calls, with_sites
 from cascade_budget.judge.calls import Counted
 from cascade_budget.judge.chance import is_chance
-from cascade_budget.model.findings import (
-    CallVerdict,
-    Site,
-    TimeFinding,
-    TimeVerdict,
-    WorkloadFinding,
-)
+from cascade_budget.model.findings import CallVerdict, Site, TimeFinding, WorkloadFinding
 from cascade_budget.model.laws import parse_law
 
 if TYPE_CHECKING:
@@ -33,7 +27,7 @@ if TYPE_CHECKING:
     from cascade_budget.model.findings import TargetFinding
     from cascade_budget.report.progress import Progress
     from cascade_budget.settings import Settings
-    from cascade_budget.source.marking import ChangeMarker
+    from cascade_budget.source.changes import Changes
 
 _HASH_SEEDS: Final = (1, 2)
 _RECOUNTED: Final = (CallVerdict.EXCEEDED, CallVerdict.SLACK)
@@ -61,12 +55,12 @@ class BudgetCheck:
     """
 
     def __init__(
-        self, settings: Settings, ledger: Ledger, progress: Progress, marker: ChangeMarker
+        self, settings: Settings, ledger: Ledger, progress: Progress, changes: Changes
     ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._progress = progress
-        self._marker = marker
+        self._changes = changes
 
     def check(self, subject: Subject) -> None:
         """Add what is found of a subject to its test.
@@ -86,7 +80,7 @@ class BudgetCheck:
             if exceeded(targets):
                 targets = self._attribute(subject, targets)
             time = self._time(subject, entry)
-            too_slow = time is not None and time.fails and time.is_measured
+            slower = time is not None and time.fails and time.is_measured
             subject.state.findings.append(
                 WorkloadFinding(
                     key=subject.key,
@@ -99,7 +93,7 @@ class BudgetCheck:
                     watch=subject.state.budgets.watch_label,
                     targets=targets,
                     time=time,
-                    profile=subject.profile(failed=too_slow or exceeded(targets), slower=too_slow),
+                    profile=subject.profile(failed=slower or exceeded(targets), slower=slower),
                 )
             )
 
@@ -217,7 +211,7 @@ class BudgetCheck:
             )
             for target, called_from in counts.sites.items()
         }
-        return self._marker.mark(with_sites(targets, sites, at))
+        return self._changes.mark(with_sites(targets, sites, at))
 
     def _time(self, subject: Subject, entry: Entry | None) -> TimeFinding | None:
         """What is found of its time; that it could not be timed is found as well."""
@@ -228,7 +222,7 @@ class BudgetCheck:
             try:
                 return subject.time(entry)
             except BudgetError as error:
-                return TimeFinding(verdict=TimeVerdict.NOT_COMPARED, reason=str(error))
+                return TimeFinding.not_compared(str(error))
 
     @contextlib.contextmanager
     def _doing(self, subject: Subject, doing: str, n: int) -> Iterator[None]:

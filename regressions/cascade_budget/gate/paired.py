@@ -135,10 +135,7 @@ class PairedGauge:
                 base=label,
                 reason=f"not compared, on {label} {error.failures['base']}",
             )
-        first, *more = str(error).splitlines()
-        return TimeFinding(
-            verdict=TimeVerdict.NOT_COMPARED, base=label, reason=first, notes=tuple(more)
-        )
+        return TimeFinding.not_compared(str(error), base=label)
 
     def _refusal(self, certificate: Certificate) -> TimeFinding:
         return TimeFinding(

@@ -25,7 +25,7 @@ from cascade_budget.process.prober import Prober
 from cascade_budget.process.workload import Workload
 from cascade_budget.report.progress import Progress
 from cascade_budget.report.terminal import failure_text, failure_word
-from cascade_budget.source.marking import ChangeMarker
+from cascade_budget.source.changes import changes_since
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,10 +77,10 @@ class Gate:
         self._settings = settings
         self._gauge: Gauge = gauge or CoarseGauge(settings)
         progress = Progress(config)
-        marker = ChangeMarker(settings.root, settings.base)
-        self._profiles = Profiles(settings, progress, marker)
+        changes = changes_since(settings.root, settings.base)
+        self._profiles = Profiles(settings, progress, changes)
         ledger = read_ledger(settings.ledger, settings.ledger_shown)
-        self._check = BudgetCheck(settings, ledger, progress, marker)
+        self._check = BudgetCheck(settings, ledger, progress, changes)
 
     def prepare(self, item: pytest.Item) -> None:
         """Read what a collected test is budgeted for.

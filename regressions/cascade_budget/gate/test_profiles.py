@@ -8,15 +8,10 @@ from typing import TYPE_CHECKING, Any, Final, final
 from _pytest import python as pytest_python
 
 from cascade_budget.errors import BudgetError
-from cascade_budget.gate.profile_folder import (
-    file_stem,
-    profile_folder,
-    shown_path,
-)
+from cascade_budget.gate.profile_folder import file_stem, profile_folder, shown_path
 from cascade_budget.model.profiles import ProfileFinding, function_times
 from cascade_budget.process.limits import time_limit
 from cascade_budget.report.text import counted
-from cascade_budget.source.edits import changed_functions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,16 +20,12 @@ if TYPE_CHECKING:
 
     from cascade_budget.gate.fixture import WorkloadCall
     from cascade_budget.gate.throughput import ProfiledSides
-    from cascade_budget.model.profiles import (
-        ChangedFunction,
-        ProfileDifference,
-        ProfileSession,
-    )
+    from cascade_budget.model.profiles import ProfileDifference, ProfileSession
     from cascade_budget.process.workload import Workload
     from cascade_budget.profiling import RawFrame
     from cascade_budget.report.progress import Progress
     from cascade_budget.settings import Settings
-    from cascade_budget.source.marking import ChangeMarker
+    from cascade_budget.source.changes import Changes
 
 SECTION: Final = "cascade budget profile"
 MOST_UNASKED: Final = 20
@@ -59,11 +50,11 @@ class Profiles:
         self,
         settings: Settings,
         progress: Progress | None = None,
-        marker: ChangeMarker | None = None,
+        changes: Changes | None = None,
     ) -> None:
         self._settings = settings
         self._progress = progress
-        self._marker = marker
+        self._changes = changes
         self._unasked = 0
         self._sections: dict[str, list[str]] = {}
 
@@ -225,14 +216,8 @@ class Profiles:
             files=files,
             hottest=hottest(head),
             difference=difference,
-            changed=self._changed(head) if base else (),
+            changed=self._changes.suspects(head) if base and self._changes is not None else (),
         )
-
-    def _changed(self, head: Sequence[ProfileSession]) -> tuple[ChangedFunction, ...]:
-        changed = self._marker.changed() if self._marker is not None else None
-        if changed is None:
-            return ()
-        return changed_functions(head, changed, self._settings.root)
 
     def _write(
         self, key: str, sides: dict[str, Sequence[ProfileSession]], tree: str

@@ -241,6 +241,14 @@ class TimeFinding:
             wall_ns_per_transaction=1e9 / speeds["head wall"],
         )
 
+    @staticmethod
+    def not_compared(reason: str, *, base: str = "") -> TimeFinding:
+        """That a comparison failed, for a reason of one line or more."""
+        first, *more = reason.splitlines()
+        return TimeFinding(
+            verdict=TimeVerdict.NOT_COMPARED, base=base, reason=first, notes=tuple(more)
+        )
+
     @property
     def fails(self) -> bool:
         """Whether the test fails for its time, or for want of a comparison."""
@@ -270,8 +278,8 @@ class TimeFinding:
             return _paired_sentence(self.paired, self.base)
         if self.recorded is not None:
             return _recorded_sentence(self.recorded, self.verdict)
-        compared = self.verdict is TimeVerdict.NOT_COMPARED and self.base
-        beside = f" with {self.base}" if compared else ""
+        not_compared = self.verdict is TimeVerdict.NOT_COMPARED
+        beside = f" with {self.base}" if not_compared and self.base else ""
         return f"{self.verdict}{beside}: {self.reason}"
 
 
@@ -338,8 +346,7 @@ def _paired_sentence(timing: PairedTiming, base: str) -> str:
     unresolved = "unresolved: " if verdict.outcome is Outcome.UNRESOLVED else ""
     return (
         f"{unresolved}{slowdown_text(verdict.slowdown)}{clock} than {base}, "
-        f"{slowdowns_text(verdict.interval)} (confidence {100 * verdict.confidence:g} %), "
-        f"{verdict.rounds} rounds"
+        f"{slowdowns_text(verdict.interval)}"
     )
 
 

@@ -21,6 +21,7 @@ a parabola, and a fourth may."""
 
 _MAX_TEXT: Final = 4_000
 _IRREGULAR: Final = "irregular"
+_EACH: Final = " per transaction"
 _IRREGULAR_TEXT: Final = re.compile(rf"{_IRREGULAR} \d+: \d+(, \d+: \d+)*")
 
 
@@ -151,6 +152,8 @@ def describe_change(old: Law, new: Law) -> str:
     before, after = frequency(old), frequency(new)
     if before == after:
         return f"was {old}, is now {new}"
+    if after.endswith(_EACH) and before.endswith(_EACH):
+        before = before.removesuffix(_EACH)
     return f"was {_called(before)}, is now {_called(after)}"
 
 
@@ -189,7 +192,7 @@ def _times(count: int) -> str:
 
 def _per_transaction(rate: Fraction) -> str:
     if rate.denominator == 1:
-        return f"{_times(rate.numerator)} per transaction"
+        return f"{_times(rate.numerator)}{_EACH}"
     if rate.numerator == 1:
         return f"once in {rate.denominator} transactions"
     return f"{_times(rate.numerator)} in {rate.denominator} transactions"

@@ -92,6 +92,7 @@ def _paired_lines(timing: PairedTiming) -> Iterator[str]:
             f"{slowdown_text(verdict.smallest_detectable)} would have been found in "
             f"{verdict.rounds} rounds{limit}{would}"
         )
+    yield f"bounds with a confidence of {100 * verdict.confidence:g} %, {verdict.rounds} rounds"
     yield (
         f"{speeds['base cpu']:,.0f} to {speeds['head cpu']:,.0f} transactions a second of CPU time"
     )

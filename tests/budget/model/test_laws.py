@@ -165,7 +165,7 @@ def test_an_irregular_law_knows_only_its_points():
         (
             "11*n",
             "12*n",
-            "was called 11 times per transaction, is now called 12 times per transaction",
+            "was called 11 times, is now called 12 times per transaction",
         ),
         ("n", "n + 1", "was n, is now n + 1"),
         ("n/100", "n", "was called once in 100 transactions, is now called once per transaction"),
