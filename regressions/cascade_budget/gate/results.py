@@ -1,4 +1,4 @@
-"""What all tests found, wherever they ran: the ledger's update and the closing summary."""
+"""What all tests found, wherever they ran: the ledger's update, the reports and the summary."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _COMPLETE: Final = frozenset({pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED})
 
 
 @final
-class Roll:
+class SessionResults:
     """Collects findings in the process that ends the run: the only one, or xdist's controller.
 
     Args:
