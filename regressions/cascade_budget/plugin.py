@@ -129,7 +129,7 @@ def pytest_collection_modifyitems(
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Run a test that is budgeted as a whole before its turn: it is counted in several runs."""
     run = _run_of(item.config)
-    if run is None or not run.runner.counts(item):
+    if run is None or not run.runner.is_budgeted(item):
         return (yield)
     from cascade_budget.process.seeds import kept_chance  # noqa: PLC0415 - only the gate needs it
 
@@ -142,7 +142,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Have a budgeted test make the same data each time, before its fixtures do."""
     run = _run_of(item.config)
-    if run is not None and run.runner.counts(item):
+    if run is not None and run.runner.is_budgeted(item):
         from cascade_budget.process.seeds import GATE_SEED, seed_random  # noqa: PLC0415 - only the gate needs it
 
         seed_random(GATE_SEED)
@@ -172,7 +172,7 @@ def pytest_runtest_makereport(
 
         error = call.excinfo.value if call.excinfo is not None else None
         word = error.word if isinstance(error, OverBudget) else ""
-        facts = {"findings": run.runner.facts(item), "over": word}
+        facts = {"findings": run.runner.findings(item), "over": word}
         setattr(report, _FACTS, facts)
     return report
 
@@ -199,7 +199,7 @@ class _Ending:
         facts: dict[str, Any] | None = getattr(report, _FACTS, None)
         if facts is not None:
             settled = report.passed or bool(facts["over"])
-            self._results.add_facts(report.nodeid, facts["findings"], settled=settled)
+            self._results.add_findings(report.nodeid, facts["findings"], settled=settled)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:

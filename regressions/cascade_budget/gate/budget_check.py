@@ -41,7 +41,7 @@ class BudgetCheck:
         settings: of the run.
         ledger: what is recorded.
         progress: is told what goes on.
-        marker: knows which lines changed.
+        changes: knows which lines changed.
     """
 
     def __init__(

@@ -316,7 +316,7 @@ def _section(tree: str, sessions: Sequence[ProfileSession]) -> str:
     told = f"({first.clock} time in seconds"
     if first.overhead_ratio != 1:
         transactions = counted(sum(one.transactions for one in sessions), "transaction")
-        told += f" over {transactions}; sampling made them {first.overhead_ratio:.1f} times dearer"
+        told += f" over {transactions}; sampling slowed them {first.overhead_ratio:.1f} times"
     shown.append(f"{told})")
     return "\n".join(shown)
 

@@ -100,7 +100,7 @@ class Gate:
                 remedy="Leave cold out, or run the workload through the cascade_budget fixture",
             )
 
-    def counts(self, item: pytest.Item) -> bool:
+    def is_budgeted(self, item: pytest.Item) -> bool:
         """Whether a test is budgeted."""
         return state_of(item) is not None
 
@@ -156,7 +156,7 @@ class Gate:
         return subject.result
 
     def conclude(self, item: pytest.Item) -> None:
-        """Note the facts of a test whose body has passed. Raises OverBudget where it is."""
+        """Report what was found of a test whose body has passed. Raises OverBudget where it is."""
         state = state_of(item)
         test = item.stash.get(_WHOLE, None)
         if state is None or (test is not None and test.is_dry_run):
@@ -175,7 +175,7 @@ class Gate:
         if any(finding.fails for finding in findings):
             raise OverBudget(failure_text(findings, test=item.nodeid), findings)
 
-    def facts(self, item: pytest.Item) -> list[dict[str, Any]]:
+    def findings(self, item: pytest.Item) -> list[dict[str, Any]]:
         """What was found, in JSON's types, for the report that travels to the controller."""
         state = state_of(item)
         return [to_json(finding) for finding in state.findings] if state else []
@@ -201,7 +201,7 @@ class TestRunner(WorkloadRunner, Protocol):
     def prepare(self, item: pytest.Item) -> None:
         """Read what a test is budgeted for. Raises UsageError where its marker is wrong."""
 
-    def counts(self, item: pytest.Item) -> bool:
+    def is_budgeted(self, item: pytest.Item) -> bool:
         """Whether a collected test is budgeted."""
 
     def dry_run(self, item: pytest.Item) -> None:
@@ -213,7 +213,7 @@ class TestRunner(WorkloadRunner, Protocol):
     def conclude(self, item: pytest.Item) -> None:
         """Fail a test whose body has passed, where that is called for."""
 
-    def facts(self, item: pytest.Item) -> list[dict[str, Any]]:
+    def findings(self, item: pytest.Item) -> list[dict[str, Any]]:
         """What was found of a test, in JSON's types."""
 
 
