@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from cascade_budget.gate.failure import OverBudget
+from cascade_budget.gate.session import OverBudget
 from cascade_budget.model.codec import from_json, to_json
 from cascade_budget.model.findings import (
     CallVerdict,
