@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 from cascade_budget.commands.counted_revision import Revision, below, compare_counts, explain
 from cascade_budget.commands.progress_line import ProgressLine
 from cascade_budget.errors import BudgetError, UsageError
+from cascade_budget.extras import require_throughput
 from cascade_budget.process.suite_run import CensusError
 from cascade_budget.report.growth_text import cause_lines
 from cascade_budget.source.cache import scratch_folder
@@ -70,8 +71,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Search, print, and return the exit code.
 
     Raises:
+        MissingExtraError: --timing, and scipy is not installed.
         BudgetError: The commits are no range, or the test does not pass on the good one.
     """
+    if arguments.timing:
+        require_throughput("--timing")
     here = Path.cwd()
     repository = Repository.at(here)
     good, bad = _range(repository, arguments)

@@ -13,6 +13,7 @@ from _pytest import python as pytest_python
 from cascade_budget.errors import BudgetError
 from cascade_budget.gate.budgets import FIXTURE, state_of
 from cascade_budget.gate.fixture import PlainRunner
+from cascade_budget.judge.profile_comparison import compare_profiles
 from cascade_budget.model.profiles import ProfileFinding, function_times
 from cascade_budget.process.limits import time_limit
 from cascade_budget.process.workload import Workload
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from cascade_budget.gate.fixture import WorkloadCall
     from cascade_budget.gate.timers import ProfiledSides
     from cascade_budget.model.profiles import ProfileDifference, ProfileSession
-    from cascade_budget.profiling import RawFrame
+    from cascade_budget.profiling.stacks import RawFrame
     from cascade_budget.report.progress import Progress
     from cascade_budget.settings import Settings
     from cascade_budget.source.changes import Changes
@@ -125,7 +126,7 @@ class Profiles:
             both = sides(call) if sides is not None else None
             if both is not None:
                 return both
-            from cascade_budget.profiling import profile_workload  # noqa: PLC0415 - the sampler is loaded where it is used
+            from cascade_budget.profiling.passes import profile_workload  # noqa: PLC0415 - the sampler is loaded where it is used
 
             head = profile_workload(
                 workload.function,
@@ -164,7 +165,7 @@ class Profiles:
                 function(times)
 
         def record() -> ProfiledSides:
-            from cascade_budget.profiling import profile_workload  # noqa: PLC0415 - the sampler is loaded where it is used
+            from cascade_budget.profiling.passes import profile_workload  # noqa: PLC0415 - the sampler is loaded where it is used
 
             sessions = profile_workload(
                 repeated,
@@ -186,10 +187,10 @@ class Profiles:
             item: the test.
             taken: where the finding goes once the block has been left.
         """
-        from cascade_budget.profiling import record_block, wall_clock  # noqa: PLC0415 - the sampler is loaded where it is used
+        from cascade_budget.profiling.recording import CLOCKS, record_block  # noqa: PLC0415 - the sampler is loaded where it is used
 
         block = record_block(
-            clock=wall_clock(), own_roots=(self._settings.root,), root=_is_call_of_test
+            clock=CLOCKS["wall"], own_roots=(self._settings.root,), root=_is_call_of_test
         )
         try:
             sessions = block.__enter__()
@@ -299,8 +300,6 @@ def _difference(
     base: Sequence[ProfileSession], head: Sequence[ProfileSession]
 ) -> tuple[ProfileDifference | None, str]:
     """What differs, or why that can't be said: then head's own profile is shown all the same."""
-    from cascade_budget.judge.profile_comparison import compare_profiles  # noqa: PLC0415 - scipy is loaded where it is used
-
     try:
         return compare_profiles(base, head), ""
     except ValueError as error:

@@ -10,6 +10,7 @@ import pytest
 from _pytest.outcomes import Failed
 
 from cascade_budget.errors import ColdRunError, UsageError
+from cascade_budget.extras import require_throughput
 from cascade_budget.gate.budget_check import BudgetCheck
 from cascade_budget.gate.budgets import MARKER, prepare_state, state_of
 from cascade_budget.gate.fixture import WorkloadRunner
@@ -243,8 +244,8 @@ def start_run(config: pytest.Config, settings: Settings) -> Run:
         return Run(runner=Prober(order, settings), results=None)
     timer: Timer | None = None
     if settings.base is not None:
-        # scipy takes longer to import than a small suite to run.
-        from cascade_budget.gate.paired_timer import PairedTimer  # noqa: PLC0415
+        require_throughput("--cascade-budget-base")
+        from cascade_budget.gate.paired_timer import PairedTimer  # noqa: PLC0415 - only a base needs it
 
         timer = PairedTimer(config, settings, Progress(config))
     is_worker = hasattr(config, "workerinput")

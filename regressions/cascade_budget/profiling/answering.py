@@ -12,7 +12,7 @@ from cascade_budget.profiling.passes import (
     plan_sessions,
     record_planned,
 )
-from cascade_budget.profiling.sampling_clocks import clock_named
+from cascade_budget.profiling.recording import CLOCKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -50,7 +50,7 @@ def answer_profile(
         return workload.variant(function).run(size)
 
     if plan:
-        made = SessionPlan(n=plan["n"], clock=clock_named(plan["clock"]))
+        made = SessionPlan(n=plan["n"], clock=CLOCKS[plan["clock"]])
         if not plan.get("warm"):
             workload.run(made.n)
     else:

@@ -221,7 +221,7 @@ def test_bits(cascade_budget):
         "  shop:price",
         (
             "    8, 9, 10, 10 calls at n = 100, 200, 300, 400, budget irregular 100: 7, 200: 8, "
-            "300: 9, 400: 9: irregular 100: 7, 200: 8, 300: 9, 400: 9 has become irregular 100: "
+            "300: 9, 400: 9: was irregular 100: 7, 200: 8, 300: 9, 400: 9, is now irregular 100: "
             "8, 200: 9, 300: 10, 400: 10"
         ),
     ]
