@@ -11,12 +11,9 @@ from cascade_budget.judge.sequential import Plan
 from cascade_budget.model.findings import TimeFinding, TimeVerdict
 from cascade_budget.model.throughput import slowdown_text
 from cascade_budget.process.probe import pytest_arguments
-from cascade_budget.timing.certificate import (
-    Certificate,
-    read_certificate,
-)
 from cascade_budget.timing.pairing_errors import SideFailedError
 from cascade_budget.timing.rounds import Limits, run_rounds
+from cascade_budget.timing.selfcheck_result import SelfCheckResult, read_result
 from cascade_budget.timing.sides import Base, Sides, find_base, lay_out_sides
 
 if TYPE_CHECKING:
@@ -55,7 +52,7 @@ class PairedTimer:
         self._laid_out = contextlib.ExitStack()
         config.add_cleanup(self._laid_out.close)
         self._sides: Sides | None = None
-        self._certificate = read_certificate()
+        self._selfcheck = read_result()
         self._timed_at: dict[str, int] = {}
 
     def measure(
@@ -64,8 +61,8 @@ class PairedTimer:
         """Time a workload; see `Timer.measure`."""
         del entry
         result = workload.run(call.n)
-        if self._certificate is not None and not self._certificate.holds:
-            return self._refusal(self._certificate), result
+        if self._selfcheck is not None and not self._selfcheck.holds:
+            return self._refusal(self._selfcheck), result
         try:
             return self._time(call), result
         except BudgetError as error:
@@ -124,7 +121,7 @@ class PairedTimer:
             base=sides.label,
             commit=sides.commit,
             unresolved_fails=self._settings.unresolved_fails,
-            notes=() if self._certificate is not None else (unchecked,),
+            notes=() if self._selfcheck is not None else (unchecked,),
         )
 
     def _not_compared(self, error: BudgetError) -> TimeFinding:
@@ -137,16 +134,16 @@ class PairedTimer:
             )
         return TimeFinding.not_compared(str(error), base=label)
 
-    def _refusal(self, certificate: Certificate) -> TimeFinding:
+    def _refusal(self, selfcheck: SelfCheckResult) -> TimeFinding:
         return TimeFinding(
             verdict=TimeVerdict.UNRESOLVED,
             unresolved_fails=self._settings.unresolved_fails,
             base=self._base.label,
             reason=f"not judged against {self._base.label}, for this machine failed its "
-            f"self-check of {certificate.date}",
+            f"self-check of {selfcheck.date}",
             notes=(
-                f"{certificate.false_alarms} false alarms in {certificate.trials} verdicts",
-                f"2 % slower found {' of '.join(map(str, certificate.found_at(0.02)))} times",
+                f"{selfcheck.false_alarms} false alarms in {selfcheck.trials} verdicts",
+                f"2 % slower found {' of '.join(map(str, selfcheck.found_at(0.02)))} times",
                 "cascade-budget selfcheck tries again",
             ),
         )

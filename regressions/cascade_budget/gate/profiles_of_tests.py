@@ -53,14 +53,6 @@ def file_stem(key: str) -> str:
     return f"{stem[-_LONGEST:].lstrip('-.') or 'test'}-{digest}"
 
 
-def shown_path(path: Path, root: Path) -> str:
-    """A path relative to the project's root where it lies in it, with `/` between parts."""
-    try:
-        return path.relative_to(root).as_posix()
-    except ValueError:
-        return path.as_posix()
-
-
 SECTION: Final = "cascade budget profile"
 MOST_UNASKED: Final = 20
 """Failing tests that are profiled without being asked for, in one process: each takes a second."""
@@ -261,7 +253,7 @@ class Profiles:
         if folder is None:
             return {}, ""
         from cascade_budget.report.profile_renderers import render_profile_html, render_speedscope  # noqa: PLC0415 - needs the profiler's renderers
-        from cascade_budget.source.files import write_text  # noqa: PLC0415 - needs no file otherwise
+        from cascade_budget.source.files import shown_path, write_text  # noqa: PLC0415 - needs no file otherwise
 
         texts = {
             "html": render_profile_html(sides["head"], title=key),

@@ -19,7 +19,7 @@ from cascade_budget.report.github import (
 )
 from cascade_budget.report.json import render_json
 from cascade_budget.report.markdown import render_markdown
-from cascade_budget.source.files import write_text
+from cascade_budget.source.files import shown_path, write_text
 from cascade_budget.source.repository import Repository, RevisionError
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Reports:
         return tuple(lines)
 
     def _write_files(self, report: Report, folder: Path) -> Iterator[str]:
-        shown = _shown(folder, self._settings.root)
+        shown = shown_path(folder, self._settings.root)
         from cascade_budget.report.html import render_html  # noqa: PLC0415 - few runs write it
 
         texts = {
@@ -121,7 +121,7 @@ class Reports:
         workspace = self._environment.get("GITHUB_WORKSPACE")
         if not workspace:
             return ""
-        inside = _shown(self._settings.root.resolve(), Path(workspace).resolve())
+        inside = shown_path(self._settings.root.resolve(), Path(workspace).resolve())
         return "" if inside in (".", "") or Path(inside).is_absolute() else inside
 
     def _collect(self, findings: Sequence[WorkloadFinding]) -> Report:
@@ -178,10 +178,3 @@ class Reports:
             for name, path in profile.files.items()
         }
         return replace(finding, profile=replace(profile, files=files))
-
-
-def _shown(path: Path, root: Path) -> str:
-    try:
-        return path.relative_to(root).as_posix()
-    except ValueError:
-        return str(path)
