@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cascade_budget.commands.progress_line import ProgressLine
+from cascade_budget.commands.console import ProgressLine
 from cascade_budget.extras import require_throughput
 from cascade_budget.judge.sequential import DEFAULT_LOOKS
 from cascade_budget.source.cache import scratch_folder

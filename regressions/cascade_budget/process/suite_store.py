@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 from dataclasses import dataclass
 from importlib.metadata import distributions
 from typing import TYPE_CHECKING, Final
@@ -18,6 +17,7 @@ from cascade_budget.model.suite_counts import (
     decode,
     encode,
 )
+from cascade_budget.source.files import write_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,11 +58,7 @@ class CensusStore:
     def keep(self, key: str, census: Census) -> None:
         """Keep a census."""
         with contextlib.suppress(OSError):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self.folder, suffix=".part")
-            with os.fdopen(handle, "w", encoding="utf-8") as sink:
-                sink.write(encode(census))
-            os.replace(name, self._file(key))  # noqa: PTH105  the handle's name is text
+            write_text(self._file(key), encode(census))
             self._forget()
 
     def _forget(self) -> None:
