@@ -31,10 +31,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import IO
 
-__all__ = ["Pair", "Processes", "Ready", "Side", "can_fork"]
+__all__ = ["Pair", "Ready", "Side", "can_fork"]
 
 Side = Literal["base", "head"]
-Processes = Literal["forked", "spawned"]
 
 _TAIL_LINES: Final = 12
 _STARTUP_SECONDS: Final = 120.0
