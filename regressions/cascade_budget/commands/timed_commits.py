@@ -149,6 +149,6 @@ class TimedCommits:
 
 def _told(verdict: Throughput) -> str:
     return (
-        f"{slowdown_text(verdict.slowdown)}, {slowdowns_text(verdict.interval)} (confidence "
-        f"{100 * verdict.confidence:g} %), {verdict.rounds} rounds"
+        f"{slowdown_text(verdict.slowdown)}, {slowdowns_text(verdict.interval)} "
+        f"(confidence {100 * verdict.confidence:g} %), {verdict.rounds} rounds"
     )

@@ -64,7 +64,7 @@ class Prober:
         self._order.answer(counts)
         return result
 
-    def counts(self, item: pytest.Item) -> bool:
+    def is_budgeted(self, item: pytest.Item) -> bool:
         """Whether a test has a marker."""
         return state_of(item) is not None
 
@@ -100,7 +100,7 @@ class Prober:
     def conclude(self, item: pytest.Item) -> None:
         """Judge nothing: the process that asked does."""
 
-    def facts(self, item: pytest.Item) -> list[dict[str, Any]]:  # noqa: ARG002 - as the gate's
+    def findings(self, item: pytest.Item) -> list[dict[str, Any]]:  # noqa: ARG002 - as the gate's
         """No findings."""
         return []
 

@@ -129,8 +129,8 @@ def _evidence(judged: Judged) -> str:
     text = f"{amount(base, unit)} -> {amount(head, unit)}"
     found = judged.throughput
     if found is not None:
-        bounds = slowdowns_text(found.interval)
-        return f"{text}, {slowdown_text(found.slowdown)}, {bounds}, {judged.reason}"
+        change = f"{slowdown_text(found.slowdown)}, {slowdowns_text(found.interval)}"
+        return f"{text}, {change}, {judged.reason}"
     if base == head:
         return f"{amount(base, unit)}, {judged.reason}"
     exact = judged.reason == _EXACT or quantity(pair.benchmark.kind, unit, base, head) is (
@@ -138,15 +138,15 @@ def _evidence(judged: Judged) -> str:
     )
     if exact:
         return f"{amount(base, '')} -> {amount(head, unit)}, {judged.reason}"
-    return f"{text}{_change(judged.change, pair.benchmark.kind)}; {judged.reason}"
+    change = "" if judged.change is None else f", {_change(judged.change, pair.benchmark.kind)}"
+    return f"{text}{change}; {judged.reason}"
 
 
-def _change(change: float | None, kind: Kind) -> str:
-    if change is None:
-        return ""
+def _change(change: float, kind: Kind) -> str:
+    """Head's value over base's, less one, in words: `5.2 % slower`, or `5.2 % more` of bytes."""
     if kind is Kind.TIME:
-        return f", {slowdown_text(change)}"
-    return f", {100 * abs(change):.1f} % {'less' if change < 0 else 'more'}"
+        return slowdown_text(change)
+    return f"{100 * abs(change):.1f} % {'less' if change < 0 else 'more'}"
 
 
 def _outlook(found: Throughput) -> str:
