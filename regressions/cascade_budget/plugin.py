@@ -60,6 +60,14 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of xdist what this run was given: the worker gets its options as values."""
+    from cascade_budget.process.launch import XDIST_ARGUMENTS  # noqa: PLC0415 - only xdist's controller needs it
+
+    node.workerinput[XDIST_ARGUMENTS] = list(map(str, node.config.invocation_params.args))
+
+
 @pytest.fixture
 def cascade_budget(request: pytest.FixtureRequest) -> CascadeBudget:
     """Hold a workload to the test's budgets.

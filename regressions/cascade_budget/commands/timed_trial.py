@@ -13,10 +13,7 @@ from cascade_budget.judge.throughput import (
     Outcome,
     Throughput,
 )
-from cascade_budget.process.channel import (
-    Imports,
-    SideSpec,
-)
+from cascade_budget.process.job import Imports
 from cascade_budget.source.copies import (
     make_tree,
     revision_source,
@@ -29,6 +26,7 @@ from cascade_budget.timing.pairing_errors import (
     PairingError,
     SideFailedError,
 )
+from cascade_budget.timing.pairs import timing_job
 from cascade_budget.timing.rounds import (
     Limits,
     Progress,
@@ -40,6 +38,7 @@ if TYPE_CHECKING:
 
     from cascade_budget.commands.progress_line import ProgressLine
     from cascade_budget.commands.searching import Found
+    from cascade_budget.process.job import Job
     from cascade_budget.source.copies import Tree
     from cascade_budget.source.repository import (
         Commit,
@@ -150,11 +149,11 @@ class TimedTrial:
         source = revision_source(self.repository, commit, commit.sha)
         return make_tree(source, self.scratch / commit.sha, tests_of=self.tests)
 
-    def _spec(self, name: str, tree: Tree) -> SideSpec:
+    def _spec(self, name: str, tree: Tree) -> Job:
         # Where nothing is installed, pytest's own settings lead to one of the usual folders.
         usual = (tree.folder / root for root in USUAL_ROOTS)
         roots = tree.roots or tuple(folder for folder in usual if importable(folder))
-        return SideSpec(
+        return timing_job(
             name=name,
             root=str(tree.folder / below(self.here, tree.source)),
             node=self.test,

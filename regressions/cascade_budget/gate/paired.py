@@ -12,7 +12,7 @@ from cascade_budget.gate.budgets import FIXTURE
 from cascade_budget.judge.sequential import Plan
 from cascade_budget.judge.throughput import Outcome
 from cascade_budget.model.findings import TimeFinding
-from cascade_budget.process.probe import pytest_arguments
+from cascade_budget.process.launch import arguments_of_run
 from cascade_budget.report.text import counted
 from cascade_budget.timing.certificate import (
     Certificate,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from cascade_budget.gate.workload_call import WorkloadCall
     from cascade_budget.judge.throughput import Throughput
     from cascade_budget.ledger import Entry
+    from cascade_budget.process.job import Job
     from cascade_budget.process.workload import Workload
     from cascade_budget.report.progress import Progress
     from cascade_budget.settings import Settings
@@ -92,8 +93,7 @@ class PairedGauge:
             return None
         from cascade_budget.profiling.paired_profiles import profile_sides  # noqa: PLC0415 - the sampler is loaded where it is used
 
-        node, *arguments = pytest_arguments(call.item)
-        base, head = self._sides.specs(node, arguments, call.ordinal)
+        base, head = _jobs(self._sides, call)
         return profile_sides(
             base,
             head,
@@ -108,8 +108,7 @@ class PairedGauge:
             self._sides = self._laid_out.enter_context(
                 lay_out_sides(self._base, self._settings.root)
             )
-        node, *arguments = pytest_arguments(call.item)
-        base, head = self._sides.specs(node, arguments, call.ordinal)
+        base, head = _jobs(self._sides, call)
 
         def tell(progress: RoundProgress) -> None:
             self._progress.say(
@@ -161,6 +160,16 @@ class PairedGauge:
                 "cascade-budget selfcheck tries again",
             ),
         )
+
+
+def _jobs(sides: Sides, call: WorkloadCall) -> tuple[Job, Job]:
+    config = call.item.config
+    return sides.specs(
+        call.item.nodeid,
+        arguments_of_run(config),
+        call.ordinal,
+        started_in=config.invocation_params.dir,
+    )
 
 
 def _tests_timed(item: pytest.Item) -> int:

@@ -13,10 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from cascade_budget.model.profiles import ProfileSession
-    from cascade_budget.process.channel import (
-        Message,
-        SideSpec,
-    )
+    from cascade_budget.process.channel import Message
+    from cascade_budget.process.job import Job
     from cascade_budget.timing.pairs import (
         Pair,
         Side,
@@ -36,8 +34,8 @@ _SIDES: Final[tuple[Side, ...]] = ("base", "head")
 
 
 def profile_sides(
-    base: SideSpec,
-    head: SideSpec,
+    base: Job,
+    head: Job,
     *,
     n: int | None = None,
     timeout_seconds: float,
@@ -70,7 +68,7 @@ def profile_sides(
         while done < PROCESSES and time.monotonic() - started <= TOTAL_SECONDS:
             progress(f"profiling base and head, {done} of {PROCESSES} pairs of processes done")
             with fresh.together(PROCESSES - done) as pairs:
-                for side, answer in _sessions(pairs, n, plan, base.imports.packages):
+                for side, answer in _sessions(pairs, n, plan, tuple(base.imports.packages)):
                     plan = answer["plan"]
                     recorded[side].append(session_from_json(answer["session"]))
             done += len(pairs)

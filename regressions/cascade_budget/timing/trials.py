@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from cascade_budget.judge.sequential import Plan
-    from cascade_budget.process.channel import SideSpec
+    from cascade_budget.process.job import Job
 
 __all__ = ["Trial", "fitting_chunking", "run_trial"]
 
@@ -57,8 +57,8 @@ class Trial:
 
 
 def run_trial(
-    base: SideSpec,
-    head: SideSpec,
+    base: Job,
+    head: Job,
     *,
     excesses: Sequence[float],
     plan: Plan,

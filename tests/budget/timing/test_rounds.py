@@ -7,7 +7,7 @@ import pytest
 
 from cascade_budget.judge.sequential import Plan
 from cascade_budget.judge.throughput import Outcome
-from cascade_budget.process.channel import Imports
+from cascade_budget.process.job import Imports
 from cascade_budget.timing.chunks import (
     Chunking,
     find_chunking,
