@@ -22,10 +22,7 @@ from cascade_budget.errors import (
 )
 from cascade_budget.judge.calls import UNSTABLE_TEXT
 from cascade_budget.judge.coarse import RecordedCost
-from cascade_budget.model.laws import (
-    Law,
-    parse_law,
-)
+from cascade_budget.model.laws import Law, parse_law
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -160,14 +157,14 @@ def _law(key: str, name: str, value: Any, shown: str) -> Law | None:
 
 def _cost(key: str, name: str, value: Any, shown: str) -> RecordedCost:
     match value:
-        case {"laps": float() | int() as laps, "machine": str(machine), **others} if (
-            laps > 0 and not others and not isinstance(laps, bool)
+        case {"calibrated_cost": float() | int() as cost, "machine": str(machine), **others} if (
+            cost > 0 and not others and not isinstance(cost, bool)
         ):
-            return RecordedCost(laps=float(laps), machine=machine)
+            return RecordedCost(calibrated_cost=float(cost), machine=machine)
         case _:
             raise LedgerFormatError(
                 f"{name!r} of {key!r} is neither module:qualname with a formula nor a Python "
-                "version with laps and machine",
+                "version with calibrated_cost and machine",
                 ledger=shown,
                 remedy=_REWRITE,
             )
@@ -181,7 +178,8 @@ def _reason(error: OSError | UnicodeDecodeError) -> str:
 
 _HEADER: Final = (
     "# Budgets recorded by `pytest --cascade-budget-update`. Commit this file.",
-    "# A formula is the calls that n transactions make; laps are CPU time a transaction.",
+    "# A formula is the calls that n transactions make; a calibrated cost is a transaction's CPU",
+    "# time over that of one turn of a fixed loop: about the same number on a slower machine.",
 )
 
 
@@ -227,7 +225,7 @@ def _values(entry: Entry) -> Iterable[tuple[str, str]]:
 
 
 def _cost_text(cost: RecordedCost) -> str:
-    return f"{{ laps = {cost.laps!r}, machine = {_quoted(cost.machine)} }}"
+    return f"{{ calibrated_cost = {cost.calibrated_cost!r}, machine = {_quoted(cost.machine)} }}"
 
 
 def _quoted(text: str) -> str:

@@ -21,11 +21,10 @@ if TYPE_CHECKING:
 
     from cascade_budget.gate.fixture import CascadeBudget
     from cascade_budget.gate.roll import Roll
-    from cascade_budget.gate.run import Run
+    from cascade_budget.gate.session import Run
 
 _SETTINGS: Final = pytest.StashKey[Settings]()
 _RUN: Final = pytest.StashKey["Run"]()
-_REFUSAL: Final = pytest.StashKey[str]()
 _WORKER: Final = "cascade_budget_worker"
 """Name of the plugin that takes workloads over in a process that only serves them to be timed."""
 _PROFILER: Final = "cascade_budget_profiler"
@@ -51,7 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
             config.pluginmanager.register(BodyProfiler(settings), _PROFILER)
         if settings.enabled or PROBE_VARIABLE in os.environ:
-            from cascade_budget.gate.run import start_run  # noqa: PLC0415 - only the gate needs it
+            from cascade_budget.gate.session import start_run  # noqa: PLC0415 - only the gate needs it
 
             run = config.stash[_RUN] = start_run(config, settings)
             if run.roll is not None:
@@ -83,13 +82,13 @@ def cascade_budget(request: pytest.FixtureRequest) -> CascadeBudget:
         return CascadeBudget(request.node, worker)
     run = _run_of(request.config)
     if run is not None:
-        return CascadeBudget(request.node, run.conductor)
+        return CascadeBudget(request.node, run.runner)
     profiler = request.config.pluginmanager.get_plugin(_PROFILER)
     if profiler is not None:
-        return CascadeBudget(request.node, profiler.driver)
-    from cascade_budget.gate.workload_call import PlainDriver  # noqa: PLC0415 - few tests use it
+        return CascadeBudget(request.node, profiler.runner)
+    from cascade_budget.gate.fixture import PlainRunner  # noqa: PLC0415 - few tests use it
 
-    return CascadeBudget(request.node, PlainDriver(request.config.stash[_SETTINGS].timeout_seconds))
+    return CascadeBudget(request.node, PlainRunner(request.config.stash[_SETTINGS].timeout_seconds))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -136,17 +135,14 @@ def pytest_collection_modifyitems(
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Rehearse a test that is budgeted as a whole."""
+    """Run a test that is budgeted as a whole before its turn: it is counted in several runs."""
     run = _run_of(item.config)
-    if run is None or not run.conductor.counts(item):
+    if run is None or not run.runner.counts(item):
         return (yield)
     from cascade_budget.process.seeds import kept_chance  # noqa: PLC0415 - only the gate needs it
 
     with kept_chance(item.config.option):
-        try:
-            run.conductor.rehearse(item)
-        except BudgetError as error:
-            item.stash[_REFUSAL] = str(error)
+        run.runner.dry_run(item)
         return (yield)
 
 
@@ -154,7 +150,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Have a budgeted test make the same data each time, before its fixtures do."""
     run = _run_of(item.config)
-    if run is not None and run.conductor.counts(item):
+    if run is not None and run.runner.counts(item):
         from cascade_budget.process.seeds import GATE_SEED, seed_random  # noqa: PLC0415 - only the gate needs it
 
         seed_random(GATE_SEED)
@@ -166,12 +162,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     run = _run_of(item.config)
     if run is None:
         return (yield)
-    refusal = item.stash.get(_REFUSAL, None)
-    if refusal is not None:
-        pytest.fail(refusal, pytrace=False)
-    with run.conductor.around_body(item):
+    with run.runner.around_body(item):
         result = yield
-    run.conductor.conclude(item)
+    run.runner.conclude(item)
     return result
 
 
@@ -183,11 +176,11 @@ def pytest_runtest_makereport(
     report = yield
     run = _run_of(item.config)
     if run is not None and call.when == "call":
-        from cascade_budget.gate.failure import OverBudget  # noqa: PLC0415 - only the gate needs it
+        from cascade_budget.gate.session import OverBudget  # noqa: PLC0415 - only the gate needs it
 
         error = call.excinfo.value if call.excinfo is not None else None
         word = error.word if isinstance(error, OverBudget) else ""
-        facts = {"findings": run.conductor.facts(item), "over": word}
+        facts = {"findings": run.runner.facts(item), "over": word}
         setattr(report, _FACTS, facts)
     return report
 
@@ -242,10 +235,10 @@ def _run_of(config: pytest.Config) -> Run | None:
 
 
 def _prepare(item: pytest.Item) -> None:
-    """Read what a test owes; without the gate only check its marker."""
+    """Read what a test is budgeted for; without the gate only check its marker."""
     run = _run_of(item.config)
     if run is not None:
-        run.conductor.prepare(item)
+        run.runner.prepare(item)
     elif item.get_closest_marker("cascade_budget") is not None:
         from cascade_budget.gate.budgets import read_budgets  # noqa: PLC0415 - few tests have one
 

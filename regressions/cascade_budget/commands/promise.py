@@ -11,18 +11,9 @@ from cascade_budget.errors import UsageError
 from cascade_budget.judge.sequential import Plan
 from cascade_budget.judge.statistics import proportion_interval
 from cascade_budget.judge.throughput import Outcome
-from cascade_budget.timing.certificate import (
-    Certificate,
-    share_name,
-)
-from cascade_budget.timing.sides import (
-    find_base,
-    lay_out_sides,
-)
-from cascade_budget.timing.trials import (
-    Trial,
-    run_trial,
-)
+from cascade_budget.timing.certificate import Certificate, share_name
+from cascade_budget.timing.sides import find_base, lay_out_sides
+from cascade_budget.timing.trials import Trial, run_trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,28 +10,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, final
 
-from cascade_budget.counting.backend import (
-    Backend,
-    CountingLostError,
-    CountingUnavailableError,
-)
-from cascade_budget.counting.recorder import (
-    Recorder,
-    Session,
-)
-from cascade_budget.counting.result import (
-    CallCounts,
-    CallSite,
-)
-from cascade_budget.counting.targets import (
-    Target,
-    TargetError,
-    resolve_target,
-)
-from cascade_budget.counting.watch import (
-    DEFAULT_WATCH,
-    parse_watch,
-)
+from cascade_budget.counting.backend import Backend, CountingLostError, CountingUnavailableError
+from cascade_budget.counting.recorder import Recorder, Session
+from cascade_budget.counting.result import CallCounts, CallSite
+from cascade_budget.counting.targets import Target, TargetError, resolve_target
+from cascade_budget.counting.watch import DEFAULT_WATCH, parse_watch
 
 if sys.version_info >= (3, 12):
     from cascade_budget.counting.monitoring import MonitoringBackend as _Backend

@@ -11,29 +11,15 @@ from types import BuiltinFunctionType, ClassMethodDescriptorType, MethodDescript
 from typing import TYPE_CHECKING, final
 
 from cascade_budget.counting.backend import CountingLostError
-from cascade_budget.counting.call_sites import (
-    blamed,
-    call_sites,
-    is_project,
-    qualname_of,
-)
-from cascade_budget.counting.tallies import (
-    Body,
-    Counted,
-    Native,
-    Site,
-    Tally,
-)
+from cascade_budget.counting.call_sites import blamed, call_sites, is_project, qualname_of
+from cascade_budget.counting.tallies import Body, Counted, Native, Site, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import CodeType, FrameType
 
     from cascade_budget.counting.backend import Backend
-    from cascade_budget.counting.result import (
-        CallCounts,
-        CallSite,
-    )
+    from cascade_budget.counting.result import CallCounts, CallSite
     from cascade_budget.counting.targets import Target
     from cascade_budget.counting.watch import Watch
 

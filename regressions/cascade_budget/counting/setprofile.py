@@ -5,11 +5,15 @@ well, and throws into them. They are told apart by the instruction the frame sta
 stands at RESUME with argument 0, a resumption at RESUME with another, and closing a generator that
 never started at RETURN_GENERATOR.
 
+A hook is one thread's own. Threads that start while a block is open get it from `threading`; those
+that ran before are out of reach, and `blind` says so.
+
 Source: CPython 3.11, Python/ceval.c (trace_function_entry) and the `dis` documentation of RESUME.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from opcode import opmap
@@ -22,13 +26,7 @@ from cascade_budget.counting.backend import (
     CountingUnavailableError,
 )
 from cascade_budget.counting.call_sites import is_own
-from cascade_budget.counting.running_threads import (
-    can_reach,
-    clear_stale_interruptions,
-    foreign_hooks,
-    others_are_running,
-    set_everywhere,
-)
+from cascade_budget.process.limits import TIMER_NAME, deliver_interruptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -39,9 +37,11 @@ if TYPE_CHECKING:
 
     Hook = Callable[[FrameType, str, object], None]
 
+UNREACHED = "threads that ran before counting began are not counted by Python 3.11"
+
 _RESUME = opmap["RESUME"]
 _NOWHERE = -2  # no instruction's offset: a body seen and not counted
-_OPEN = 0  # no object's id: keeps the table from being empty while a block is open
+_OPEN = 0  # no object's id: keeps the table from being empty while its hook is in use
 
 
 class Start(NamedTuple):
@@ -69,22 +69,22 @@ def start_offset(code: CodeType) -> int:
 
 @final
 class ProfileBackend:
-    """One hook for all open blocks, on every thread."""
+    """One hook for all open blocks, on every thread that a block opens or starts."""
 
     name = "sys.setprofile"
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self._starts: dict[int, Start] = {}
+        self._named: dict[int, Start] = {}
         self._generation = object()
         self._ignored: list[CodeType] = []
         self._everything = False
+        self._attribute = False
         self._hook: Hook | None = None
-        self._plain = _make_plain_hook(self._starts)
-        self._full = self._make_hook(attribute=False)
-        self._attributing = self._make_hook(attribute=True)
-        self._own: tuple[Hook, ...] = (self._plain, self._full, self._attributing)
-        self._threads_before: object = None
+        self._plain = _make_plain_hook(self._named, self._switch)
+        self._full = self._make_full_hook()
+        self._own: tuple[Hook, ...] = (self._plain, self._full)
         self._unreached = False
 
     def claim(self) -> None:
@@ -97,14 +97,11 @@ class ProfileBackend:
             )
         self._refuse(sys.getprofile(), "sys.setprofile")
         self._refuse(threading.getprofile(), "threading.setprofile")
-        if sys.getprofile() is None:
-            clear_stale_interruptions()
-        if others_are_running() and can_reach() and foreign_hooks(self._own):
-            raise CountingUnavailableError(
-                "the profile hook of another thread is taken (sys.setprofile)",
-                holders=("a profiler on another thread",),
-                remedy="Switch that profiler off for this run, or count on Python 3.12 or newer",
-            )
+        if self._hook is None:
+            _clear_stale_interruptions()
+            self._unreached = _others_are_running()
+        elif sys.getprofile() is None:
+            sys.setprofile(self._hook)
 
     def _refuse(self, hook: object, function: str) -> None:
         if hook is None or hook in self._own:
@@ -135,17 +132,21 @@ class ProfileBackend:
             for identity, body in self._recorder.bodies.items():
                 if body.module is None:
                     self._starts.pop(identity, None)
-        hook = self._plain
-        if attribute:
-            hook = self._attributing
-        elif everything or natives:
-            hook = self._full
-        self._install(hook)
+        self._attribute = attribute
+        self._hook = self._full if attribute or everything or natives else self._plain
+        # The table in use is never empty, and the other hook's always is: so a thread that has the
+        # wrong one finds out, whoever changed it.
+        if self._hook is self._plain:
+            self._named.update(self._starts)
+        else:
+            self._named.clear()
+        threading.setprofile(self._hook)
+        sys.setprofile(self._hook)
 
     def check(self) -> None:
         """Raise if the hook was taken or removed; see `Backend.check`."""
         found = sys.getprofile()
-        if found is self._hook:
+        if found in self._own:
             return
         if found is None:
             raise CountingLostError(
@@ -162,29 +163,21 @@ class ProfileBackend:
         )
 
     def release(self) -> None:
-        """Remove the hook from every thread; see `Backend.release`."""
+        """Remove the hook; see `Backend.release`. Other threads do at their next call."""
         if sys.getprofile() in self._own:
             sys.setprofile(None)
         if threading.getprofile() in self._own:
             threading.setprofile(None)
-        # A foreign hook set meanwhile on another thread is left alone, and ours beside it go by
-        # themselves.
-        if self._hook is not None and others_are_running() and not foreign_hooks(self._own):
-            set_everywhere(None)
         self._generation = object()
         self._hook = None
-        self._everything = False
+        self._everything = self._attribute = False
         self._starts.clear()
+        self._named.clear()
         self._ignored.clear()
 
     def blind(self) -> str | None:
         """Why starts may be missed; see `Backend.blind`."""
-        if others_are_running() and not can_reach():
-            return (
-                "threads that ran before counting began can't be reached: this Python has no ctypes"
-                " with _PyEval_SetProfile"
-            )
-        return None
+        return UNREACHED if self._unreached else None
 
     def blind_native(self, function: object) -> str:
         """Why calls of a C function may be missed; see `Backend.blind_native`."""
@@ -194,14 +187,12 @@ class ProfileBackend:
             return CALLED_FROM_C
         return f"Python 3.11 reports no calls of a '{type(function).__qualname__}' object"
 
-    def _install(self, hook: Hook) -> None:
-        if hook is self._hook and sys.getprofile() is hook:
-            return
-        self._hook = hook
-        threading.setprofile(hook)
-        if others_are_running():
-            set_everywhere(hook)
+    def _switch(self, frame: FrameType, event: str, argument: object) -> None:
+        """Set on this thread the hook that is in use now, or none, and hand it the event."""
+        hook = self._hook
         sys.setprofile(hook)
+        if hook is not None:
+            hook(frame, event, argument)
 
     def _cold_start(self, code: CodeType, frame: FrameType) -> Start:
         """Decide about a body that has no entry yet."""
@@ -215,10 +206,10 @@ class ProfileBackend:
             return self._starts.setdefault(id(code), start)
         return start
 
-    def _make_hook(self, *, attribute: bool) -> Hook:
+    def _make_full_hook(self) -> Hook:
         recorder, starts = self._recorder, self._starts
 
-        def hook(frame: FrameType, event: str, argument: object) -> None:
+        def full(frame: FrameType, event: str, argument: object) -> None:
             # An exception that left this function would reach the user's, and end the counting.
             try:
                 if event == "call":
@@ -226,24 +217,24 @@ class ProfileBackend:
                     start = starts.get(id(code))
                     if start is None:
                         if not self._everything:
-                            if self._hook is None:
-                                sys.setprofile(None)
+                            if self._hook is not full:
+                                self._switch(frame, event, argument)
                             return
                         start = self._cold_start(code, frame)
                     if start.offset == frame.f_lasti:
                         start.tick()
-                        if attribute and start.body is not None:
+                        if self._attribute and start.body is not None:
                             recorder.attribute(start.body, frame.f_back)
                 elif event == "c_call":
                     native = recorder.natives.get(id(argument)) or recorder.native_of(argument)
                     if native is not None and not is_own(frame.f_code):
                         native.tick()
-                        if attribute:
+                        if self._attribute:
                             recorder.attribute(native, frame)
             except Exception as error:  # noqa: BLE001
                 recorder.failure = error
 
-        return hook
+        return full
 
 
 def _never() -> int:
@@ -257,20 +248,63 @@ def _start_of(body: Body) -> Start:
     return Start(start_offset(body.code), body.tick, body)
 
 
-def _make_plain_hook(starts: dict[int, Start]) -> Hook:
+def _make_plain_hook(named: dict[int, Start], switch: Hook) -> Hook:
     """The hook where only named bodies are counted: closed over what it needs."""
 
-    def plain(frame: FrameType, event: str, _argument: object) -> None:
+    def plain(frame: FrameType, event: str, argument: object) -> None:
         if event == "call":
-            start = starts.get(id(frame.f_code))
+            start = named.get(id(frame.f_code))
             if start is not None:
                 if start.offset == frame.f_lasti:
                     start.tick()
-            elif not starts:
-                # Counting has ended and this thread could not be reached to be told.
-                sys.setprofile(None)
+            elif not named:
+                switch(frame, event, argument)
+        elif event == "c_call" and not named:
+            switch(frame, event, argument)
 
     return plain
+
+
+def _others_are_running() -> bool:
+    """Whether a thread runs that may call what is counted.
+
+    That of pytest-xdist waits for its controller, that of a time limit for its end.
+    """
+    own = {thread.ident for thread in threading.enumerate() if thread.name == TIMER_NAME}
+    own.add(threading.get_ident())
+    return any(
+        thread not in own and not _is_execnet(frame)
+        for thread, frame in sys._current_frames().items()  # noqa: SLF001
+    )
+
+
+def _is_execnet(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if str(frame.f_globals.get("__name__")).startswith("execnet."):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _clear_stale_interruptions() -> None:
+    """Clear the interpreter's mark for exceptions sent to threads, where none is on its way.
+
+    The mark stays behind once any library has called `PyThreadState_SetAsyncExc` with NULL or for a
+    thread that ended, and while it is set and a profile hook is as well, a function's first
+    instruction repeats for ever. Receiving an exception clears it. A thread of its own receives it:
+    one that another thread waits for is marked again when that thread runs.
+
+    Source: CPython 3.11, Python/ceval.c (DO_TRACING, CHECK_EVAL_BREAKER), Python/ceval_gil.h
+    (take_gil).
+    """
+    receiver = threading.Thread(target=_receive, name="cascade-budget-receiver")
+    receiver.start()
+    receiver.join()
+
+
+def _receive() -> None:
+    with contextlib.suppress(ImportError):  # ctypes is an optional module
+        deliver_interruptions()
 
 
 def _described(hook: object) -> str:

@@ -7,11 +7,7 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType, ModuleType
 from typing import final
 
-from cascade_budget.counting.bodies import (
-    UncountableError,
-    innermost,
-    nested_codes,
-)
+from cascade_budget.counting.bodies import UncountableError, innermost, nested_codes
 from cascade_budget.counting.nearest_name import (
     nearest_attribute,
     nearest_module,

@@ -1,29 +1,21 @@
-"""What a test owes: its markers read, checked, and merged with the ini file."""
+"""What a test is budgeted for: its markers read, checked, and merged with the ini file."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, final
 
-from cascade_budget.counting.targets import (
-    Target,
-    resolve_target,
-)
-from cascade_budget.counting.watch import (
-    DEFAULT_WATCH,
-    Watch,
-    parse_watch,
-)
+import pytest
+
+from cascade_budget.counting.targets import Target, resolve_target
+from cascade_budget.counting.watch import DEFAULT_WATCH, Watch, parse_watch
 from cascade_budget.errors import UsageError
-from cascade_budget.model.laws import (
-    Law,
-    parse_law,
-)
+from cascade_budget.model.laws import Law, parse_law
 
 if TYPE_CHECKING:
-    import pytest
+    from cascade_budget.model.findings import WorkloadFinding
 
 MARKER: Final = "cascade_budget"
 FIXTURE: Final = "cascade_budget"
@@ -51,7 +43,7 @@ class MarkerError(UsageError):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budgets:
-    """What one test owes.
+    """What one test is budgeted for.
 
     Attributes:
         named: the laws of the functions that the marker names; None leaves it to the ledger.
@@ -77,8 +69,45 @@ class Budgets:
         return tuple(resolve_target(name) for name in self.named)
 
 
+@final
+@dataclass(slots=True)
+class TestState:
+    """What one test is budgeted for, and what was found so far.
+
+    Attributes:
+        budgets: what its markers ask for.
+        targets: the functions that they name, resolved.
+        findings: one for each call of the fixture, or one for the whole test.
+    """
+
+    budgets: Budgets
+    targets: tuple[Target, ...]
+    findings: list[WorkloadFinding] = field(default_factory=list)
+
+
+_STATE: Final = pytest.StashKey[TestState]()
+
+
+def prepare_state(item: pytest.Item, ini_watch: tuple[str, ...] | None) -> TestState | None:
+    """The state of a test that was just collected; None where it is not budgeted.
+
+    Raises:
+        UsageError: its marker is wrong, or names what can't be counted.
+    """
+    budgets = read_budgets(item, ini_watch)
+    if budgets is None:
+        return None
+    state = item.stash[_STATE] = TestState(budgets=budgets, targets=budgets.targets())
+    return state
+
+
+def state_of(item: pytest.Item) -> TestState | None:
+    """The state of a test; None where it is not budgeted."""
+    return item.stash.get(_STATE, None)
+
+
 def read_budgets(item: pytest.Item, ini_watch: tuple[str, ...] | None) -> Budgets | None:
-    """What a test owes; None where it has neither marker nor fixture.
+    """What a test is budgeted for; None where it has neither marker nor fixture.
 
     Where several markers apply (test, class, module), the nearest one that gives an argument wins.
 

@@ -14,25 +14,14 @@ from cascade_budget.judge.throughput import Outcome
 from cascade_budget.model.findings import TimeFinding
 from cascade_budget.process.launch import arguments_of_run
 from cascade_budget.report.text import counted
-from cascade_budget.timing.certificate import (
-    Certificate,
-    read_certificate,
-)
+from cascade_budget.timing.certificate import Certificate, read_certificate
 from cascade_budget.timing.pairing_errors import SideFailedError
-from cascade_budget.timing.rounds import (
-    Limits,
-    run_rounds,
-)
-from cascade_budget.timing.sides import (
-    Base,
-    Sides,
-    find_base,
-    lay_out_sides,
-)
+from cascade_budget.timing.rounds import Limits, run_rounds
+from cascade_budget.timing.sides import Base, Sides, find_base, lay_out_sides
 
 if TYPE_CHECKING:
+    from cascade_budget.gate.fixture import WorkloadCall
     from cascade_budget.gate.throughput import ProfiledSides
-    from cascade_budget.gate.workload_call import WorkloadCall
     from cascade_budget.judge.throughput import Throughput
     from cascade_budget.ledger import Entry
     from cascade_budget.process.job import Job

@@ -6,22 +6,21 @@ from typing import TYPE_CHECKING, Any, final
 
 import pytest
 
-from cascade_budget.gate.account import account_of
-from cascade_budget.gate.budgets import FIXTURE
+from cascade_budget.gate.budgets import FIXTURE, state_of
+from cascade_budget.gate.fixture import PlainRunner
 from cascade_budget.gate.test_profiles import Profiles
-from cascade_budget.gate.workload_call import PlainDriver
 from cascade_budget.process.workload import Workload
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from cascade_budget.gate.workload_call import WorkloadCall
+    from cascade_budget.gate.fixture import WorkloadCall
     from cascade_budget.model.profile_findings import ProfileFinding
     from cascade_budget.settings import Settings
 
 
 @final
-class ProfilingDriver:
+class ProfilingRunner:
     """Without the gate: runs a workload as a plain run does, and profiles it.
 
     Args:
@@ -35,7 +34,7 @@ class ProfilingDriver:
 
     def drive(self, call: WorkloadCall) -> Any:
         """What the workload returned for the smallest size."""
-        result = PlainDriver(self._settings.timeout_seconds).drive(call)
+        result = PlainRunner(self._settings.timeout_seconds).drive(call)
         with Workload(call.function, timeout_seconds=self._settings.timeout_seconds) as workload:
             self._profiles.of_workload(call, workload, failed=False)
         self._profiles.add_sections(call.item)
@@ -52,13 +51,13 @@ class BodyProfiler:
 
     def __init__(self, settings: Settings) -> None:
         self._profiles = Profiles(settings)
-        self.driver = ProfilingDriver(settings, self._profiles)
+        self.runner = ProfilingRunner(settings, self._profiles)
         self._problems: dict[str, str] = {}
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """Sample the body of a test that has no workload and no budgets of its own."""
-        if account_of(item) is not None or FIXTURE in getattr(item, "fixturenames", ()):
+        if state_of(item) is not None or FIXTURE in getattr(item, "fixturenames", ()):
             return (yield)
         taken: list[ProfileFinding] = []
         try:

@@ -11,23 +11,13 @@ from typing import TYPE_CHECKING, Final, final
 
 from cascade_budget.errors import BudgetError
 from cascade_budget.interop.asv_history import read_results
-from cascade_budget.model.document import (
-    HistoryEntry,
-    HistoryPoint,
-    SessionInfo,
-)
+from cascade_budget.model.document import HistoryEntry, HistoryPoint, SessionInfo
 from cascade_budget.report.collect import collect
-from cascade_budget.report.github import (
-    annotate,
-    render_summary,
-)
+from cascade_budget.report.github import annotate, render_summary
 from cascade_budget.report.json import render_json
 from cascade_budget.report.markdown import render_markdown
 from cascade_budget.source.files import write_text
-from cascade_budget.source.repository import (
-    Repository,
-    RevisionError,
-)
+from cascade_budget.source.repository import Repository, RevisionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

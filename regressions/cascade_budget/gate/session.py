@@ -1,52 +1,60 @@
-"""The gate in a process that runs tests: it counts, judges, and fails what is over budget."""
+"""A run of pytest under the gate: it counts, judges, and fails what is over budget."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, final
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
 import pytest
+from _pytest.outcomes import Failed
 
-from cascade_budget.gate.account import (
-    ACCOUNT,
-    REHEARSALS,
-    Account,
-    account_of,
-)
-from cascade_budget.gate.benchmarked import (
-    BenchmarkedTests,
-    check_benchmarked,
-    is_benchmarked,
-)
-from cascade_budget.gate.budgets import (
-    MARKER,
-    read_budgets,
-)
-from cascade_budget.gate.failure import OverBudget
+from cascade_budget.errors import ColdRunError, UsageError
+from cascade_budget.gate.budget_check import BudgetCheck
+from cascade_budget.gate.budgets import MARKER, prepare_state, state_of
+from cascade_budget.gate.fixture import WorkloadRunner
+from cascade_budget.gate.roll import Roll
+from cascade_budget.gate.subjects import BenchmarkSubject, FixtureWorkload, WholeTest
 from cascade_budget.gate.test_profiles import Profiles
-from cascade_budget.gate.throughput import (
-    CoarseGauge,
-    Gauge,
-)
-from cascade_budget.gate.verdicts import (
-    exceeded,
-    judge_calls,
-    with_sites,
-)
-from cascade_budget.gate.whole import WholeTests
-from cascade_budget.gate.workloads import WorkloadRuns
+from cascade_budget.gate.throughput import CoarseGauge, Gauge
+from cascade_budget.interop.pytest_benchmark import follow_benchmark, is_benchmark
 from cascade_budget.ledger import read_ledger
-from cascade_budget.model.findings import WorkloadFinding
+from cascade_budget.process.probe import ProbeOrder
+from cascade_budget.process.prober import Prober
 from cascade_budget.process.workload import Workload
 from cascade_budget.report.progress import Progress
-from cascade_budget.report.terminal import failure_text
+from cascade_budget.report.terminal import failure_text, failure_word
 from cascade_budget.source.marking import ChangeMarker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
-    from cascade_budget.gate.workload_call import WorkloadCall
+    from cascade_budget.gate.fixture import WorkloadCall
+    from cascade_budget.gate.throughput import Gauge
+    from cascade_budget.interop.pytest_benchmark import BenchmarkedCall
+    from cascade_budget.model.findings import WorkloadFinding
     from cascade_budget.settings import Settings
+
+
+@final
+class OverBudget(Failed):
+    """A failure like any other to xfail, JUnit and xdist, but without a traceback: no line failed.
+
+    Args:
+        text: the whole explanation.
+        findings: what it rests on.
+    """
+
+    __module__ = "builtins"  # as pytest's own outcomes: summaries print the qualified name
+
+    def __init__(self, text: str, findings: tuple[WorkloadFinding, ...]) -> None:
+        self.findings = findings
+        self.word = failure_word(findings)
+        super().__init__(msg=text, pytrace=False)
+
+
+_WHOLE: Final = pytest.StashKey[WholeTest]()
 
 
 @final
@@ -66,102 +74,97 @@ class Gate:
         self, config: pytest.Config, settings: Settings, gauge: Gauge | None = None
     ) -> None:
         self._settings = settings
-        self._ledger = read_ledger(settings.ledger, settings.ledger_shown)
         self._gauge: Gauge = gauge or CoarseGauge(settings)
-        self._progress = Progress(config)
-        self._marker = ChangeMarker(settings.root, settings.base)
-        self._profiles = Profiles(settings, self._progress, self._marker)
-        self._benchmarked = BenchmarkedTests(
-            settings, self._ledger, self._progress, self._marker, self._profiles
-        )
-        self._whole = WholeTests(
-            settings, self._ledger, self._progress, self._marker, self._profiles
-        )
+        progress = Progress(config)
+        marker = ChangeMarker(settings.root, settings.base)
+        self._profiles = Profiles(settings, progress, marker)
+        ledger = read_ledger(settings.ledger, settings.ledger_shown)
+        self._check = BudgetCheck(settings, ledger, progress, marker)
 
     def prepare(self, item: pytest.Item) -> None:
-        """Read what a collected test owes.
+        """Read what a collected test is budgeted for.
 
         Raises:
             UsageError: its marker is wrong, or names what can't be counted.
         """
-        budgets = read_budgets(item, self._settings.watch)
-        if budgets is not None:
-            account = Account(budgets=budgets, targets=budgets.targets())
-            check_benchmarked(item, account)
-            item.stash[ACCOUNT] = account
+        state = prepare_state(item, self._settings.watch)
+        if state is None or not state.budgets.whole:
+            return
+        if not is_benchmark(item):
+            item.stash[_WHOLE] = WholeTest(item, state, self._settings, self._profiles)
+        elif state.budgets.cold:
+            raise UsageError(
+                "cold=True asks for first runs, and pytest-benchmark repeats the call",
+                place=item.nodeid,
+                remedy="Leave cold out, or run the workload through the cascade_budget fixture",
+            )
 
     def counts(self, item: pytest.Item) -> bool:
-        """Whether a test has a marker."""
-        return account_of(item) is not None
+        """Whether a test is budgeted."""
+        return state_of(item) is not None
 
-    def rehearse(self, item: pytest.Item) -> None:
+    def dry_run(self, item: pytest.Item) -> None:
         """Run a test that is budgeted as a whole before its turn."""
-        if not is_benchmarked(item):
-            self._whole.rehearse(item)
+        test = item.stash.get(_WHOLE, None)
+        # With --setup-only and its like no body runs, and first runs are counted elsewhere.
+        if test and not test.state.budgets.cold and not item.config.getoption("setuponly"):
+            self._check.dry_run(test)
 
-    def around_body(self, item: pytest.Item) -> AbstractContextManager[None]:
-        """Count a test that is budgeted as a whole while its body runs."""
-        if is_benchmarked(item):
-            return self._benchmarked.around_body(item)
-        return self._whole.around_body(item)
+    @contextlib.contextmanager
+    def around_body(self, item: pytest.Item) -> Iterator[None]:
+        """Count a test without the fixture: its whole body, or what it benchmarks."""
+        test = item.stash.get(_WHOLE, None)
+        if test is not None:
+            with test.around_body():
+                yield
+            self._conclude_whole(test)
+            return
+        fixture = getattr(item, "funcargs", {}).get("benchmark")
+        state = state_of(item)
+        if state is not None and state.budgets.whole and fixture is not None:
+
+            def check(call: BenchmarkedCall) -> None:
+                self._check.check(
+                    BenchmarkSubject(item, state, self._settings, self._profiles, call=call)
+                )
+
+            # Its call is counted when it has been timed, and is warm.
+            follow_benchmark(fixture, check)
+        yield
+
+    def _conclude_whole(self, test: WholeTest) -> None:
+        if test.stage == "abandoned":
+            test.state.findings.append(test.abandoned())
+        elif test.stage == "turn":
+            test.stage = "judged"
+            try:
+                self._check.check(test)
+            except ColdRunError as error:
+                raise pytest.fail.Exception(str(error), pytrace=False) from None
 
     def drive(self, call: WorkloadCall) -> Any:
-        """Count, judge and time a workload; see `Driver.drive`."""
+        """Count, judge and time a workload; see `WorkloadRunner.drive`."""
         __tracebackhide__ = True
-        account = call.item.stash[ACCOUNT]
-        entry = self._ledger.entries.get(call.key)
-        self._progress.start()
+        state = state_of(call.item)
+        assert state is not None
         with Workload(call.function, timeout_seconds=self._settings.timeout_seconds) as workload:
-            runs = WorkloadRuns(call, account, workload, self._settings, self._progress)
-            counted = runs.count()
-            sizes = (*call.sizes, call.n)
-            update = self._settings.update
-            targets = judge_calls(counted, account.budgets, entry, sizes, update=update)
-            at = call.sizes[-1]
-            doubts = runs.doubt(counted, targets, at)
-            if doubts is not counted:
-                targets = judge_calls(doubts, account.budgets, entry, sizes, update=update)
-            if exceeded(targets):
-                targets = self._marker.mark(
-                    with_sites(targets, runs.attribute(at).sites, at),
-                )
-            self._progress.say(f"{call.title}: timing, n = {call.n:,}")
-            time, result = self._gauge.measure(call, workload, entry)
-            slower = time is not None and time.fails
-            profile = self._profiles.of_workload(
-                call,
-                workload,
-                failed=slower or exceeded(targets),
-                sides=self._gauge.profile if slower else None,
+            subject = FixtureWorkload(
+                call, state, self._settings, self._profiles, workload=workload, gauge=self._gauge
             )
-        self._progress.end()
-        account.findings.append(
-            WorkloadFinding(
-                key=call.key,
-                test=call.item.nodeid,
-                title=call.title,
-                n=call.n,
-                sizes=call.sizes,
-                cold=account.budgets.cold,
-                backend=counted.backend,
-                watch=account.budgets.watch_label,
-                targets=targets,
-                time=time,
-                profile=profile,
-            )
-        )
-        return runs.result if result is None else result
+            self._check.check(subject)
+        return subject.result
 
     def conclude(self, item: pytest.Item) -> None:
         """Note the facts of a test whose body has passed. Raises OverBudget where it is."""
-        account = account_of(item)
-        if account is None or account.stage in REHEARSALS:
+        state = state_of(item)
+        test = item.stash.get(_WHOLE, None)
+        if state is None or (test is not None and test.is_dry_run):
             return
-        findings = tuple(account.findings)
+        findings = tuple(state.findings)
         self._profiles.add_sections(item)
         for finding in findings:
             item.user_properties.extend(_properties(finding))
-        if not findings and not account.budgets.whole and item.get_closest_marker(MARKER):
+        if not findings and not state.budgets.whole and item.get_closest_marker(MARKER):
             pytest.fail(
                 "the test has the marker and the fixture cascade_budget, and never calls the "
                 f"fixture; {item.nodeid}. Call cascade_budget(workload, n=...), or leave the "
@@ -173,8 +176,8 @@ class Gate:
 
     def facts(self, item: pytest.Item) -> list[dict[str, Any]]:
         """What was found, in JSON's types, for the report that travels to the controller."""
-        account = account_of(item)
-        return [finding.to_json() for finding in account.findings] if account else []
+        state = state_of(item)
+        return [finding.to_json() for finding in state.findings] if state else []
 
 
 def _properties(finding: WorkloadFinding) -> Iterator[tuple[str, object]]:
@@ -189,3 +192,62 @@ def _properties(finding: WorkloadFinding) -> Iterator[tuple[str, object]]:
         if time.cpu_tps is not None and time.wall_tps is not None:
             yield f"{prefix} tps cpu", f"{time.cpu_tps:.6g}"
             yield f"{prefix} tps wall", f"{time.wall_tps:.6g}"
+
+
+class TestRunner(WorkloadRunner, Protocol):
+    """Takes part in the running of tests."""
+
+    def prepare(self, item: pytest.Item) -> None:
+        """Read what a test is budgeted for. Raises UsageError where its marker is wrong."""
+
+    def counts(self, item: pytest.Item) -> bool:
+        """Whether a collected test is budgeted."""
+
+    def dry_run(self, item: pytest.Item) -> None:
+        """Run a test before its turn, where that is called for."""
+
+    def around_body(self, item: pytest.Item) -> AbstractContextManager[None]:
+        """Surround the body of a test."""
+
+    def conclude(self, item: pytest.Item) -> None:
+        """Fail a test whose body has passed, where that is called for."""
+
+    def facts(self, item: pytest.Item) -> list[dict[str, Any]]:
+        """What was found of a test, in JSON's types."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """The parts of a run.
+
+    Attributes:
+        runner: counts and judges; the same in a worker as in an ordinary run.
+        roll: collects; None in a worker of xdist and in a probe.
+    """
+
+    runner: TestRunner
+    roll: Roll | None
+
+
+def start_run(config: pytest.Config, settings: Settings) -> Run:
+    """The run of this process.
+
+    Raises:
+        LedgerFormatError: the ledger can't be read.
+        UsageError: the base is no revision, or cannot be installed.
+    """
+    order = ProbeOrder.take()
+    if order is not None:
+        return Run(runner=Prober(order, settings), roll=None)
+    gauge: Gauge | None = None
+    if settings.base is not None:
+        # scipy takes longer to import than a small suite to run.
+        from cascade_budget.gate.paired import PairedGauge  # noqa: PLC0415
+
+        gauge = PairedGauge(config, settings, Progress(config))
+    is_worker = hasattr(config, "workerinput")
+    return Run(
+        runner=Gate(config, settings, gauge),
+        roll=None if is_worker else Roll(config, settings),
+    )

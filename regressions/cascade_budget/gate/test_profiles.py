@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 from _pytest import python as pytest_python
 
 from cascade_budget.errors import BudgetError
-from cascade_budget.gate.profile_folder import (
-    file_stem,
-    profile_folder,
-    shown_path,
-)
+from cascade_budget.gate.profile_folder import file_stem, profile_folder, shown_path
 from cascade_budget.model.profile_findings import ProfileFinding
 from cascade_budget.model.profiles import function_times
 from cascade_budget.process.limits import time_limit
@@ -24,13 +20,10 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from cascade_budget.gate.fixture import WorkloadCall
     from cascade_budget.gate.throughput import ProfiledSides
-    from cascade_budget.gate.workload_call import WorkloadCall
     from cascade_budget.model.profile_findings import ChangedFunction
-    from cascade_budget.model.profiles import (
-        ProfileDifference,
-        ProfileSession,
-    )
+    from cascade_budget.model.profiles import ProfileDifference, ProfileSession
     from cascade_budget.process.workload import Workload
     from cascade_budget.profiling import RawFrame
     from cascade_budget.report.progress import Progress
@@ -75,7 +68,7 @@ class Profiles:
         return failed and self._settings.profile_failures
 
     def add_sections(self, item: pytest.Item) -> None:
-        """Put the profiles of a test on its report. Once: what a rehearsal adds, pytest drops."""
+        """Put the profiles of a test on its report. Once: what a dry run adds, pytest drops."""
         for text in self._sections.pop(item.nodeid, ()):
             item.add_report_section("call", SECTION, text)
 

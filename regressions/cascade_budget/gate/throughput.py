@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, final
 
-from cascade_budget.judge.coarse import (
-    CoarseJudgement,
-    CoarseVerdict,
-    judge_coarse,
-)
+from cascade_budget.judge.coarse import CoarseJudgement, CoarseVerdict, judge_coarse
 from cascade_budget.model.findings import TimeFinding
-from cascade_budget.timing.calibration import (
-    machine_kind,
-    python_key,
-    sample_cost,
-)
+from cascade_budget.timing.calibration import machine_kind, python_key, sample_cost
 from cascade_budget.timing.obstacles import timing_obstacle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cascade_budget.gate.workload_call import WorkloadCall
+    from cascade_budget.gate.fixture import WorkloadCall
     from cascade_budget.ledger import Entry
     from cascade_budget.model.profiles import ProfileSession
     from cascade_budget.process.workload import Workload
@@ -91,7 +83,7 @@ class CoarseGauge:
         while len(samples) < MAX_ATTEMPTS:
             samples.append(sample_cost(workload.run, call.n))
             judgement = judge_coarse(
-                [sample.laps for sample in samples],
+                [sample.calibrated_cost for sample in samples],
                 recorded,
                 self._machine,
                 tolerance=tolerance,
@@ -99,7 +91,7 @@ class CoarseGauge:
             )
             if judgement.verdict is not CoarseVerdict.SLOWER:
                 break
-        cheapest = min(samples, key=lambda sample: sample.laps)
+        cheapest = min(samples, key=lambda sample: sample.calibrated_cost)
         update = self._settings.update
         return _finding(judgement, cheapest, len(samples), self._machine, update=update), result
 

@@ -5,11 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cascade_budget.counting.watch import (
-    DEFAULT_WATCH,
-    Watch,
-    parse_watch,
-)
+from cascade_budget.counting.watch import DEFAULT_WATCH, Watch, parse_watch
 from cascade_budget.gate.budgets import DEFAULT_WATCH_NAME
 from cascade_budget.judge.calls import (
     UNSTABLE_TEXT,
@@ -21,22 +17,14 @@ from cascade_budget.judge.calls import (
 )
 from cascade_budget.judge.coarse import RecordedCost
 from cascade_budget.ledger import Entry
-from cascade_budget.model.findings import (
-    CallVerdict,
-    Site,
-    TargetFinding,
-    WorkloadFinding,
-)
-from cascade_budget.model.laws import (
-    Law,
-    parse_law,
-)
+from cascade_budget.model.findings import CallVerdict, Site, TargetFinding, WorkloadFinding
+from cascade_budget.model.laws import Law, parse_law
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from cascade_budget.gate.budget_check import CountedCalls
     from cascade_budget.gate.budgets import Budgets
-    from cascade_budget.gate.counts import CountedCalls
 
 
 def judge_calls(
@@ -98,7 +86,7 @@ def entry_of(finding: WorkloadFinding, old: Entry | None) -> Entry | None:
     costs = {}
     if finding.time is not None and finding.time.record is not None:
         python, laps, machine = finding.time.record
-        cost = RecordedCost(laps=laps, machine=machine)
+        cost = RecordedCost(calibrated_cost=laps, machine=machine)
         before = old.costs.get(python) if old else None
         costs[python] = before if before is not None and _hardly_moved(before, cost) else cost
     if not (laws or finding.watch or costs):
@@ -111,7 +99,10 @@ _HARDLY = 0.05
 
 
 def _hardly_moved(before: RecordedCost, now: RecordedCost) -> bool:
-    return before.machine == now.machine and abs(now.laps / before.laps - 1) <= _HARDLY
+    return (
+        before.machine == now.machine
+        and abs(now.calibrated_cost / before.calibrated_cost - 1) <= _HARDLY
+    )
 
 
 def _recorded_text(target: TargetFinding) -> str | None:

@@ -6,12 +6,13 @@ that `--benchmark-save` and `--benchmark-autosave` write.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 FIXTURE: Final = "benchmark"
@@ -33,13 +34,19 @@ class BenchmarkedCall:
     arguments: Callable[[], tuple[tuple[Any, ...], Mapping[str, Any]]]
     teardown: Callable[..., Any] | None = None
 
+    @contextlib.contextmanager
+    def prepared(self) -> Iterator[tuple[tuple[Any, ...], Mapping[str, Any]]]:
+        """The arguments of one round, torn down after it."""
+        args, kwargs = self.arguments()
+        yield args, kwargs
+        if self.teardown is not None:
+            self.teardown(*args, **kwargs)
+
     def repeated(self, times: int) -> None:
         """Run it that many times, each with arguments and teardown of its own."""
         for _ in range(times):
-            args, kwargs = self.arguments()
-            self.function(*args, **kwargs)
-            if self.teardown is not None:
-                self.teardown(*args, **kwargs)
+            with self.prepared() as (args, kwargs):
+                self.function(*args, **kwargs)
 
 
 @final
@@ -56,6 +63,11 @@ class StoredBenchmark:
     seconds: float
     file: str
     machine: tuple[str, ...]
+
+
+def is_benchmark(item: Any) -> bool:
+    """Whether a test of pytest uses the `benchmark` fixture."""
+    return FIXTURE in getattr(item, "fixturenames", ())
 
 
 def follow_benchmark(fixture: Any, follow: Callable[[BenchmarkedCall], None]) -> None:

@@ -1,6 +1,6 @@
-"""Throughput without a base: a cost in laps of a fixed loop, held against the ledger's.
+"""Throughput without a base: a calibrated cost, held against the ledger's.
 
-A lap is one turn of the calibration loop, so that a slower or busier machine slows both. The
+Its unit is one turn of the calibration loop, so that a slower or busier machine slows both. The
 quotient still moves from one kind of machine to another, because no two programs lean on the same
 parts of a processor; so a record from elsewhere is held to a wide limit, and one from another
 interpreter or architecture to none.
@@ -31,11 +31,11 @@ class RecordedCost:
     """A cost that the ledger holds.
 
     Attributes:
-        laps: CPU time a transaction, in laps of the calibration loop.
+        calibrated_cost: CPU time a transaction over that of one turn of the calibration loop.
         machine: the kind of machine it was measured on: `system-architecture-digest`.
     """
 
-    laps: float
+    calibrated_cost: float
     machine: str
 
     def is_comparable_on(self, machine: str) -> bool:
@@ -94,7 +94,7 @@ def judge_coarse(
         )
     elsewhere = recorded.machine != machine
     allowed = max(tolerance, tolerance_elsewhere) if elsewhere else tolerance
-    ratio = laps / recorded.laps
+    ratio = laps / recorded.calibrated_cost
     limit = 1 + allowed
     verdict = CoarseVerdict.WITHIN
     if ratio > limit:

@@ -8,16 +8,8 @@ from typing import TYPE_CHECKING
 
 from scipy.special import stdtrit
 
-from cascade_budget.judge.profile_entry import (
-    Entry,
-    find_entry,
-    share_below,
-)
-from cascade_budget.judge.statistics import (
-    SMALLEST_SAMPLE,
-    TrimmedMean,
-    trimmed_mean,
-)
+from cascade_budget.judge.profile_entry import Entry, find_entry, share_below
+from cascade_budget.judge.statistics import SMALLEST_SAMPLE, TrimmedMean, trimmed_mean
 from cascade_budget.model.profiles import (
     CodeFrame,
     FunctionDifference,

@@ -13,10 +13,7 @@ from typing import TYPE_CHECKING, Final, final
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cascade_budget.model.profiles import (
-        CodeFrame,
-        ProfileSession,
-    )
+    from cascade_budget.model.profiles import CodeFrame, ProfileSession
 
 MOST_OF_IT: Final = 0.5
 """Share of what its caller grew by that a call must hold for the search to go on below it."""

@@ -7,11 +7,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from cascade_budget.judge.statistics import (
-    Interval,
-    normal_quantile,
-    trimmed_mean,
-)
+from cascade_budget.judge.statistics import Interval, normal_quantile, trimmed_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

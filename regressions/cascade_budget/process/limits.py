@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
+TIMER_NAME: Final = "cascade-budget-time-limit"
+"""Of the thread that watches the time where no alarm can."""
+
 _SOON: Final = 1e-6
 """Seconds to an alarm that is due: 0 would switch it off."""
 
@@ -120,6 +123,7 @@ def _interruption(seconds: float, fail: Callable[[], WorkloadTimeoutError]) -> I
     thread = threading.get_ident()
     timer = threading.Timer(seconds, _interrupt, [thread])
     timer.daemon = True
+    timer.name = TIMER_NAME
     timer.start()
     try:
         try:

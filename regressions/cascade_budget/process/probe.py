@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -12,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, final
 
 from cascade_budget.errors import ColdRunError
-from cascade_budget.gate.counts import Snapshot
 from cascade_budget.settings import PROBE_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pytest
+
+    from cascade_budget.counting import CallCounts
 
 _STARTUP_SECONDS: Final = 120.0
 _TAIL_LINES: Final = 15
@@ -30,7 +32,7 @@ class ProbeOrder:
     """What a fresh process is asked for.
 
     Attributes:
-        output: where it writes its snapshot.
+        output: where it writes what it counted.
         ordinal: the call of the fixture to count; 0 for the whole test.
         size: transactions; 0 for the whole test.
         attribute: whether to note where calls come from.
@@ -52,9 +54,9 @@ class ProbeOrder:
         text = os.environ.pop(PROBE_VARIABLE, None)
         return cls(**json.loads(text)) if text else None
 
-    def answer(self, snapshot: Snapshot) -> None:
+    def answer(self, counts: CallCounts) -> None:
         """Report what was counted."""
-        Path(self.output).write_text(json.dumps(asdict(snapshot)), encoding="utf-8")
+        Path(self.output).write_bytes(pickle.dumps(counts))
 
 
 def count_in_fresh_process(
@@ -65,7 +67,7 @@ def count_in_fresh_process(
     attribute: bool = False,
     warm: bool = False,
     hash_seed: int | None = None,
-) -> Callable[[int], Snapshot]:
+) -> Callable[[int], CallCounts]:
     """A function that counts a run at a size in a process of its own.
 
     Args:
@@ -82,9 +84,9 @@ def count_in_fresh_process(
         ended without reporting.
     """
 
-    def count(size: int) -> Snapshot:
+    def count(size: int) -> CallCounts:
         with tempfile.TemporaryDirectory(prefix="cascade-budget-") as folder:
-            output = Path(folder) / "snapshot.json"
+            output = Path(folder) / "counts"
             order = ProbeOrder(
                 output=str(output), ordinal=ordinal, size=size, attribute=attribute, warm=warm
             )
@@ -95,7 +97,8 @@ def count_in_fresh_process(
                     f"a fresh process for {item.nodeid}{at} ended without counting",
                     remedy=f"It printed:\n{log}",
                 )
-            return Snapshot.from_json(json.loads(output.read_text(encoding="utf-8")))
+            counts: CallCounts = pickle.loads(output.read_bytes())  # noqa: S301 - our own process wrote it
+            return counts
 
     return count
 
@@ -154,6 +157,8 @@ def pytest_arguments(item: pytest.Item) -> list[str]:
         arguments.append("-n0")
     if config.pluginmanager.hasplugin("_cov"):
         arguments.append("--no-cov")
+    if hasattr(option, "benchmark_disable"):
+        arguments.append("--benchmark-disable")
     return [*arguments, "-p", "no:cacheprovider"]
 
 

@@ -8,13 +8,8 @@ from typing import TYPE_CHECKING, Any, cast, final
 from _pytest.runner import runtestprotocol
 
 from cascade_budget.counting import count_calls
-from cascade_budget.gate.account import (
-    ACCOUNT,
-    Account,
-    account_of,
-)
-from cascade_budget.gate.budgets import read_budgets
-from cascade_budget.gate.counts import Snapshot
+from cascade_budget.gate.budgets import prepare_state, state_of
+from cascade_budget.interop.pytest_benchmark import FIXTURE, follow_benchmark
 from cascade_budget.process.workload import (
     Workload,
     quiet_collection,
@@ -26,7 +21,9 @@ if TYPE_CHECKING:
     import pytest
 
     from cascade_budget.counting import CallCounts
-    from cascade_budget.gate.workload_call import WorkloadCall
+    from cascade_budget.gate.budgets import TestState
+    from cascade_budget.gate.fixture import WorkloadCall
+    from cascade_budget.interop.pytest_benchmark import BenchmarkedCall
     from cascade_budget.process.probe import ProbeOrder
     from cascade_budget.settings import Settings
 
@@ -46,14 +43,13 @@ class Prober:
         self._warming = False
 
     def prepare(self, item: pytest.Item) -> None:
-        """Read what the test owes, which is what is counted."""
-        budgets = read_budgets(item, self._settings.watch)
-        if budgets is not None:
-            item.stash[ACCOUNT] = Account(budgets=budgets, targets=budgets.targets())
+        """Read what the test is budgeted for, which is what is counted."""
+        prepare_state(item, self._settings.watch)
 
     def drive(self, call: WorkloadCall) -> Any:
         """Count a run of the call that was asked for; run others as plain pytest does."""
-        account = call.item.stash[ACCOUNT]
+        state = state_of(call.item)
+        assert state is not None
         with Workload(call.function, timeout_seconds=self._settings.timeout_seconds) as workload:
             if call.ordinal != self._order.ordinal:
                 return workload.run(call.sizes[0])
@@ -63,18 +59,18 @@ class Prober:
             size = self._order.size
             if self._order.warm:
                 workload.run(size)
-            with workload.limit(size), self._counting(account) as counts:
+            with workload.limit(size), self._counting(state) as counts:
                 result = workload.perform(size)
-        self._order.answer(Snapshot.of(counts, self._settings.root))
+        self._order.answer(counts)
         return result
 
     def counts(self, item: pytest.Item) -> bool:
         """Whether a test has a marker."""
-        return account_of(item) is not None
+        return state_of(item) is not None
 
-    def rehearse(self, item: pytest.Item) -> None:
+    def dry_run(self, item: pytest.Item) -> None:
         """Run a whole test before its turn where a second run is asked for."""
-        if self._order.warm and not self._order.ordinal and account_of(item) is not None:
+        if self._order.warm and not self._order.ordinal and state_of(item) is not None:
             self._warming = True
             runtestprotocol(item, log=False, nextitem=cast("pytest.Item", item.parent))
             self._warming = False
@@ -82,13 +78,24 @@ class Prober:
     @contextlib.contextmanager
     def around_body(self, item: pytest.Item) -> Iterator[None]:
         """Count a whole test where that was asked for."""
-        account = account_of(item)
-        if account is None or self._order.ordinal or self._warming:
+        state = state_of(item)
+        if state is None or self._order.ordinal or self._warming:
             yield
             return
-        with self._counting(account) as counts:
+        fixture = getattr(item, "funcargs", {}).get(FIXTURE)
+        if fixture is not None:
+            follow_benchmark(fixture, lambda call: self._count_benchmark(state, call))
             yield
-        self._order.answer(Snapshot.of(counts, self._settings.root))
+            return
+        with self._counting(state) as counts:
+            yield
+        self._order.answer(counts)
+
+    def _count_benchmark(self, state: TestState, call: BenchmarkedCall) -> None:
+        """Count one more call of what a test benchmarks."""
+        with call.prepared() as (args, kwargs), self._counting(state) as counts:
+            call.function(*args, **kwargs)
+        self._order.answer(counts)
 
     def conclude(self, item: pytest.Item) -> None:
         """Judge nothing: the process that asked does."""
@@ -98,9 +105,9 @@ class Prober:
         return []
 
     @contextlib.contextmanager
-    def _counting(self, account: Account) -> Iterator[CallCounts]:
+    def _counting(self, state: TestState) -> Iterator[CallCounts]:
         counting = count_calls(
-            account.targets, watch=account.budgets.patterns, attribute=self._order.attribute
+            state.targets, watch=state.budgets.patterns, attribute=self._order.attribute
         )
         with quiet_collection(), counting as counts:
             yield counts

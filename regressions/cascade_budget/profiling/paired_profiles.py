@@ -15,10 +15,7 @@ if TYPE_CHECKING:
     from cascade_budget.model.profiles import ProfileSession
     from cascade_budget.process.channel import Message
     from cascade_budget.process.job import Job
-    from cascade_budget.timing.pairs import (
-        Pair,
-        Side,
-    )
+    from cascade_budget.timing.pairs import Pair, Side
 
 PROCESSES: Final = 4
 """Pairs of processes: what is chance in how one of them lies in memory should not look like a

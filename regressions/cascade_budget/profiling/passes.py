@@ -8,10 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cascade_budget.profiling.recording import (
-    record_session,
-    run_workload,
-)
+from cascade_budget.profiling.recording import record_session, run_workload
 from cascade_budget.profiling.sampling_clocks import (
     SamplingClock,
     cpu_clock,

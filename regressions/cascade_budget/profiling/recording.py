@@ -16,12 +16,7 @@ from pyinstrument.stack_sampler import AsyncState, StackSampler
 
 from cascade_budget.errors import BudgetError
 from cascade_budget.model.profiles import ProfileSession
-from cascade_budget.profiling.stacks import (
-    AWAIT,
-    FrameNamer,
-    RawFrame,
-    workload_stack,
-)
+from cascade_budget.profiling.stacks import AWAIT, FrameNamer, RawFrame, workload_stack
 from cascade_budget.profiling.waiting import Waiting
 
 if TYPE_CHECKING:

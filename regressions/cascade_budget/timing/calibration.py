@@ -1,7 +1,8 @@
-"""CPU time a transaction, in laps of a fixed loop that runs between its chunks.
+"""Calibrated cost: CPU time a transaction over that of one turn of the calibration loop.
 
-A lap is work of the kind that Python programs do: calls, attributes, small objects, dicts, lists
-and short strings. Its code is never changed: recorded costs are quotients by it.
+The loop runs between the chunks of what is measured. A turn is work of the kind that Python
+programs do: calls, attributes, small objects, dicts, lists and short strings. Its code is never
+changed: recorded costs are quotients by it.
 """
 
 from __future__ import annotations
@@ -40,13 +41,13 @@ class CostSample:
     """What one attempt measured; each number is the median over its chunks.
 
     Attributes:
-        laps: CPU time a transaction over that of one lap.
+        calibrated_cost: CPU time a transaction over that of one turn of the calibration loop.
         cpu_ns_per_transaction: CPU time of the process, every thread of it.
         wall_ns_per_transaction: elapsed time.
         chunks: how many there were.
     """
 
-    laps: float
+    calibrated_cost: float
     cpu_ns_per_transaction: float
     wall_ns_per_transaction: float
     chunks: int
@@ -55,7 +56,7 @@ class CostSample:
 def sample_cost(run: Callable[[int], object], n: int) -> CostSample:
     """Measure a workload that is warm.
 
-    Laps before and after each chunk of the workload make its unit, so that a machine whose pace
+    The loop runs before and after each chunk of the workload, so that a machine whose pace
     changes from one moment to the next changes both. About 0.4 s in all, or one chunk where a
     single one takes more.
 
@@ -64,22 +65,22 @@ def sample_cost(run: Callable[[int], object], n: int) -> CostSample:
         n: how many it is asked for.
     """
     chunk_ns = _chunk_ns()
-    laps = _scale(chunk_ns)
+    turns = _turns(chunk_ns)
     repeats = _repeats(run, n, chunk_ns)
     # The collector stays on, for allocation has its price; what was there before is not its own.
     with frozen_heap():
         ratios, cpu, wall, spent = [], [], [], 0
-        before = _cpu_of_laps(laps)
+        before = _cpu_of(turns)
         while True:
             wall_start, cpu_start = time.perf_counter_ns(), time.process_time_ns()
             for _ in range(repeats):
                 run(n)
             cpu_ns = time.process_time_ns() - cpu_start
             wall_ns = time.perf_counter_ns() - wall_start
-            after = _cpu_of_laps(laps)
+            after = _cpu_of(turns)
             transactions = repeats * n
-            lap_ns = (before + after) / (2 * laps)
-            ratios.append(cpu_ns / transactions / lap_ns)
+            turn_ns = (before + after) / (2 * turns)
+            ratios.append(cpu_ns / transactions / turn_ns)
             cpu.append(cpu_ns / transactions)
             wall.append(wall_ns / transactions)
             before = after
@@ -87,7 +88,7 @@ def sample_cost(run: Callable[[int], object], n: int) -> CostSample:
             if spent >= _TOO_MUCH_NS or (spent >= _ENOUGH_NS and len(ratios) >= _MIN_CHUNKS):
                 break
     return CostSample(
-        laps=statistics.median(ratios),
+        calibrated_cost=statistics.median(ratios),
         cpu_ns_per_transaction=statistics.median(cpu),
         wall_ns_per_transaction=statistics.median(wall),
         chunks=len(ratios),
@@ -130,14 +131,14 @@ class _Cell:
         return self.value
 
 
-def run_laps(laps: int) -> int:
+def run_calibration(turns: int) -> int:
     """Run the calibration loop. Returns a checksum, so that none of it is idle work."""
     table: dict[str, _Cell] = {f"key{i}": _Cell(i, f"cell{i}") for i in range(32)}
     names = list(table)
     checksum = 0
-    for lap in range(laps):
-        cell = table[names[lap & 31]]
-        step = cell.advance(by=lap & 7)
+    for turn in range(turns):
+        cell = table[names[turn & 31]]
+        step = cell.advance(by=turn & 7)
         pair = (step, cell.label)
         fresh = _Cell(pair[0], f"{pair[1]}-{step}")
         batch = [fresh.advance() for _ in (1, 2, 3)]
@@ -154,18 +155,18 @@ def _chunk_ns() -> int:
     return max(_CHUNK_NS, int(grain * _GRAINS_A_CHUNK)) if grain > _COARSE_GRAIN_NS else _CHUNK_NS
 
 
-def _cpu_of_laps(laps: int) -> int:
+def _cpu_of(turns: int) -> int:
     start = time.process_time_ns()
-    run_laps(laps)
+    run_calibration(turns)
     return max(time.process_time_ns() - start, 1)
 
 
-def _scale(chunk_ns: int) -> int:
-    """How many laps fill a chunk. CPU time tells: on a busy machine elapsed time is others' too."""
-    laps = 64
-    while (cpu_ns := _cpu_of_laps(laps)) < chunk_ns / 2:
-        laps *= 2
-    return max(round(laps * chunk_ns / cpu_ns), 1)
+def _turns(chunk_ns: int) -> int:
+    """Turns that fill a chunk. CPU time tells: on a busy machine elapsed time is others' too."""
+    turns = 64
+    while (cpu_ns := _cpu_of(turns)) < chunk_ns / 2:
+        turns *= 2
+    return max(round(turns * chunk_ns / cpu_ns), 1)
 
 
 def _repeats(run: Callable[[int], object], n: int, chunk_ns: int) -> int:

@@ -10,10 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
 from cascade_budget.source.cache import cache_folder
-from cascade_budget.timing.calibration import (
-    machine_kind,
-    python_key,
-)
+from cascade_budget.timing.calibration import machine_kind, python_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING, Final, final
 
 if TYPE_CHECKING:
     from cascade_budget.timing.clocks import Cost
-    from cascade_budget.timing.pairs import (
-        Pair,
-        Side,
-    )
+    from cascade_budget.timing.pairs import Pair, Side
 
 __all__ = ["Chunking", "find_chunking"]
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cascade_budget.errors import (
-    BudgetError,
-    UsageError,
-)
+from cascade_budget.errors import BudgetError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,10 +18,7 @@ from cascade_budget.judge.throughput import (
     judge_throughput,
     worse_of,
 )
-from cascade_budget.timing.chunks import (
-    Chunking,
-    find_chunking,
-)
+from cascade_budget.timing.chunks import Chunking, find_chunking
 from cascade_budget.timing.fresh_pairs import FreshPairs
 from cascade_budget.timing.pairing_errors import (
     DifferingResultsError,
@@ -29,12 +26,7 @@ from cascade_budget.timing.pairing_errors import (
     ObstructedTimingError,
     PairingError,
 )
-from cascade_budget.timing.pairs import (
-    Pair,
-    Processes,
-    Side,
-    can_fork,
-)
+from cascade_budget.timing.pairs import Pair, Processes, Side, can_fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

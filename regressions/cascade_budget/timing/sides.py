@@ -8,25 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from cascade_budget.process.job import Imports
-from cascade_budget.source.cache import (
-    cache_folder,
-    scratch_folder,
-)
-from cascade_budget.source.copies import (
-    Source,
-    checkout_source,
-    find_source,
-    make_tree,
-)
-from cascade_budget.source.repository import (
-    Repository,
-    RevisionError,
-)
-from cascade_budget.source.requirement import (
-    InstalledBase,
-    install_base,
-    parse_requirement,
-)
+from cascade_budget.source.cache import cache_folder, scratch_folder
+from cascade_budget.source.copies import Source, checkout_source, find_source, make_tree
+from cascade_budget.source.repository import Repository, RevisionError
+from cascade_budget.source.requirement import InstalledBase, install_base, parse_requirement
 from cascade_budget.timing.pairs import timing_job
 
 if TYPE_CHECKING:

@@ -7,15 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
-from cascade_budget.judge.throughput import (
-    DEFAULT_TOLERANCE,
-    Outcome,
-    Throughput,
-)
-from cascade_budget.timing.chunks import (
-    Chunking,
-    find_chunking,
-)
+from cascade_budget.judge.throughput import DEFAULT_TOLERANCE, Outcome, Throughput
+from cascade_budget.timing.chunks import Chunking, find_chunking
 from cascade_budget.timing.fresh_pairs import FreshPairs
 from cascade_budget.timing.rounds import (
     DEFAULT_LIMITS,

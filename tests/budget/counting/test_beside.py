@@ -49,6 +49,7 @@ def test_once():
             shop.work()
         assert dict(counts) == WORK
         assert counts.watched == WATCHED
+        assert "shop:price" not in counts.blind
 
 def test_again():
     test_once()

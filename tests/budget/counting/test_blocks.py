@@ -6,7 +6,6 @@ import cProfile
 import gc
 import pickle
 import queue
-import subprocess
 import sys
 import threading
 from contextlib import ExitStack
@@ -19,10 +18,9 @@ from cascade_budget.counting import (
     CountingUnavailableError,
     count_calls,
 )
-from cascade_budget.counting.targets import (
-    Target,
-    resolve_target,
-)
+from cascade_budget.counting.targets import Target, resolve_target
+from cascade_budget.errors import WorkloadTimeoutError
+from cascade_budget.process import limits
 
 needs_monitoring = pytest.mark.skipif(
     sys.version_info < (3, 12), reason="sys.monitoring came with Python 3.12"
@@ -43,6 +41,9 @@ def other() -> None:
 
 CALLED = f"{__name__}:called"
 OTHER = f"{__name__}:other"
+
+
+UNREACHED = "threads that ran before counting began are not counted by Python 3.11"
 
 
 def target(name: str) -> Target:
@@ -338,27 +339,79 @@ def test_a_profiler_for_new_threads_is_named() -> None:
 
 
 @needs_profile
-def test_a_profiler_on_another_thread_is_not_overwritten() -> None:
+def test_a_profiler_on_another_thread_goes_on() -> None:
     ready, done = threading.Event(), threading.Event()
+    hooks = []
 
     def profiled() -> None:
         sys.setprofile(foreign)
         ready.set()
         done.wait()
+        hooks.append(sys.getprofile())
 
     thread = threading.Thread(target=profiled)
     thread.start()
     ready.wait()
-    try:
-        with pytest.raises(CountingUnavailableError) as caught, count_calls([target(CALLED)]):
-            pass
-    finally:
+    with count_calls([target(CALLED)]) as counts:
+        called()
+    done.set()
+    thread.join()
+    assert hooks == [foreign]
+    assert (dict(counts), counts.blind) == ({CALLED: 1}, {CALLED: UNREACHED})
+
+
+@needs_profile
+@pytest.mark.parametrize("inner", ["watch", "attribute", "natives"])
+def test_a_thread_started_in_a_block_counts_what_a_later_block_asks_for(inner: str) -> None:
+    """The thread has the hook of the outer block, which is not enough for the inner one."""
+    go, done = threading.Event(), threading.Event()
+
+    def work() -> None:
+        go.wait()
+        called_and_len()
+        divmod(7, 2)
         done.set()
+
+    thread = threading.Thread(target=work)
+    with count_calls([target(CALLED)]) as outer:
+        thread.start()
+        with count_calls(
+            [target("builtins:divmod") if inner == "natives" else target(CALLED)],
+            watch=[__name__] if inner == "watch" else [],
+            attribute=inner == "attribute",
+        ) as counts:
+            go.set()
+            done.wait()
         thread.join()
-    assert str(caught.value) == (
-        "the profile hook of another thread is taken (sys.setprofile); counting calls. "
-        "Switch that profiler off for this run, or count on Python 3.12 or newer"
-    )
+    assert outer[CALLED] == 1
+    if inner == "watch":
+        assert counts.watched[f"{__name__}:called_and_len"] == 1
+    elif inner == "attribute":
+        assert [site.function for site in counts.sites[CALLED]] == ["called_and_len"]
+    else:
+        assert counts["builtins:divmod"] == 1
+
+
+@needs_profile
+def test_a_thread_that_ran_before_counts_in_the_block_that_it_opens() -> None:
+    go, done = threading.Event(), threading.Event()
+    seen: list[int] = []
+
+    def work() -> None:
+        go.wait()
+        with count_calls([target(CALLED)]) as counts:
+            called()
+        seen.append(counts[CALLED])
+        done.set()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    with count_calls([target(CALLED)]) as outer:
+        go.set()
+        done.wait()
+    thread.join()
+    assert seen == [1]
+    assert outer.blind == {CALLED: UNREACHED}
 
 
 @needs_profile
@@ -387,33 +440,30 @@ def test_a_hook_removed_inside_the_block_is_an_error() -> None:
 
 
 @needs_profile
-def test_without_ctypes_running_threads_are_said_to_be_out_of_reach() -> None:
-    program = """
-import sys, threading
-sys.modules["ctypes"] = None
-from cascade_budget.counting import count_calls
-from cascade_budget.counting.targets import resolve_target
+def test_threads_that_ran_before_are_said_not_to_be_counted() -> None:
+    go, done = threading.Event(), threading.Event()
 
-def called(): pass
-go, done = threading.Event(), threading.Event()
-def work():
-    go.wait(); called(); done.set()
-thread = threading.Thread(target=work)
-thread.start()
-with count_calls([resolve_target("__main__:called")]) as counts:
-    called()
-    go.set(); done.wait()
-thread.join()
-print(dict(counts), counts.blind)
-"""
-    ran = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False
-    )
-    assert ran.stderr == ""
-    assert ran.stdout == (
-        "{'__main__:called': 1} {'__main__:called': \"threads that ran before counting began can't "
-        'be reached: this Python has no ctypes with _PyEval_SetProfile"}\n'
-    )
+    def work() -> None:
+        go.wait()
+        called()
+        done.set()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    with count_calls([target(CALLED)]) as counts:
+        called()
+        go.set()
+        done.wait()
+    thread.join()
+    assert dict(counts) == {CALLED: 1}
+    assert counts.blind == {CALLED: UNREACHED}
+
+
+@needs_profile
+def test_the_thread_that_watches_a_time_limit_takes_nothing_from_a_count() -> None:
+    with limits._interruption(60, WorkloadTimeoutError), count_calls([target(CALLED)]) as counts:
+        called()
+    assert (dict(counts), counts.blind) == ({CALLED: 1}, {})
 
 
 def test_counting_while_threads_come_and_go_never_loses_a_call() -> None:

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 # Runs in this process forget what they import; what is imported here need not be imported again.
-import cascade_budget.gate.run  # noqa: F401
+import cascade_budget.gate.session  # noqa: F401
 
 SHOP = """
 import inspect
@@ -95,7 +95,7 @@ class Project:
 
     def recorded(self):
         """The lines of the ledger, without its heading."""
-        return self.ledger.read_text(encoding="utf-8").splitlines()[3:]
+        return self.ledger.read_text(encoding="utf-8").splitlines()[4:]
 
 
 PLAIN = ("-p", "cascade_budget.plugin", "-p", "no:cacheprovider")

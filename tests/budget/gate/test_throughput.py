@@ -31,11 +31,11 @@ def timed(project):
     return project
 
 
-def record(project, laps, machine=None):
+def record(project, cost, machine=None):
     machine = machine or machine_kind()
     project.budget(
         '["test_shop.py::test_spin"]',
-        f'"{python_key()}" = {{ laps = {laps}, machine = "{machine}" }}',
+        f'"{python_key()}" = {{ calibrated_cost = {cost}, machine = "{machine}" }}',
     )
 
 
@@ -43,7 +43,7 @@ def test_a_cost_is_recorded_and_then_held(timed):
     timed.run_apart("--cascade-budget-update").assert_outcomes(passed=1)
     line = timed.recorded()[-1]
     cost = re.fullmatch(
-        rf'"{python_key()}" = {{ laps = ([0-9.]+), machine = "{machine_kind()}" }}', line
+        rf'"{python_key()}" = {{ calibrated_cost = ([0-9.]+), machine = "{machine_kind()}" }}', line
     )
     assert cost is not None, line
     assert 0.01 < float(cost[1]) < 100

@@ -70,7 +70,7 @@ def test_log():
     project.run("--cascade-budget").assert_outcomes(passed=2, failed=1)
 
 
-def test_what_a_rehearsal_prints_and_records_is_not_the_test_s(project):
+def test_what_a_dry_run_prints_and_records_is_not_the_test_s(project):
     project.test(
         """
 @pytest.mark.cascade_budget(calls={"shop:price": 0})
@@ -87,7 +87,7 @@ def test_loud(record_property):
     assert (project.path / "junit.xml").read_text().count('value="blue"') == 1
 
 
-def test_without_the_gate_a_body_runs_once_and_owes_nothing(project):
+def test_without_the_gate_a_body_runs_once_and_is_not_counted(project):
     project.test(
         """
 RUNS = []

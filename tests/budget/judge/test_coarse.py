@@ -13,7 +13,7 @@ HERE = "linux-x86_64-11111111"
 
 
 def judged(attempts, recorded, machine=HERE):
-    record = RecordedCost(laps=recorded, machine=machine) if recorded else None
+    record = RecordedCost(calibrated_cost=recorded, machine=machine) if recorded else None
     judgement = judge_coarse(attempts, record, HERE, tolerance=0.25, tolerance_elsewhere=2.0)
     return str(judgement.verdict), judgement.slowdown_ratio, judgement.limit_ratio
 
@@ -48,6 +48,6 @@ def test_without_a_record_nothing_is_judged():
 
 
 def test_elsewhere_is_never_held_more_tightly_than_here():
-    record = RecordedCost(laps=10.0, machine="linux-x86_64-22222222")
+    record = RecordedCost(calibrated_cost=10.0, machine="linux-x86_64-22222222")
     judgement = judge_coarse([13.0], record, HERE, tolerance=0.5, tolerance_elsewhere=0.1)
     assert (str(judgement.verdict), judgement.limit_ratio) == ("within", 1.5)

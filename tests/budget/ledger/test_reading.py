@@ -34,14 +34,16 @@ def test_every_kind_of_line_is_read(read):
         watch = ["shop.*", "inspect:signature"]
         "inspect:signature" = "n + 1"
         "shop:price" = "unstable"
-        "cpython-3.11" = { laps = 6.205, machine = "linux-x86_64-1663daa4" }
+        "cpython-3.11" = { calibrated_cost = 6.205, machine = "linux-x86_64-1663daa4" }
         """
     )
     assert ledger.entries == {
         'tests/test_a.py::test_x[a"b]': Entry(
             watch=("shop.*", "inspect:signature"),
             laws={"inspect:signature": parse_law("n + 1"), "shop:price": None},
-            costs={"cpython-3.11": RecordedCost(laps=6.205, machine="linux-x86_64-1663daa4")},
+            costs={
+                "cpython-3.11": RecordedCost(calibrated_cost=6.205, machine="linux-x86_64-1663daa4")
+            },
         )
     }
 
@@ -88,12 +90,12 @@ def test_no_file_is_an_empty_ledger(tmp_path):
         (
             'version = 1\n["a::x"]\n"cpython-3.11" = 6.2\n',
             "cascade-budget.toml: 'cpython-3.11' of 'a::x' is neither module:qualname with a "
-            "formula nor a Python version with laps and machine. " + REWRITE,
+            "formula nor a Python version with calibrated_cost and machine. " + REWRITE,
         ),
         (
-            'version = 1\n["a::x"]\n"cpython-3.11" = { laps = -1, machine = "linux" }\n',
+            'version = 1\n["a::x"]\n"cpython-3.11" = { calibrated_cost = -1, machine = "linux" }\n',
             "cascade-budget.toml: 'cpython-3.11' of 'a::x' is neither module:qualname with a "
-            "formula nor a Python version with laps and machine. " + REWRITE,
+            "formula nor a Python version with calibrated_cost and machine. " + REWRITE,
         ),
         (
             'version = 1\n"a::x" = "n"\n',

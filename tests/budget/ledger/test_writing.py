@@ -65,8 +65,8 @@ def test_a_new_ledger_is_sorted_with_one_line_a_number(path):
             "a.py::x": Entry(
                 laws=laws(f="1"),
                 costs={
-                    "cpython-3.13": RecordedCost(laps=2.5, machine="linux-x86_64-aa"),
-                    "cpython-3.11": RecordedCost(laps=0.0123, machine="linux-x86_64-aa"),
+                    "cpython-3.13": RecordedCost(calibrated_cost=2.5, machine="linux-x86_64-aa"),
+                    "cpython-3.11": RecordedCost(calibrated_cost=0.0123, machine="linux-x86_64-aa"),
                 },
             ),
         },
@@ -74,13 +74,14 @@ def test_a_new_ledger_is_sorted_with_one_line_a_number(path):
     assert change == LedgerChange(added=("a.py::x", "b.py::y"))
     assert path.read_text() == (
         "# Budgets recorded by `pytest --cascade-budget-update`. Commit this file.\n"
-        "# A formula is the calls that n transactions make; laps are CPU time a transaction.\n"
+        "# A formula is the calls that n transactions make; a calibrated cost is a transaction's CPU\n"
+        "# time over that of one turn of a fixed loop: about the same number on a slower machine.\n"
         "version = 1\n"
         "\n"
         '["a.py::x"]\n'
         '"m:f" = "1"\n'
-        '"cpython-3.11" = { laps = 0.0123, machine = "linux-x86_64-aa" }\n'
-        '"cpython-3.13" = { laps = 2.5, machine = "linux-x86_64-aa" }\n'
+        '"cpython-3.11" = { calibrated_cost = 0.0123, machine = "linux-x86_64-aa" }\n'
+        '"cpython-3.13" = { calibrated_cost = 2.5, machine = "linux-x86_64-aa" }\n'
         "\n"
         '["b.py::y"]\n'
         'watch = ["default"]\n'
@@ -132,8 +133,8 @@ def test_dropped_entries_go_and_the_others_stay(path):
 
 
 def test_costs_of_other_pythons_outlive_an_update(path):
-    old = RecordedCost(laps=1.0, machine="linux-x86_64-aa")
-    new = RecordedCost(laps=2.0, machine="linux-x86_64-aa")
+    old = RecordedCost(calibrated_cost=1.0, machine="linux-x86_64-aa")
+    new = RecordedCost(calibrated_cost=2.0, machine="linux-x86_64-aa")
     update_ledger(path, NAME, {"a::x": Entry(costs={"cpython-3.11": old, "cpython-3.12": old})})
     update_ledger(path, NAME, {"a::x": Entry(costs={"cpython-3.12": new})})
     assert read_ledger(path, NAME).entries["a::x"].costs == {
@@ -216,7 +217,7 @@ entries = st.builds(
     watch=st.lists(keys, max_size=2).map(tuple),
     costs=st.dictionaries(
         st.sampled_from(["cpython-3.11", "pypy-3.11"]),
-        st.builds(RecordedCost, laps=st.floats(1e-6, 1e9), machine=keys),
+        st.builds(RecordedCost, calibrated_cost=st.floats(1e-6, 1e9), machine=keys),
     ),
 )
 

@@ -32,6 +32,8 @@ QUIET = ("-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", 
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     # In a worker of xdist it would measure nothing; the run in here is none.
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    # Red counts need not be counted again where every process has the same seed.
+    monkeypatch.setenv("PYTHONHASHSEED", "0")
     pytester.makeini(
         "[pytest]\nasyncio_default_fixture_loop_scope = function\ncascade_profile = off\n"
     )
@@ -300,3 +302,38 @@ def test_each_benchmark_is_profiled_where_that_is_asked_for(project) -> None:
         "speedscope.json",
         "txt",
     ]
+
+
+def test_a_benchmarked_call_that_hangs_on_the_hash_seed_fails_no_test(project, monkeypatch) -> None:
+    monkeypatch.setenv("PYTHONHASHSEED", "random")
+    project.makepyfile(
+        hashed="""
+        import shop
+
+        WORDS = {"w%d" % number for number in range(40)}
+
+        def serve():
+            for word in WORDS:
+                shop.price(1)
+                if word == "w7":
+                    break
+        """
+    )
+    project.makepyfile(
+        """
+        import hashed, pytest
+
+        @pytest.mark.cascade_budget(calls=["shop:price"])
+        def test_hashed(benchmark):
+            benchmark(hashed.serve)
+        """
+    )
+    run(project, "--cascade-budget-update").assert_outcomes(passed=1)
+    # One process in 40 happens to count what the ledger's did.
+    for _ in range(5):
+        result = run(project, "--cascade-budget")
+        result.assert_outcomes(passed=1)
+        if "in two runs of the same code: not gated" in result.stdout.str():
+            break
+    else:
+        pytest.fail("no process counted otherwise")

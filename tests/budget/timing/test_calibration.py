@@ -14,17 +14,17 @@ import pytest
 from cascade_budget.timing.calibration import (
     machine_kind,
     python_key,
-    run_laps,
+    run_calibration,
     sample_cost,
 )
 from cascade_budget.timing.obstacles import timing_obstacle
 
 
 def test_the_loop_s_work_is_the_same_on_every_python():
-    assert [run_laps(laps) for laps in (1, 100, 10_000)] == [13, 8019, 9620]
+    assert [run_calibration(turns) for turns in (1, 100, 10_000)] == [13, 8019, 9620]
 
 
-def test_twice_the_work_costs_about_twice_the_laps():
+def test_twice_the_work_has_about_twice_the_cost():
     def spin(n):
         for _ in range(n):
             sum(range(200))
@@ -34,7 +34,7 @@ def test_twice_the_work_costs_about_twice_the_laps():
 
     once, twice = sample_cost(spin, 2_000), sample_cost(spin_twice, 2_000)
     assert once.chunks >= 1
-    assert 1.2 < twice.laps / once.laps < 3.0
+    assert 1.2 < twice.calibrated_cost / once.calibrated_cost < 3.0
 
 
 def test_a_python_is_named_by_implementation_and_version():

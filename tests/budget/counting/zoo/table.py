@@ -10,18 +10,23 @@ if TYPE_CHECKING:
 
 FROM_C = "calls made from C, as by map(f, ...) or sort(key=f), are reported by no Python"
 NOT_ON_3_11 = "Python 3.11 reports no calls of a 'itemgetter' object"
+UNREACHED = "threads that ran before counting began are not counted by Python 3.11"
 EVERY = "every Python"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One row: what runs, the calls it makes by target, and where they can't be counted."""
+    """One row: what runs, the calls it makes by target, and where they can't be counted.
+
+    With `beside_threads` the threads of `zoo.threads` run before the block begins.
+    """
 
     title: str
     run: Callable[[], object]
     calls: Mapping[str, int]
     blind: str | None = None
     uncounted: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    beside_threads: bool = False
 
 
 CASES: list[Case] = []
@@ -32,6 +37,7 @@ def case(
     *,
     blind: str | None = None,
     uncounted: Mapping[str, tuple[int, str]] | None = None,
+    beside_threads: bool = False,
     **calls: int,
 ) -> Callable[[Callable[[], object]], Callable[[], object]]:
     """Add the decorated function as a row; keywords are qualnames here, with `__` for a dot."""
@@ -40,7 +46,7 @@ def case(
         named = {
             f"{run.__module__}:{name.replace('__', '.')}": number for name, number in calls.items()
         }
-        row(title, run, named, blind=blind, uncounted=uncounted)
+        row(title, run, named, blind=blind, uncounted=uncounted, beside_threads=beside_threads)
         return run
 
     return add
@@ -53,9 +59,17 @@ def row(
     *,
     blind: str | None = None,
     uncounted: Mapping[str, tuple[int, str]] | None = None,
+    beside_threads: bool = False,
 ) -> None:
     CASES.append(
-        Case(title=title, run=run, calls=calls, blind=blind, uncounted=dict(uncounted or {}))
+        Case(
+            title=title,
+            run=run,
+            calls=calls,
+            blind=blind,
+            uncounted=dict(uncounted or {}),
+            beside_threads=beside_threads,
+        )
     )
 
 
