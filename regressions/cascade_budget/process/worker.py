@@ -25,6 +25,7 @@ from cascade_budget.process.imports import is_redirected, redirect_imports
 from cascade_budget.process.job import Imports, Job
 from cascade_budget.process.seeds import seed_plugins, seed_random
 from cascade_budget.process.workload import Workload
+from cascade_budget.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -79,6 +80,10 @@ class FixtureCall(Protocol):
     """What of a call of the fixture is read here."""
 
     @property
+    def item(self) -> pytest.Item:
+        """The test that makes it."""
+
+    @property
     def ordinal(self) -> int:
         """1 for the first call in the test."""
 
@@ -101,6 +106,9 @@ class WorkerPlugin:
     Args:
         channel: To the process that asked for the job.
         job: What it asked for.
+
+    Attributes:
+        settled: Whether all has been told that was asked for.
     """
 
     # What pytest registers a plugin under that it is handed.
@@ -112,10 +120,12 @@ class WorkerPlugin:
     def __init__(self, channel: Channel, job: Job) -> None:
         self.channel = channel
         self.job = job
+        self.settled = False
 
     def drive(self, call: FixtureCall) -> Any:
         """Run a workload of the fixture. Returns what it returned for the smallest size."""
-        with Workload(call.function) as workload:
+        timeout_seconds = read_settings(call.item.config).timeout_seconds
+        with Workload(call.function, timeout_seconds=timeout_seconds) as workload:
             return workload.run(call.sizes[0])
 
     def finish(self, code: int) -> None:
@@ -169,15 +179,25 @@ class WorkerPlugin:
         if self.job.node:
             items[:] = found
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(
-        self,
-        item: pytest.Item,  # noqa: ARG002 - subclasses use them
-        nextitem: pytest.Item | None,  # noqa: ARG002
-    ) -> Generator[None, Any, Any]:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self) -> None:
         """Fixtures and the test itself make the same data in each process."""
         seed_random(self.job.random_seed)
-        return (yield)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """End here once all has been told and every fixture torn down.
+
+        What a session does after that is for people to read, and can take longer than a round.
+        """
+        if self.settled:
+            self.end()
+            leave(0)
+
+    def end(self) -> None:
+        """Say that nothing more will be told."""
+        with contextlib.suppress(EOFError):
+            self.channel.send({"event": "ended"})
 
     def _take_back(self, options: Any) -> None:
         selection = _SELECTION if self.job.node else {}
@@ -204,8 +224,7 @@ def run_job(channel: Channel, job: Job) -> int:
     # As tests find it that read it.
     sys.argv = [pytest.__file__.replace("__init__", "__main__"), *job.arguments]
     code = int(pytest.main(list(job.arguments), plugins=[plugin]))
-    with contextlib.suppress(EOFError):
-        plugin.finish(code)
+    plugin.finish(code)
     return code
 
 

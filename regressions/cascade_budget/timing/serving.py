@@ -18,7 +18,7 @@ import pytest
 
 from cascade_budget.process.failures import Failure, describe_failure
 from cascade_budget.process.imports import imported_files
-from cascade_budget.process.worker import WorkerPlugin, leave
+from cascade_budget.process.worker import WorkerPlugin
 from cascade_budget.process.workload import Workload
 from cascade_budget.timing.clocks import Meter
 from cascade_budget.timing.obstacles import timing_obstacle
@@ -46,8 +46,6 @@ class ServeTiming(WorkerPlugin):
     # What a test prints is kept for the error of a process that dies.
     own_options = MappingProxyType({"capture": "no"})
 
-    _settled = False
-
     def drive(self, call: FixtureCall) -> Any:
         """Serve the workload if it is the one asked for.
 
@@ -59,7 +57,7 @@ class ServeTiming(WorkerPlugin):
                 # Where the other side is gone the test ends as it would.
                 with contextlib.suppress(EOFError):
                     self._serve(workload, call.n)
-                self._settled = True
+                self.settled = True
             return workload.run(call.sizes[0])
 
     def _serve(self, workload: Workload, n: int) -> None:
@@ -123,8 +121,8 @@ class ServeTiming(WorkerPlugin):
 
     def _fail(self, failure: Failure) -> None:
         """Tell why there is no workload, once."""
-        if not self._settled:
-            self._settled = True
+        if not self.settled:
+            self.settled = True
             with contextlib.suppress(EOFError):
                 self.channel.send({"event": "failed", **asdict(failure)})
 
@@ -148,17 +146,6 @@ class ServeTiming(WorkerPlugin):
             reason = str(why[2] if isinstance(why, tuple) else why).removeprefix("Skipped: ")
             self._fail(Failure(kind="skipped", message=reason, missing=True))
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
-        """End here once the workload has been served and every fixture torn down.
-
-        What a session does after that is for people to read, and can take longer than a round.
-        """
-        if self._settled:
-            with contextlib.suppress(EOFError):
-                self.channel.send({"event": "ended"})
-            leave(0)
-
     def finish(self, code: int) -> None:
         """Say that the workload has not been reached, where nothing else did."""
         if code in _NO_TEST:
@@ -168,7 +155,7 @@ class ServeTiming(WorkerPlugin):
             ordinal = self.job.task["ordinal"]
             message = f"the test made no call number {ordinal} of cascade_budget"
             self._fail(Failure(kind="not found", message=message))
-        self.channel.send({"event": "ended"})
+        self.end()
 
 
 def digest_result(value: object) -> tuple[str, str]:
