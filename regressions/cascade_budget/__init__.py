@@ -7,9 +7,10 @@ the gate counts exactly and fails the build when a formula changes.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from cascade_budget.counting.result import CallCounts
     from cascade_budget.errors import (
         BudgetError,
         ColdRunError,
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
         WorkloadThreadsError,
         WorkloadTimeoutError,
     )
-    from cascade_budget.gate.fixture import (
-        CascadeBudget,
-        count,
-    )
+    from cascade_budget.gate.fixture import CascadeBudget, count
+
+    __version__: str
 
 __all__ = [
     "BudgetError",
+    "CallCounts",
     "CascadeBudget",
     "ColdRunError",
     "LawSyntaxError",
@@ -35,15 +36,23 @@ __all__ = [
     "WorkloadError",
     "WorkloadThreadsError",
     "WorkloadTimeoutError",
+    "__version__",
     "count",
 ]
 
-_IN_FIXTURE = frozenset({"CascadeBudget", "count"})
+_DISTRIBUTION: Final = "pytest-cascade-budget"
+_ROOMS: Final = {
+    "CallCounts": "counting.result",
+    "CascadeBudget": "gate.fixture",
+    "count": "gate.fixture",
+}
+"""Where a name is that isn't an error."""
 
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for: every pytest run imports this package, few count calls."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    room = "gate.fixture" if name in _IN_FIXTURE else "errors"
-    return getattr(import_module(f"{__name__}.{room}"), name)
+    if name == "__version__":
+        return import_module("importlib.metadata").version(_DISTRIBUTION)
+    return getattr(import_module(f"{__name__}.{_ROOMS.get(name, 'errors')}"), name)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib
+import pkgutil
 import sys
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
+import cascade_budget
 from cascade_budget.errors import BudgetError
 
 if TYPE_CHECKING:
@@ -35,33 +37,47 @@ class Command(Protocol):
         """Carry the command out and return the exit code."""
 
 
+class ShowVersion(argparse.Action):
+    """Looks the version up when it is asked for: that imports more than most commands."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        """Print the version and end the program."""
+        print(parser.prog, cascade_budget.__version__)  # noqa: T201
+        parser.exit()
+
+
 def load_command(name: str) -> Command:
     """The module of a command; imported only when it is asked for."""
     return cast("Command", importlib.import_module(f"cascade_budget.commands.{name}"))
 
 
-def build_parser(names: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser with the given commands, each module imported."""
+def summary_of(name: str) -> str:
+    """The first line of a command's docstring, read without importing the command."""
+    source = pkgutil.get_data("cascade_budget.commands", f"{name}.py")
+    assert source is not None
+    text = ast.get_docstring(ast.parse(source)) or ""
+    line = text.partition("\n")[0].rstrip(".")
+    return line[:1].lower() + line[1:]
+
+
+def build_parser(names: Sequence[str], asked: str | None) -> argparse.ArgumentParser:
+    """The parser of all commands; of those only the one that is asked for is imported."""
     parser = argparse.ArgumentParser(
         prog="cascade-budget",
         description="Performance regressions: what is not a run of pytest --cascade-budget.",
     )
-    parser.add_argument(
-        "--version", action="version", version=f"%(prog)s {version('pytest-cascade-budget')}"
-    )
+    parser.add_argument("--version", action=ShowVersion, nargs=0, help="show the version and exit")
     rooms = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in names:
-        command = load_command(name)
-        text = (command.__doc__ or "").strip()
-        summary = text.partition("\n")[0].rstrip(".")
-        command.configure(
-            rooms.add_parser(
-                name,
-                help=summary[:1].lower() + summary[1:],
-                description=text,
-                formatter_class=argparse.RawDescriptionHelpFormatter,
-            )
+        room = rooms.add_parser(
+            name,
+            help=summary_of(name) if asked is None else None,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+        if name == asked:
+            command = load_command(name)
+            room.description = (command.__doc__ or "").strip()
+            command.configure(room)
     return parser
 
 
@@ -76,9 +92,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     names = COMMANDS
-    # One command is one import; only help and mistakes need them all.
-    chosen = [name for name in names if words and name == words[0]] or names
-    arguments = build_parser(chosen).parse_args(words)
+    asked = next((word for word in words if word in names), None)
+    arguments = build_parser(names, asked).parse_args(words)
     try:
         return load_command(arguments.command).run(arguments)
     except BudgetError as error:

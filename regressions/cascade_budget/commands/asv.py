@@ -24,7 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from cascade_budget.commands.stored import compare, told
 from cascade_budget.errors import UsageError
+from cascade_budget.extras import require_throughput
 from cascade_budget.interop.asv_config import (
     AsvError,
     find_config,
@@ -110,12 +112,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Read, judge, print, and return the exit code.
 
     Raises:
+        MissingExtraError: scipy is not installed.
         UsageError: A revision is unknown or has no results, a regular expression is none or finds
             nothing, or asv's files are not there or broken.
     """
-    # scipy takes longer to import than the files to read.
-    from cascade_budget.commands.stored import compare, told  # noqa: PLC0415
-
+    require_throughput("judging times")
     chosen, exact = _patterns("--bench", arguments.bench), _patterns("--exact", arguments.exact)
     config = read_config(_config(arguments.config))
     if not config.results.is_dir():

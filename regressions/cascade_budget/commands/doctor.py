@@ -19,11 +19,8 @@ from typing import TYPE_CHECKING, Final
 
 from cascade_budget.commands.progress_line import ProgressLine
 from cascade_budget.errors import UsageError
-from cascade_budget.judge.instability import (
-    Diagnosis,
-    Influence,
-    diagnose,
-)
+from cascade_budget.judge.instability import diagnose
+from cascade_budget.model.comparison import Diagnosis, Influence
 from cascade_budget.model.suite_counts import (
     PASSED,
     Census,
@@ -34,11 +31,7 @@ from cascade_budget.process.suite_run import (
     take_census,
 )
 from cascade_budget.report.instability_text import diagnosis_text
-from cascade_budget.source.layout import (
-    USUAL_ROOTS,
-    import_roots,
-    importable,
-)
+from cascade_budget.source.layout import import_roots, importable_names
 from cascade_budget.source.repository import (
     Repository,
     RevisionError,
@@ -142,14 +135,13 @@ def _request(test: str, here: Path) -> CensusRequest:
         project = Repository.at(here).root
     except RevisionError:
         project = here.resolve()
-    roots = {project / root for root in (*import_roots(project), *USUAL_ROOTS)}
-    packages = {name for root in roots for name in importable(root) if name.isidentifier()}
+    roots = [project / root for root in import_roots(project)]
     return CensusRequest(
         label="the working tree",
         project=project,
         working_folder=here,
         arguments=(test,),
-        packages=tuple(sorted(packages)),
+        packages=importable_names(project, roots),
         # As the gate does: what only a first run costs is told apart below.
         warm_ups=1,
         random_seed=GATE_SEED,
@@ -163,7 +155,3 @@ def _runs(runs: list[Census], test: str) -> list[dict[str, int]]:
         for run in runs
         if test in run.tests and run.tests[test].outcome == PASSED
     ]
-
-
-def _calls(run: Census, test: str) -> dict[str, int]:
-    return dict(run.tests[test].calls) if test in run.tests else {}

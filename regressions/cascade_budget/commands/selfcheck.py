@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cascade_budget.commands.progress_line import ProgressLine
+from cascade_budget.commands.promise import carry_out, certify, rates
+from cascade_budget.extras import require_throughput
 from cascade_budget.source.cache import scratch_folder
+from cascade_budget.timing.certificate import share_name, write_certificate
 
 if TYPE_CHECKING:
     import argparse
@@ -74,13 +77,11 @@ def run(arguments: argparse.Namespace) -> int:
         0 where the promise may hold, 1 where the trials rule it out.
 
     Raises:
+        MissingExtraError: scipy is not installed.
         UsageError: The test holds too few transactions to make a little more of them.
         PairingError: It can't be timed.
     """
-    # scipy takes longer to import than most commands to run.
-    from cascade_budget.commands.promise import carry_out, certify, rates  # noqa: PLC0415
-    from cascade_budget.timing.certificate import share_name, write_certificate  # noqa: PLC0415
-
+    require_throughput("judging times")
     with ProgressLine().shown() as progress, scratch_folder() as scratch:
         project = Path.cwd()
         if arguments.test is None:

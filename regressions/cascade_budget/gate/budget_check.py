@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cascade_budget.model.findings import TargetFinding
     from cascade_budget.report.progress import Progress
     from cascade_budget.settings import Settings
-    from cascade_budget.source.marking import ChangeMarker
+    from cascade_budget.source.changes import Changes
 
 _HASH_SEEDS: Final = (1, 2)
 _RECOUNTED: Final = (CallVerdict.EXCEEDED, CallVerdict.SLACK)
@@ -55,12 +55,12 @@ class BudgetCheck:
     """
 
     def __init__(
-        self, settings: Settings, ledger: Ledger, progress: Progress, marker: ChangeMarker
+        self, settings: Settings, ledger: Ledger, progress: Progress, changes: Changes
     ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._progress = progress
-        self._marker = marker
+        self._changes = changes
 
     def check(self, subject: Subject) -> None:
         """Add what is found of a subject to its test.
@@ -211,7 +211,7 @@ class BudgetCheck:
             )
             for target, called_from in counts.sites.items()
         }
-        return self._marker.mark(with_sites(targets, sites, at))
+        return self._changes.mark(with_sites(targets, sites, at))
 
     def _time(self, subject: Subject, entry: Entry | None) -> TimeFinding | None:
         """What is found of its time; that it could not be timed is found as well."""

@@ -68,7 +68,7 @@ class Reports:
             Lines for the terminal: where the reports are, and commands to GitHub.
 
         Raises:
-            ReportError: The folder can't be written, or a format's library is missing.
+            ReportError: The folder can't be written.
         """
         folder = self._settings.report
         on_github = self._environment.get("GITHUB_ACTIONS") == "true"
@@ -84,16 +84,8 @@ class Reports:
 
     def _write_files(self, document: Document, folder: Path) -> Iterator[str]:
         shown = _shown(folder, self._settings.root)
-        try:
-            from cascade_budget.report.html import render_html  # noqa: PLC0415 - needs the extra
-        except ModuleNotFoundError as error:
-            if error.name not in ("jinja2", "markupsafe"):
-                raise
-            raise ReportError(
-                f"the HTML page needs {error.name}, which is not installed",
-                folder=shown,
-                remedy='Install it with pip install "pytest-cascade-budget[report]"',
-            ) from error
+        from cascade_budget.report.html import render_html  # noqa: PLC0415 - few runs write it
+
         texts = {
             ".json": render_json(document),
             ".md": render_markdown(document),

@@ -10,6 +10,7 @@ import pytest
 from _pytest.outcomes import Failed
 
 from cascade_budget.errors import ColdRunError, UsageError
+from cascade_budget.extras import require_throughput
 from cascade_budget.gate.budget_check import BudgetCheck
 from cascade_budget.gate.budgets import MARKER, prepare_state, state_of
 from cascade_budget.gate.roll import Roll
@@ -21,7 +22,7 @@ from cascade_budget.ledger import read_ledger
 from cascade_budget.process.workload import Workload
 from cascade_budget.report.progress import Progress
 from cascade_budget.report.terminal import failure_text, failure_word
-from cascade_budget.source.marking import ChangeMarker
+from cascade_budget.source.changes import changes_since
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,10 +73,10 @@ class Gate:
         self._settings = settings
         self._gauge: Gauge = gauge or CoarseGauge(settings)
         progress = Progress(config)
-        marker = ChangeMarker(settings.root, settings.base)
-        self._profiles = Profiles(settings, progress, marker)
+        changes = changes_since(settings.root, settings.base)
+        self._profiles = Profiles(settings, progress, changes)
         ledger = read_ledger(settings.ledger, settings.ledger_shown)
-        self._check = BudgetCheck(settings, ledger, progress, marker)
+        self._check = BudgetCheck(settings, ledger, progress, changes)
 
     def prepare(self, item: pytest.Item) -> None:
         """Read what a collected test is budgeted for.
@@ -213,8 +214,8 @@ def start_run(config: pytest.Config, settings: Settings) -> Run:
     """
     gauge: Gauge | None = None
     if settings.base is not None:
-        # scipy takes longer to import than a small suite to run.
-        from cascade_budget.gate.paired import PairedGauge  # noqa: PLC0415
+        require_throughput("--cascade-budget-base")
+        from cascade_budget.gate.paired import PairedGauge  # noqa: PLC0415 - only a base needs it
 
         gauge = PairedGauge(config, settings, Progress(config))
     is_worker = hasattr(config, "workerinput")

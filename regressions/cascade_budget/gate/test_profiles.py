@@ -9,11 +9,11 @@ from _pytest import python as pytest_python
 
 from cascade_budget.errors import BudgetError
 from cascade_budget.gate.profile_folder import file_stem, profile_folder, shown_path
+from cascade_budget.judge.profile_comparison import compare_profiles
 from cascade_budget.model.profile_findings import ProfileFinding
 from cascade_budget.model.profiles import function_times
 from cascade_budget.process.limits import time_limit
 from cascade_budget.report.text import counted
-from cascade_budget.source.edits import changed_functions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,13 +22,12 @@ if TYPE_CHECKING:
 
     from cascade_budget.gate.fixture import WorkloadCall
     from cascade_budget.gate.throughput import ProfiledSides
-    from cascade_budget.model.profile_findings import ChangedFunction
     from cascade_budget.model.profiles import ProfileDifference, ProfileSession
     from cascade_budget.process.workload import Workload
-    from cascade_budget.profiling import RawFrame
+    from cascade_budget.profiling.stacks import RawFrame
     from cascade_budget.report.progress import Progress
     from cascade_budget.settings import Settings
-    from cascade_budget.source.marking import ChangeMarker
+    from cascade_budget.source.changes import Changes
 
 SECTION: Final = "cascade budget profile"
 MOST_UNASKED: Final = 20
@@ -53,11 +52,11 @@ class Profiles:
         self,
         settings: Settings,
         progress: Progress | None = None,
-        marker: ChangeMarker | None = None,
+        changes: Changes | None = None,
     ) -> None:
         self._settings = settings
         self._progress = progress
-        self._marker = marker
+        self._changes = changes
         self._unasked = 0
         self._sections: dict[str, list[str]] = {}
 
@@ -95,7 +94,7 @@ class Profiles:
             both = sides(call) if sides is not None else None
             if both is not None:
                 return both
-            from cascade_budget.profiling import profile_workload  # noqa: PLC0415 - the sampler is loaded where it is used
+            from cascade_budget.profiling.passes import profile_workload  # noqa: PLC0415 - the sampler is loaded where it is used
 
             head = profile_workload(
                 workload.function,
@@ -134,7 +133,7 @@ class Profiles:
                 function(times)
 
         def record() -> ProfiledSides:
-            from cascade_budget.profiling import profile_workload  # noqa: PLC0415 - the sampler is loaded where it is used
+            from cascade_budget.profiling.passes import profile_workload  # noqa: PLC0415 - the sampler is loaded where it is used
 
             sessions = profile_workload(
                 repeated,
@@ -156,10 +155,10 @@ class Profiles:
             item: the test.
             taken: where the finding goes once the block has been left.
         """
-        from cascade_budget.profiling import record_block, wall_clock  # noqa: PLC0415 - the sampler is loaded where it is used
+        from cascade_budget.profiling.recording import CLOCKS, record_block  # noqa: PLC0415 - the sampler is loaded where it is used
 
         block = record_block(
-            clock=wall_clock(), own_roots=(self._settings.root,), root=_is_call_of_test
+            clock=CLOCKS["wall"], own_roots=(self._settings.root,), root=_is_call_of_test
         )
         try:
             sessions = block.__enter__()
@@ -219,14 +218,8 @@ class Profiles:
             files=files,
             hottest=hottest(head),
             difference=difference,
-            changed=self._changed(head) if base else (),
+            changed=self._changes.suspects(head) if base and self._changes is not None else (),
         )
-
-    def _changed(self, head: Sequence[ProfileSession]) -> tuple[ChangedFunction, ...]:
-        changed = self._marker.changed() if self._marker is not None else None
-        if changed is None:
-            return ()
-        return changed_functions(head, changed, self._settings.root)
 
     def _write(
         self, key: str, sides: dict[str, Sequence[ProfileSession]], tree: str
@@ -275,8 +268,6 @@ def _difference(
     base: Sequence[ProfileSession], head: Sequence[ProfileSession]
 ) -> tuple[ProfileDifference | None, str]:
     """What differs, or why that can't be said: then head's own profile is shown all the same."""
-    from cascade_budget.judge.profile_comparison import compare_profiles  # noqa: PLC0415 - scipy is loaded where it is used
-
     try:
         return compare_profiles(base, head), ""
     except ValueError as error:
@@ -292,7 +283,7 @@ def _section(tree: str, sessions: Sequence[ProfileSession]) -> str:
     told = f"({first.clock} time in seconds"
     if first.overhead_ratio != 1:
         transactions = counted(sum(one.transactions for one in sessions), "transaction")
-        told += f" over {transactions}; sampling made them {first.overhead_ratio:.1f} times dearer"
+        told += f" over {transactions}; sampling slowed them {first.overhead_ratio:.1f} times"
     shown.append(f"{told})")
     return "\n".join(shown)
 

@@ -1,102 +1,44 @@
-"""What grew between the call counts of two revisions, and what brought it about.
+"""What grew between the call counts of two revisions, and the lines that made it grow.
 
 Both revisions ran the same tests. A function is *grown* in a test when it was called more often on
 head and base has it too: helpers that were extracted, functions that were renamed or moved, and
 expressions that were split add or shift names without making anything else run more often, so they
 are listed and fail nothing.
+
+When `render` runs twice, so does all that it calls. Only the first function on the way whose
+callers did not grow in step with it is a cause; the rest is listed below it.
 """
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cascade_budget.model.comparison import (
+    Cause,
+    Change,
+    Comparison,
+    Growth,
+    Move,
+    Presence,
+    SiteGrowth,
+)
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    from cascade_budget.model.comparison import Edit
+    from cascade_budget.model.findings import Site
 
     Counts = Mapping[str, Mapping[str, int]]
     """Calls by function, by test."""
 
+    Origin = Callable[[str, int], tuple[str, int | None]]
+    """From a file and line of head to those of base; no line where it is new."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """The calls of one function in one test."""
-
-    test: str
-    base_calls: int
-    head_calls: int
-
-    @property
-    def growth(self) -> int:
-        """Calls added; negative where there are fewer."""
-        return self.head_calls - self.base_calls
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Growth:
-    """A function that is called more often.
-
-    Attributes:
-        function: Its name on head, `module:qualname`.
-        was: Its name on base; another one after a rename or a move.
-        changes: The tests in which it grew, most calls added first; never empty.
-    """
-
-    function: str
-    was: str
-    changes: tuple[Change, ...]
-
-    @property
-    def worst(self) -> Change:
-        """The test in which most calls were added."""
-        return self.changes[0]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Presence:
-    """A function that only one of the revisions has, or that is unstable.
-
-    Attributes:
-        function: `module:qualname`.
-        calls: Its calls in all compared tests together.
-        tests: How many of these tests call it.
-    """
-
-    function: str
-    calls: int
-    tests: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
-    """A function that has another name or place on head."""
-
-    old: str
-    new: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """What differs between base and head.
-
-    Attributes:
-        tests: The tests compared, in order.
-        grown: Functions called more often, most calls added in one test first. These fail.
-        fewer: How many functions are called less often.
-        new: Functions of head that base does not have, most calls first.
-        gone: Functions of base that head does not have, most calls first.
-        moved: Functions that were renamed or moved.
-        unstable: Functions whose count differs between two runs of one revision, in the tests where
-            it does. They never fail.
-    """
-
-    tests: tuple[str, ...]
-    grown: tuple[Growth, ...]
-    fewer: int
-    new: tuple[Presence, ...]
-    gone: tuple[Presence, ...]
-    moved: tuple[Move, ...]
-    unstable: tuple[Presence, ...]
+_INNER_SCOPE = re.compile(r"(?:\.<locals>\.<(?:genexpr|listcomp|setcomp|dictcomp)>)+$")
 
 
 def compare(
@@ -236,3 +178,196 @@ def _common(one: str, other: str) -> int:
         return length
 
     return max(shared(one, other), shared(one[::-1], other[::-1]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One side of one test, counted with callers.
+
+    Attributes:
+        calls: By function.
+        sites: By function, the lines that called it.
+        modules: Name of the project's module in a file, by the file's path.
+    """
+
+    calls: Mapping[str, int]
+    sites: Mapping[str, Sequence[Site]]
+    modules: Mapping[str, str]
+
+    def callers(self, function: str) -> Counter[str]:
+        """Calls of a function by the function that made them."""
+        found: Counter[str] = Counter()
+        for site in self.sites.get(function, ()):
+            found[self.name_of(site)] += site.calls
+        return found
+
+    def name_of(self, site: Site) -> str:
+        """`module:qualname` of the function around a site; its file for a foreign module."""
+        return f"{self.modules.get(site.path, site.path)}:{caller_name(site)}"
+
+
+def caller_name(site: Site) -> str:
+    """The qualified name of the function around a site; a comprehension is part of it."""
+    return _INNER_SCOPE.sub("", site.function)
+
+
+def find_causes(
+    grown: Sequence[Growth],
+    base: Mapping[str, Evidence],
+    head: Mapping[str, Evidence],
+    came_from: Origin,
+    renamed: Mapping[str, str] | None = None,
+) -> tuple[Cause, ...]:
+    """Tell the functions that grew by themselves from those that grew with their callers.
+
+    Args:
+        grown: What grew, most calls added first.
+        base: What was counted on base, by test.
+        head: The same on head.
+        came_from: Where a line of head stands on base.
+        renamed: Name on head -> name on base.
+
+    Returns:
+        One cause or more where anything grew, each growth in exactly one of them.
+    """
+    renamed = renamed or {}
+    by_name = {growth.function: growth for growth in grown}
+    parents = {growth.function: _parents(growth, by_name, base, head, renamed) for growth in grown}
+    owner: dict[str, str] = {}
+    for growth in grown:
+        if not parents[growth.function]:
+            _own(growth.function, growth.function, parents, owner)
+    for growth in grown:
+        # Functions that call each other in a circle name each other: the largest stands for them.
+        if growth.function not in owner:
+            _own(growth.function, growth.function, parents, owner)
+    return tuple(
+        Cause(
+            growth=growth,
+            sites=_sites(growth, base, head, came_from),
+            below=tuple(
+                by_name[name]
+                for name in by_name
+                if owner[name] == growth.function and name != growth.function
+            ),
+        )
+        for growth in grown
+        if owner[growth.function] == growth.function
+    )
+
+
+def nearest_edits(cause: Cause, head: Evidence, edits: Mapping[str, Edit]) -> tuple[Edit, ...]:
+    """The changed functions that run in a test, those nearest to the calls of a cause first.
+
+    Nearest are the functions around the calls, then what these call, then the rest.
+
+    Args:
+        cause: What grew.
+        head: What was counted in its worst test on head.
+        edits: The functions that were changed since base, by `module:qualname`.
+    """
+    around = {f"{head.modules.get(site.path, site.path)}:{site.caller}" for site in cause.sites} | {
+        cause.growth.function
+    }
+
+    def distance(name: str) -> int:
+        if name in around:
+            return 0
+        return 1 if around & head.callers(name).keys() else 2
+
+    running = [name for name in edits if name in head.calls]
+    return tuple(edits[name] for name in sorted(running, key=lambda name: (distance(name), name)))
+
+
+def _parents(
+    growth: Growth,
+    grown: Mapping[str, Growth],
+    base: Mapping[str, Evidence],
+    head: Mapping[str, Evidence],
+    renamed: Mapping[str, str],
+) -> frozenset[str]:
+    test = growth.worst.test
+    if test not in base or test not in head:
+        return frozenset()
+    before, after = base[test], head[test]
+    callers_before, callers_after = before.callers(growth.was), after.callers(growth.function)
+    found = set()
+    for caller, calls in callers_after.items():
+        was = renamed.get(caller, caller)
+        if caller == growth.function or calls <= callers_before[was]:
+            continue
+        in_step = calls * before.calls.get(was, 0) <= callers_before[was] * after.calls.get(
+            caller, 0
+        )
+        if caller not in grown or not in_step:
+            return frozenset()
+        found.add(caller)
+    return frozenset(found)
+
+
+def _own(
+    name: str, cause: str, parents: Mapping[str, frozenset[str]], owner: dict[str, str]
+) -> None:
+    pending = [name]
+    while pending:
+        current = pending.pop()
+        if current not in owner:
+            owner[current] = cause
+            pending += [child for child, above in parents.items() if current in above]
+
+
+def _sites(
+    growth: Growth,
+    base: Mapping[str, Evidence],
+    head: Mapping[str, Evidence],
+    came_from: Origin,
+) -> tuple[SiteGrowth, ...]:
+    test = growth.worst.test
+    if test not in base or test not in head:
+        return ()
+    before: Counter[tuple[str, int]] = Counter()
+    around: dict[tuple[str, int], tuple[str, str]] = {}
+    for site in base[test].sites.get(growth.was, ()):
+        before[site.path, site.line] += site.calls
+        around[site.path, site.line] = (site.path, caller_name(site))
+    found: list[SiteGrowth] = []
+    fresh: list[tuple[Site, str]] = []
+    for site in _merged(head[test].sites.get(growth.function, ())):
+        path, line = came_from(site.path, site.line)
+        if line is None:
+            fresh.append((site, path))
+        else:
+            found.append(_site_growth(site, before.pop((path, line), 0), changed=False))
+    for site, path in fresh:
+        # What a changed line did before stands in lines of the same function that are gone.
+        replaced = [key for key, place in around.items() if place == (path, site.function)]
+        calls = sum(before.pop(key, 0) for key in replaced)
+        found.append(_site_growth(site, calls, changed=True))
+    more = [site for site in found if site.growth > 0]
+    return tuple(
+        sorted(more, key=lambda site: (-site.growth, not site.changed, site.path, site.line))
+    )
+
+
+def _merged(sites: Iterable[Site]) -> list[Site]:
+    # A line may call from a comprehension and from around it: to the reader it is one place.
+    merged: dict[tuple[str, int, str], Site] = {}
+    for site in sites:
+        key = (site.path, site.line, caller_name(site))
+        held = merged.get(key)
+        calls = site.calls + (held.calls if held else 0)
+        merged[key] = type(site)(
+            path=site.path, line=site.line, function=caller_name(site), calls=calls
+        )
+    return list(merged.values())
+
+
+def _site_growth(site: Site, base_calls: int, *, changed: bool) -> SiteGrowth:
+    return SiteGrowth(
+        path=site.path,
+        line=site.line,
+        caller=site.function,
+        base_calls=base_calls,
+        head_calls=site.calls,
+        changed=changed,
+    )

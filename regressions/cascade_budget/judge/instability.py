@@ -2,46 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
+
+from cascade_budget.model.comparison import Diagnosis, Influence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-
-class Influence(Enum):
-    """What was varied, and what that a count follows it means."""
-
-    CHANCE = "chance"
-    RANDOM = "random numbers"
-    THREADS = "threads"
-    HASH_SEED = "the hash seed"
-    COLLECTOR = "the garbage collector"
-    ORDER = "the order of tests"
-    COLD_START = "a cold start"
-
-    @property
-    def unstable(self) -> bool:
-        """Whether a gate that counts warm, in fresh processes, would see the count change."""
-        return self is not Influence.COLD_START
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnosis:
-    """One function whose count follows something.
-
-    Attributes:
-        function: `module:qualname`.
-        influence: What it follows.
-        reference: Its calls in the reference run.
-        others: Its calls in the runs where that was varied.
-    """
-
-    function: str
-    influence: Influence
-    reference: int
-    others: tuple[int, ...]
 
 
 def diagnose(

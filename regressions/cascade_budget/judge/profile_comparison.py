@@ -6,10 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scipy.special import stdtrit
-
 from cascade_budget.judge.profile_entry import Entry, find_entry, share_below
-from cascade_budget.judge.statistics import SMALLEST_SAMPLE, TrimmedMean, trimmed_mean
+from cascade_budget.judge.statistics import (
+    SMALLEST_SAMPLE,
+    TrimmedMean,
+    student_quantile,
+    trimmed_mean,
+)
 from cascade_budget.model.profiles import (
     CodeFrame,
     FunctionDifference,
@@ -171,7 +174,7 @@ def _half_width(parts: Sequence[tuple[float, TrimmedMean]], *, alpha: float) -> 
     if not square:
         return 0.0
     freedom = square**2 / math.fsum(part**2 / own.degrees_of_freedom for part, own in parts)
-    return float(stdtrit(freedom, 1 - alpha / 2)) * math.sqrt(square)
+    return student_quantile(freedom, 1 - alpha / 2) * math.sqrt(square)
 
 
 def _functions(sessions: Sequence[ProfileSession]) -> set[str]:

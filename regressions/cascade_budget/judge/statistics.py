@@ -1,22 +1,26 @@
 """Robust location of a small sample and exact bounds of a proportion.
 
-Everything here takes numbers and returns numbers; nothing reads a clock. `scipy.special` is
-imported at the top because whoever imports this module is about to judge; the plugin imports the
-module only when there is a base to judge against.
+Everything here takes numbers and returns numbers; nothing reads a clock. scipy, an extra that takes
+long to import, is imported when a quantile is asked for: most who import this read what was judged.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from scipy import special
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Interval", "TrimmedMean", "normal_quantile", "proportion_interval", "trimmed_mean"]
+__all__ = [
+    "Interval",
+    "TrimmedMean",
+    "normal_quantile",
+    "proportion_interval",
+    "student_quantile",
+    "trimmed_mean",
+]
 
 #: The share cut from each end of a sample.
 #: Source: Wilcox, "Introduction to Robust Estimation and Hypothesis Testing" (4th ed., 2017),
@@ -61,8 +65,7 @@ class TrimmedMean:
         Source: Yuen, "The two-sample trimmed t for unequal population variances", Biometrika 61
         (1974) 165-170, in its one-sample form: Tukey and McLaughlin, Sankhya A 25 (1963) 331-352.
         """
-        quantile = -float(special.stdtrit(self.degrees_of_freedom, alpha))
-        return quantile * self.standard_error
+        return -student_quantile(self.degrees_of_freedom, alpha) * self.standard_error
 
     def bounds(self, alpha: float) -> Interval:
         """The lower and the upper one-sided bound, each of level `alpha`.
@@ -113,7 +116,12 @@ def trimmed_mean(values: Sequence[float], *, trim: float = TRIM) -> TrimmedMean:
 
 def normal_quantile(probability: float) -> float:
     """The standard normal value that is exceeded with probability 1 - `probability`."""
-    return float(special.ndtri(probability))
+    return float(_special().ndtri(probability))
+
+
+def student_quantile(degrees_of_freedom: float, probability: float) -> float:
+    """The value of Student's t that is exceeded with probability 1 - `probability`."""
+    return float(_special().stdtrit(degrees_of_freedom, probability))
 
 
 def proportion_interval(successes: int, trials: int, *, confidence: float = 0.95) -> Interval:
@@ -132,6 +140,7 @@ def proportion_interval(successes: int, trials: int, *, confidence: float = 0.95
     if not 0 <= successes <= trials or trials == 0:
         raise ValueError(f"{successes} of {trials} is no proportion")
     tail = (1 - confidence) / 2
+    special = _special()
     lower = special.betaincinv(successes, trials - successes + 1, tail) if successes else 0.0
     upper = (
         special.betaincinv(successes + 1, trials - successes, 1 - tail)
@@ -139,3 +148,9 @@ def proportion_interval(successes: int, trials: int, *, confidence: float = 0.95
         else 1.0
     )
     return Interval(lower=float(lower), upper=float(upper))
+
+
+def _special() -> Any:
+    from scipy import special  # noqa: PLC0415 - an extra, and slow to import
+
+    return special

@@ -11,7 +11,7 @@ from cascade_budget.profiling.passes import (
     plan_sessions,
     record_planned,
 )
-from cascade_budget.profiling.sampling_clocks import clock_named
+from cascade_budget.profiling.recording import CLOCKS
 from cascade_budget.profiling.transfer import session_to_json
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def answer_profile(
         return workload.variant(function).run(size)
 
     if plan:
-        made = SessionPlan(n=plan["n"], clock=clock_named(plan["clock"]))
+        made = SessionPlan(n=plan["n"], clock=CLOCKS[plan["clock"]])
         if not plan.get("warm"):
             workload.run(made.n)
     else:

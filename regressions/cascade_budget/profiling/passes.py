@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import gc
-import time
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cascade_budget.profiling.recording import record_session, run_workload
-from cascade_budget.profiling.sampling_clocks import (
-    SamplingClock,
-    cpu_clock,
-    run_delay_ns,
-    wall_clock,
-)
+from cascade_budget.process.workload import quiet_collection
+from cascade_budget.profiling.recording import CLOCKS, SamplingClock, record_session, run_workload
+from cascade_budget.timing.clocks import Cost, Meter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from cascade_budget.model.profiles import ProfileSession
@@ -38,16 +32,10 @@ WAITING_SHARE = 0.2
 to wait and is profiled by the wall clock."""
 
 
-def choose_clock(*, wall_ns: int, cpu_ns: int, delay_ns: int) -> SamplingClock:
-    """The wall clock for work that waits, the CPU clock for all else.
-
-    Args:
-        wall_ns: Elapsed time of a run, in ns.
-        cpu_ns: CPU time of its thread, in ns.
-        delay_ns: Time that the thread was ready but had no CPU, in ns.
-    """
-    waited_ns = wall_ns - cpu_ns - delay_ns
-    return wall_clock() if waited_ns > WAITING_SHARE * wall_ns else cpu_clock()
+def choose_clock(cost: Cost) -> SamplingClock:
+    """The wall clock for work that waits, as a plain run tells, the CPU clock for all else."""
+    waited_ns = cost.wall_ns - cost.thread_ns - cost.delay_ns
+    return CLOCKS["wall" if waited_ns > WAITING_SHARE * cost.wall_ns else "cpu"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,18 +105,16 @@ def plan_sessions(
     """
     run = call or run_workload
     run(workload, n)
-    wall_ns, cpu_ns, delay_ns = _plain_run(workload, n, run)
-    clock = clock or choose_clock(wall_ns=wall_ns, cpu_ns=cpu_ns, delay_ns=delay_ns)
-    spent_ns = cpu_ns if clock.name == "cpu" else wall_ns
-    times = _session_times(
-        workload,
-        n,
-        run,
-        spent_ns=spent_ns,
-        clock=clock,
-        session_ns=session_ns,
-        most=_MOST_TIMES if most is None else max(1, most // n),
-    )
+    cost = _plain_run(workload, n, run)
+    clock = clock or choose_clock(cost)
+    most_times = _MOST_TIMES if most is None else max(1, most // n)
+    times = 1
+    # In steps: a short run is timed too long where something interrupts it, and what follows from
+    # it would be too small.
+    while (spent_ns := _spent_ns(cost, clock)) < session_ns / 2 and times < most_times:
+        step = max(2, min(round(session_ns / spent_ns), _LARGEST_STEP))
+        times = min(times * step, most_times)
+        cost = _plain_run(workload, n * times, run)
     return SessionPlan(n=n * times, clock=clock)
 
 
@@ -145,65 +131,30 @@ def record_planned(
         ProfileUnavailableError: When another profiler holds the thread.
     """
     run = call or run_workload
-    with _collector_paused():
-        wall_ns, cpu_ns, _ = _plain_run(workload, plan.n, run)
+    # No collection within, so that no function is charged with another's garbage.
+    with quiet_collection():
+        cost = _plain_run(workload, plan.n, run)
         return record_session(
             workload,
             plan.n,
             clock=plan.clock,
             own_roots=own_roots,
-            plain_ns_per_transaction=(cpu_ns if plan.clock.name == "cpu" else wall_ns) / plan.n,
+            plain_ns_per_transaction=_spent_ns(cost, plan.clock) / plan.n,
             call=run,
         )
-
-
-def _session_times(
-    workload: Callable[[int], Any],
-    n: int,
-    run: Callable[[Callable[[int], Any], int], object],
-    *,
-    spent_ns: int,
-    clock: SamplingClock,
-    session_ns: int,
-    most: int,
-) -> int:
-    """How many times n transactions take `session_ns`, at most `most`.
-
-    Found in steps: a short run is timed too long where something interrupts it, and what follows
-    from it would be too small.
-    """
-    times = 1
-    while spent_ns < session_ns / 2 and times < most:
-        step = max(2, min(round(session_ns / max(spent_ns, 1)), _LARGEST_STEP))
-        times = min(times * step, most)
-        wall_ns, cpu_ns, _ = _plain_run(workload, n * times, run)
-        spent_ns = cpu_ns if clock.name == "cpu" else wall_ns
-    return times
 
 
 def _plain_run(
     workload: Callable[[int], Any],
     n: int,
     run: Callable[[Callable[[int], Any], int], object],
-) -> tuple[int, int, int]:
-    """Wall, CPU and run-delay time of one run, in ns."""
-    delay_ns, wall_ns, cpu_ns = run_delay_ns(), time.perf_counter_ns(), time.thread_time_ns()
-    run(workload, n)
-    return (
-        time.perf_counter_ns() - wall_ns,
-        time.thread_time_ns() - cpu_ns,
-        run_delay_ns() - delay_ns,
-    )
+) -> Cost:
+    """What one run costs without a sampler."""
+    with closing(Meter()) as meter:
+        meter.start()
+        run(workload, n)
+        return meter.stop()
 
 
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """No garbage collection within, so that no function is charged with another's garbage."""
-    enabled = gc.isenabled()
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
+def _spent_ns(cost: Cost, clock: SamplingClock) -> int:
+    return cost.thread_ns if clock.name == "cpu" else cost.wall_ns

@@ -7,9 +7,11 @@ import contextlib
 import inspect
 import math
 import sys
+import time
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pyinstrument
 from pyinstrument.stack_sampler import AsyncState, StackSampler
@@ -20,10 +22,8 @@ from cascade_budget.profiling.stacks import AWAIT, FrameNamer, RawFrame, workloa
 from cascade_budget.profiling.waiting import Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
     from types import FrameType
-
-    from cascade_budget.profiling.sampling_clocks import SamplingClock
 
 INTERVAL_S = 0.0001
 """Time between samples. A difference can't be known better than the samples of a function can be
@@ -34,6 +34,29 @@ _SAMPLER_FOLDER = str(Path(pyinstrument.__file__).parent)
 
 _Stack = tuple[tuple[str, ...], tuple[str, ...] | None]
 """The sampled frames, outermost first, and what an event loop among them works for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplingClock:
+    """The two clocks of a session.
+
+    Attributes:
+        name: "cpu", which shows nothing of another process's load, or "wall", for work that waits.
+        now_ns: What samples are weighed by, in ns.
+        trigger_s: What decides when a sample is due, in seconds; None for the system's monotonic
+            clock, which the sampler reads in C.
+    """
+
+    name: Literal["cpu", "wall"]
+    now_ns: Callable[[], int]
+    trigger_s: Callable[[], float] | None = None
+
+
+CLOCKS: Final[Mapping[str, SamplingClock]] = {
+    "cpu": SamplingClock(name="cpu", now_ns=time.thread_time_ns),
+    "wall": SamplingClock(name="wall", now_ns=time.perf_counter_ns),
+}
+"""CPU time of the calling thread, and elapsed time."""
 
 
 class ProfileUnavailableError(BudgetError):

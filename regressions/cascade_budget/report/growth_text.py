@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cascade_budget.judge.causes import (
+    from cascade_budget.model.comparison import (
         Cause,
-        SiteGrowth,
-    )
-    from cascade_budget.judge.growth import (
         Comparison,
         Growth,
         Presence,
+        SiteGrowth,
     )
 
 WIDTH: Final = 80

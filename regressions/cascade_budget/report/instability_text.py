@@ -5,12 +5,12 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Final
 
-from cascade_budget.judge.instability import Influence
+from cascade_budget.model.comparison import Influence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from cascade_budget.judge.instability import Diagnosis
+    from cascade_budget.model.comparison import Diagnosis
 
 _WIDTH: Final = 80
 _INDENT: Final = "    "

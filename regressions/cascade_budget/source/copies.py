@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from cascade_budget.source.files import read_text
 from cascade_budget.source.layout import (
     TestFiles,
     find_test_files,
@@ -99,7 +100,7 @@ class Tree:
     def text(self, path: str) -> str | None:
         """The text of one of its files, None where there is none."""
         try:
-            return (self.folder / path).read_text(encoding="utf-8", errors="replace")
+            return read_text(self.folder / path)
         except OSError:
             return None
 

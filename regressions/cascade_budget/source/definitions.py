@@ -17,15 +17,16 @@ class Definition:
     """A function or class in a text.
 
     Attributes:
-        fingerprint: A function's arguments and body, without the docstring and its own name, so
-            that it outlives a rename, a move and a new layout of its lines; "" for a class.
-        first_line: Of the definition, from 1.
-        last_line: Of the definition.
+        fingerprint: A function's decorators, arguments and body, without the docstring and its own
+            name, so that it outlives a rename, a move and a new layout of its lines; "" for a
+            class.
+        lines: Of the definition, decorators included, from 1.
+        reads: Names that a function's code holds.
     """
 
     fingerprint: str
-    first_line: int
-    last_line: int
+    lines: range
+    reads: frozenset[str] = frozenset()
 
 
 def definitions(text: str) -> dict[str, Definition]:
@@ -33,11 +34,23 @@ def definitions(text: str) -> dict[str, Definition]:
 
     Text that does not parse defines nothing.
     """
-    try:
-        module = ast.parse(text)
-    except (SyntaxError, ValueError):
-        return {}
-    return dict(_defined(module, ""))
+    return dict(_defined(_parsed(text), ""))
+
+
+def constants(text: str) -> dict[str, tuple[str, range]]:
+    """Names that a module's text binds outside of functions and classes: how, and in which lines.
+
+    Text that does not parse binds nothing.
+    """
+    found: dict[str, tuple[str, range]] = {}
+    for statement in _parsed(text).body:
+        if isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            for each in (node for target in targets for node in ast.walk(target)):
+                if isinstance(each, ast.Name):
+                    before, _ = found.get(each.id, ("", None))
+                    found[each.id] = (before + ast.dump(statement), _lines_of(statement))
+    return found
 
 
 def defines(found: Mapping[str, Definition], qualname: str) -> bool:
@@ -77,28 +90,37 @@ def _defined(node: ast.AST, prefix: str) -> Iterator[tuple[str, Definition]]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, _Function):
             name = prefix + child.name
-            yield name, _definition(child, _fingerprint(child))
+            reads = frozenset(node.id for node in ast.walk(child) if isinstance(node, ast.Name))
+            yield (
+                name,
+                Definition(fingerprint=_fingerprint(child), lines=_lines_of(child), reads=reads),
+            )
             yield from _defined(child, f"{name}.<locals>.")
         elif isinstance(child, ast.ClassDef):
-            yield prefix + child.name, _definition(child, "")
+            yield prefix + child.name, Definition(fingerprint="", lines=_lines_of(child))
             yield from _defined(child, f"{prefix}{child.name}.")
         elif not isinstance(child, ast.Lambda):
             yield from _defined(child, prefix)
 
 
-def _definition(node: _Function | ast.ClassDef, fingerprint: str) -> Definition:
-    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-    return Definition(
-        fingerprint=fingerprint, first_line=first, last_line=node.end_lineno or node.lineno
-    )
+def _parsed(text: str) -> ast.Module:
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return ast.Module(body=[], type_ignores=[])
+
+
+def _lines_of(node: ast.stmt) -> range:
+    first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", ()))])
+    return range(first, (node.end_lineno or first) + 1)
 
 
 def _fingerprint(function: _Function) -> str:
     body = function.body
     if ast.get_docstring(function, clean=False) is not None:
         body = body[1:]
-    parts = [ast.dump(function.args), *(ast.dump(statement) for statement in body)]
-    return "\n".join(parts).replace(f"'{function.name}'", "itself")
+    parts = [*function.decorator_list, function.args, *body]
+    return "\n".join(map(ast.dump, parts)).replace(f"'{function.name}'", "itself")
 
 
 def _by_qualname(functions: Mapping[str, str]) -> dict[str, list[str]]:

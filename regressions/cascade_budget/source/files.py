@@ -1,4 +1,4 @@
-"""Writing reports: whole or not at all, in a folder that is made where it is missing."""
+"""Text files: written whole or not at all, read whatever they hold."""
 
 from __future__ import annotations
 
@@ -33,6 +33,15 @@ def write_text(path: Path, text: str) -> Path:
         temporary.unlink(missing_ok=True)
         raise
     return path
+
+
+def read_text(path: Path) -> str:
+    """The text of a source file; what is no UTF-8 in it is replaced.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    return path.read_text(encoding="utf-8-sig", errors="replace")
 
 
 def _umask() -> int:

@@ -163,6 +163,17 @@ def importable(root: Path) -> frozenset[str]:
     )
 
 
+def importable_names(project: Path, roots: Iterable[Path]) -> tuple[str, ...]:
+    """Names that can be imported from a project's roots and from the usual folders, sorted.
+
+    The usual ones too: what lies there and is imported from elsewhere is an installed copy.
+    """
+    folders = {*roots, *(project / usual for usual in USUAL_ROOTS)}
+    return tuple(
+        sorted({name for root in folders for name in importable(root) if name.isidentifier()})
+    )
+
+
 def is_environment(path: Path, *, below: Path) -> bool:
     """Whether a path lies in a virtual environment, or is one, inside another folder."""
     return any(

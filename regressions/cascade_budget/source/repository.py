@@ -185,6 +185,43 @@ class Repository:
         listed = self.read("ls-files", "-z", "--cached", "--others", "--exclude-standard")
         copy_files(self.root, into, sorted(set(filter(None, listed.split("\0")))))
 
+    def changed_files(self, sha: str) -> dict[str, str]:
+        """Files of the working tree that differ from a commit: path here -> path there.
+
+        A file that was moved keeps its old path, a new or untracked one has an empty path there.
+        Plumbing commands, which no setting of the user's changes.
+
+        Raises:
+            subprocess.CalledProcessError: Git cannot read the commit or the working tree.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            # Git looks for moved files among those that it knows: in this index it knows all.
+            index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+            kept = self.root / self.read("rev-parse", "--git-path", "index").strip()
+            if kept.is_file():
+                # With its time: git tells by it which files may have changed in the same moment.
+                shutil.copy2(kept, index["GIT_INDEX_FILE"])
+            self.read("add", "--intent-to-add", "--", ".", **index)
+            listed = self.read("diff-index", "-z", "-M", "--name-status", sha, **index)
+        found = {}
+        fields = iter(listed.split("\0"))
+        for status in filter(None, fields):
+            path = next(fields)
+            if status.startswith("R"):
+                found[next(fields)] = path
+            elif status != "D":
+                found[path] = "" if status == "A" else path
+        return found
+
+    def text(self, sha: str, path: str) -> str:
+        """The text of a file in a commit; what is no UTF-8 in it is replaced.
+
+        Raises:
+            subprocess.CalledProcessError: There is no such file.
+        """
+        raw = self.read("cat-file", "blob", f"{sha}:{path}").encode("utf-8", "surrogateescape")
+        return raw.decode("utf-8-sig", "replace")
+
     def ignored(self) -> tuple[str, ...]:
         """Files that git ignores here, folders that are ignored as a whole not entered."""
         listed = self.read(

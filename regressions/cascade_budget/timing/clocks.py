@@ -73,6 +73,12 @@ class Meter:
             delay_ns=max(delay - started[0], 0),
         )
 
+    def close(self) -> None:
+        """Give back what is open."""
+        if self._delay_file is not None:
+            os.close(self._delay_file)
+            self._delay_file = None
+
     def _delay_ns(self) -> int:
         if self._delay_file is None:
             return 0

@@ -5,10 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cascade_budget.cli import main
-from cascade_budget.commands.searching import (
-    Answer,
-    search,
-)
+from cascade_budget.commands.bisect import search
 from cascade_budget.source.repository import Repository
 from tests.budget.commands.dispatch_project import COMMITS, PROJECT
 from tests.budget.commands.history import History
@@ -44,12 +41,12 @@ def test_the_first_of_64_commits_is_found_in_at_most_7_runs(
 ) -> None:
     history, names = sixty_four
 
-    def ask(sha: str, left: int) -> Answer:
-        return Answer.BAD if names.index(sha) + 1 >= planted else Answer.GOOD
+    def is_bad(sha: str, left: int) -> bool | None:
+        return names.index(sha) + 1 >= planted
 
-    found = search(Repository.at(history.root), names[0], names[-1], ask)
-    assert found.first == (names[planted - 1],)
-    assert 1 + found.asked <= 7
+    first, asked = search(Repository.at(history.root), names[0], names[-1], is_bad)
+    assert first == (names[planted - 1],)
+    assert 1 + asked <= 7
 
 
 def test_commits_that_cannot_be_tested_are_gone_around(
@@ -58,13 +55,13 @@ def test_commits_that_cannot_be_tested_are_gone_around(
     history, names = sixty_four
     broken = {names[number - 1] for number in (16, 17, 31, 32, 33)}
 
-    def ask(sha: str, left: int) -> Answer:
+    def is_bad(sha: str, left: int) -> bool | None:
         if sha in broken:
-            return Answer.UNTESTABLE
-        return Answer.BAD if names.index(sha) + 1 >= 20 else Answer.GOOD
+            return None
+        return names.index(sha) + 1 >= 20
 
-    found = search(Repository.at(history.root), names[0], names[-1], ask)
-    assert found.first == (names[19],)
+    first, _asked = search(Repository.at(history.root), names[0], names[-1], is_bad)
+    assert first == (names[19],)
 
 
 def test_skipped_commits_before_the_first_bad_one_share_the_blame(
@@ -73,22 +70,24 @@ def test_skipped_commits_before_the_first_bad_one_share_the_blame(
     history, names = sixty_four
     broken = {names[18], names[17]}
 
-    def ask(sha: str, left: int) -> Answer:
+    def is_bad(sha: str, left: int) -> bool | None:
         if sha in broken:
-            return Answer.UNTESTABLE
-        return Answer.BAD if names.index(sha) + 1 >= 20 else Answer.GOOD
+            return None
+        return names.index(sha) + 1 >= 20
 
-    found = search(Repository.at(history.root), names[0], names[-1], ask)
-    assert found.first[0] == names[19]
-    assert set(found.first) == {names[19], *broken}
+    first, _asked = search(Repository.at(history.root), names[0], names[-1], is_bad)
+    assert first[0] == names[19]
+    assert set(first) == {names[19], *broken}
 
 
 def test_nothing_is_found_where_the_last_commit_is_good(
     sixty_four: tuple[History, list[str]],
 ) -> None:
     history, names = sixty_four
-    found = search(Repository.at(history.root), names[0], names[-1], lambda sha, left: Answer.GOOD)
-    assert found.first == ()
+    first, _asked = search(
+        Repository.at(history.root), names[0], names[-1], lambda sha, left: False
+    )
+    assert first == ()
 
 
 def test_bisect_prints_the_commit_its_author_and_the_changed_line(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -19,6 +20,7 @@ def test_red():
 def test_the_front_door():
     assert sorted(cascade_budget.__all__) == [
         "BudgetError",
+        "CallCounts",
         "CascadeBudget",
         "ColdRunError",
         "LawSyntaxError",
@@ -27,10 +29,12 @@ def test_the_front_door():
         "WorkloadError",
         "WorkloadThreadsError",
         "WorkloadTimeoutError",
+        "__version__",
         "count",
     ]
     assert all(hasattr(cascade_budget, name) for name in cascade_budget.__all__)
     assert not hasattr(cascade_budget, "nothing")
+    assert cascade_budget.__version__ == version("pytest-cascade-budget")
 
 
 def test_loading_the_plugin_adds_four_modules():

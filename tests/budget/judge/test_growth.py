@@ -3,27 +3,25 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cascade_budget.judge.causes import (
-    Edit,
+from cascade_budget.judge.growth import (
     Evidence,
-    SiteGrowth,
+    compare,
+    differing,
     find_causes,
     nearest_edits,
 )
-from cascade_budget.judge.growth import (
+from cascade_budget.judge.instability import diagnose
+from cascade_budget.model.comparison import (
     Change,
+    Edit,
     Growth,
+    Influence,
     Move,
     Presence,
-    compare,
-    differing,
-)
-from cascade_budget.judge.instability import (
-    Influence,
-    diagnose,
+    SiteGrowth,
 )
 from cascade_budget.model.findings import Site
-from cascade_budget.source.aligned_lines import align
+from cascade_budget.source.changes import align
 from cascade_budget.source.definitions import (
     defines,
     definitions,
@@ -152,13 +150,17 @@ def evidence(calls: dict[str, int], sites: dict[str, list[Site]]) -> dict[str, E
     return {"t": Evidence(calls=calls, sites=sites, modules={"a.py": "a"})}
 
 
+def unmoved(path: str, line: int) -> tuple[str, int]:
+    return path, line
+
+
 def test_what_grew_in_step_with_its_caller_is_listed_below_it() -> None:
     base, head = {"a:top": 1, "a:mid": 5, "a:leaf": 10}, {"a:top": 1, "a:mid": 10, "a:leaf": 20}
     causes = find_causes(
         grown(base, head),
         evidence(base, {"a:mid": [site(3, "top", 5)], "a:leaf": [site(7, "mid", 10)]}),
         evidence(head, {"a:mid": [site(3, "top", 10)], "a:leaf": [site(7, "mid", 20)]}),
-        lambda path: None,
+        unmoved,
     )
     assert [(cause.growth.function, [b.function for b in cause.below]) for cause in causes] == [
         ("a:mid", ["a:leaf"])
@@ -171,7 +173,7 @@ def test_what_grew_faster_than_its_caller_is_a_cause_of_its_own() -> None:
         grown(base, head),
         evidence(base, {"a:mid": [site(3, "top", 5)], "a:leaf": [site(7, "mid", 10)]}),
         evidence(head, {"a:mid": [site(3, "top", 10)], "a:leaf": [site(7, "mid", 90)]}),
-        lambda path: None,
+        unmoved,
     )
     assert [cause.growth.function for cause in causes] == ["a:leaf", "a:mid"]
 
@@ -182,7 +184,7 @@ def test_functions_that_call_each_other_in_a_circle_have_one_cause() -> None:
         grown(base, head),
         evidence(base, {"a:even": [site(3, "odd", 5)], "a:odd": [site(7, "even", 5)]}),
         evidence(head, {"a:even": [site(3, "odd", 50)], "a:odd": [site(7, "even", 50)]}),
-        lambda path: None,
+        unmoved,
     )
     assert [(cause.growth.function, len(cause.below)) for cause in causes] == [("a:even", 1)]
 
@@ -193,7 +195,7 @@ def test_a_line_that_only_moved_is_not_marked_as_changed() -> None:
         grown(base, head),
         evidence(base, {"a:f": [site(3, "g", 2)]}),
         evidence(head, {"a:f": [site(5, "g", 9)]}),
-        lambda path: {5: 3},
+        lambda path, line: (path, {5: 3}.get(line)),
     )
     assert cause.sites == (
         SiteGrowth(path="a.py", line=5, caller="g", base_calls=2, head_calls=9, changed=False),
@@ -206,10 +208,24 @@ def test_a_changed_line_answers_for_the_calls_of_the_line_it_replaced() -> None:
         grown(base, head),
         evidence(base, {"a:f": [site(3, "g", 2)]}),
         evidence(head, {"a:f": [site(3, "g.<locals>.<genexpr>", 9)]}),
-        lambda path: {1: 1, 2: 2},
+        lambda path, line: (path, {1: 1, 2: 2}.get(line)),
     )
     assert cause.sites == (
         SiteGrowth(path="a.py", line=3, caller="g", base_calls=2, head_calls=9, changed=True),
+    )
+
+
+def test_a_line_of_a_moved_file_is_held_against_the_line_it_was() -> None:
+    base, head = {"a:f": 2}, {"a:f": 9}
+    (cause,) = find_causes(
+        grown(base, head),
+        evidence(base, {"a:f": [site(3, "g", 1), site(4, "h", 1)]}),
+        evidence(head, {"a:f": [site(3, "g", 5, "b.py"), site(4, "h", 4, "b.py")]}),
+        lambda _path, line: ("a.py", 3 if line == 3 else None),
+    )
+    assert cause.sites == (
+        SiteGrowth(path="b.py", line=3, caller="g", base_calls=1, head_calls=5, changed=False),
+        SiteGrowth(path="b.py", line=4, caller="h", base_calls=1, head_calls=4, changed=True),
     )
 
 
@@ -221,7 +237,7 @@ def test_changed_functions_next_to_the_calls_come_first() -> None:
         "a:far": [site(1, "test_x", 1, "tests/test_x.py")],
     }
     on_head = evidence(head, sites)
-    (cause,) = find_causes(grown(base, head), evidence(base, {}), on_head, lambda path: None)
+    (cause,) = find_causes(grown(base, head), evidence(base, {}), on_head, unmoved)
     edits = {
         name: Edit(path="a.py", line=1, function=name.partition(":")[2])
         for name in ("a:far", "a:key", "a:unused")
@@ -242,7 +258,7 @@ LINES = st.lists(st.sampled_from(["a", "b", "c", ""]), max_size=12)
 @given(LINES, LINES)
 def test_aligned_lines_are_equal_and_in_order(base: list[str], head: list[str]) -> None:
     found = align("\n".join(base), "\n".join(head))
-    base_lines, head_lines = "\n".join(base).splitlines(), "\n".join(head).splitlines()
+    base_lines, head_lines = "\n".join(base).split("\n"), "\n".join(head).split("\n")
     assert all(
         head_lines[head_line - 1] == base_lines[base_line - 1]
         for head_line, base_line in found.items()
@@ -266,7 +282,7 @@ async def load(): ...
 def test_definitions_are_found_by_their_qualified_names() -> None:
     found = definitions(TEXT)
     assert list(found) == ["Cart", "Cart.total", "Cart.total.<locals>.add", "load"]
-    assert (found["Cart.total"].first_line, found["Cart.total"].last_line) == (3, 8)
+    assert found["Cart.total"].lines == range(3, 9)
     assert definitions("def broken(:") == {}
 
 

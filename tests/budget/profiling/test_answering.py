@@ -6,11 +6,11 @@ from pathlib import Path
 
 from cascade_budget.model.profiles import function_times
 from cascade_budget.process.workload import Workload
-from cascade_budget.profiling import session_from_json
 from cascade_budget.profiling.answering import (
     SESSION_NS,
     answer_profile,
 )
+from cascade_budget.profiling.transfer import session_from_json
 
 HERE = str(Path(__file__).resolve().parent)
 

@@ -16,17 +16,16 @@ from cascade_budget.model.profiles import (
     function_times,
     key_of,
 )
-from cascade_budget.profiling import (
+from cascade_budget.profiling.passes import choose_clock, profile_workload
+from cascade_budget.profiling.recording import (
     ProfileUnavailableError,
     SamplingClock,
-    choose_clock,
-    profile_workload,
     record_session,
-    session_from_json,
-    session_to_json,
 )
 from cascade_budget.profiling.stacks import FrameNamer
+from cascade_budget.profiling.transfer import session_from_json, session_to_json
 from cascade_budget.profiling.waiting import Waiting
+from cascade_budget.timing.clocks import Cost
 
 HERE = Path(__file__).resolve()
 ROOTS = (HERE.parent,)
@@ -359,12 +358,13 @@ def test_the_sampler_is_gone_after_a_workload_that_raises() -> None:
     }
 
 
-def test_work_that_waits_is_profiled_by_the_wall_clock() -> None:
-    assert choose_clock(wall_ns=100, cpu_ns=99, delay_ns=0).name == "cpu"
-    assert choose_clock(wall_ns=100, cpu_ns=50, delay_ns=45).name == "cpu"
-    assert choose_clock(wall_ns=100, cpu_ns=50, delay_ns=0).name == "wall"
-    assert choose_clock(wall_ns=100, cpu_ns=79, delay_ns=0).name == "wall"
-    assert choose_clock(wall_ns=100, cpu_ns=80, delay_ns=0).name == "cpu"
+@pytest.mark.parametrize(
+    ("cpu_ns", "delay_ns", "clock"),
+    [(99, 0, "cpu"), (50, 45, "cpu"), (50, 0, "wall"), (79, 0, "wall"), (80, 0, "cpu")],
+)
+def test_work_that_waits_is_profiled_by_the_wall_clock(cpu_ns, delay_ns, clock) -> None:
+    cost = Cost(thread_ns=cpu_ns, process_ns=cpu_ns, wall_ns=100, delay_ns=delay_ns)
+    assert choose_clock(cost).name == clock
 
 
 def test_a_short_workload_is_given_more_transactions() -> None:

@@ -27,15 +27,16 @@ def printed(step: int, **inputs: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_the_action_installs_what_it_is_told_beside_the_gate() -> None:
-    assert printed(0, INSTALL="-e . *") == [
+@pytest.mark.parametrize(("base", "extra"), [("", ""), ("main", "[throughput]")])
+def test_the_action_installs_what_it_is_told_beside_the_gate(base: str, extra: str) -> None:
+    assert printed(0, INSTALL="-e . *", BASE=base) == [
         "-m",
         "pip",
         "install",
         "-e",
         ".",
         "*",
-        "pytest-cascade-budget[report]",
+        f"pytest-cascade-budget{extra}",
     ]
 
 

@@ -258,7 +258,7 @@ def test_a_benchmarked_call_over_budget_is_profiled_and_its_files_are_kept(proje
             ".  *::test_total",
             ".  * slow_total  shop.py:9",
             ".  * signature  inspect.py:*",
-            "(cpu time in seconds over * transactions; sampling made them * times dearer)",
+            "(cpu time in seconds over * transactions; sampling slowed them * times)",
         ],
         consecutive=False,
     )

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cascade_budget.commands.comparing import below
-from cascade_budget.commands.searching import Answer
 from cascade_budget.errors import UsageError
 from cascade_budget.judge.sequential import Plan
 from cascade_budget.judge.throughput import (
@@ -14,10 +12,6 @@ from cascade_budget.judge.throughput import (
     Throughput,
 )
 from cascade_budget.process.job import Imports
-from cascade_budget.source.copies import (
-    make_tree,
-    revision_source,
-)
 from cascade_budget.source.layout import (
     USUAL_ROOTS,
     importable,
@@ -34,10 +28,10 @@ from cascade_budget.timing.rounds import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from cascade_budget.commands.progress_line import ProgressLine
-    from cascade_budget.commands.searching import Found
     from cascade_budget.process.job import Job
     from cascade_budget.source.copies import Tree
     from cascade_budget.source.repository import (
@@ -47,25 +41,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True, kw_only=True)
-class TimedTrial:
+class TimedCommits:
     """Times one test's workload, commit by commit.
 
     Attributes:
         repository: Where the commits are.
+        copy: Copies a commit, with the working tree's tests.
         test: The test's node id; it calls the `cascade_budget` fixture.
-        here: The folder the command was started in.
-        scratch: A folder for the copies.
-        tests: The working tree's copy, whose tests run on every commit.
+        below: The folder the command was started in, relative to the project's top.
         progress: Where to say what is going on.
         steps: How many commits may be asked about; they share the error of a false alarm.
         limits: What one comparison may take.
+        skipped: Why commits could not be told from the good one, by full name.
     """
 
     repository: Repository
+    copy: Callable[[Commit], Tree]
     test: str
-    here: Path
-    scratch: Path
-    tests: Tree
+    below: Path
     progress: ProgressLine
     steps: int
     limits: Limits = field(default_factory=Limits)
@@ -73,23 +66,19 @@ class TimedTrial:
     _good: Tree | None = None
     _verdicts: dict[str, Throughput] = field(default_factory=dict)
 
-    @property
-    def runs(self) -> int:
-        """Commits that were held against the good one."""
-        return len(self._verdicts) + len(self.skipped)
-
     def start(self, good: Commit) -> None:
         """Prepare the good commit."""
-        self._good = self._tree(good)
+        self._good = self.copy(good)
 
-    def ask(self, sha: str, left: int) -> Answer:
-        """Whether the test has become slower between the good commit and this one.
+    def is_bad(self, sha: str, left: int) -> bool | None:
+        """Whether the test is slower than on the good commit; None: not to be told.
 
         Raises:
             UsageError: The test does not run on the good commit.
         """
         commit = self.repository.commit(sha)
-        text = f"comparison {self.runs + 1}, {commit.short}, {left:,} left"
+        runs = len(self._verdicts) + len(self.skipped)
+        text = f"comparison {runs + 1}, {commit.short}, {left:,} left"
         self.progress.step(text)
         assert self._good is not None
 
@@ -102,7 +91,7 @@ class TimedTrial:
         try:
             timing = run_rounds(
                 self._spec("base", self._good),
-                self._spec("head", self._tree(commit)),
+                self._spec("head", self.copy(commit)),
                 plan=self._plan(),
                 limits=self.limits,
                 progress=tell,
@@ -115,39 +104,35 @@ class TimedTrial:
                     remedy="Name as --good a commit on which it runs",
                 ) from None
             self.skipped[sha] = str(error.failures["head"])
-            return Answer.UNTESTABLE
+            return None
         except PairingError as error:
             self.skipped[sha] = error.fact
-            return Answer.UNTESTABLE
+            return None
         verdict = timing.verdict
         if verdict.outcome is Outcome.UNRESOLVED:
             self.skipped[sha] = f"unresolved: {_told(verdict)}"
-            return Answer.UNTESTABLE
+            return None
         self._verdicts[sha] = verdict
-        return Answer.BAD if verdict.outcome is Outcome.REGRESSED else Answer.GOOD
+        return verdict.outcome is Outcome.REGRESSED
 
     def evidence(self, commit: Commit) -> list[str]:
         """How much slower a commit is than the good one."""
         return [self.test, f"  {_told(self._verdicts[commit.sha])}"]
 
-    def closing(self, found: Found) -> str:
+    def closing(self, asked: int) -> str:
         """How sure the search is.
 
         Source: Boole's inequality over the comparisons' error probabilities.
         """
         plan = self._plan()
-        sure = 1 - plan.alpha - found.asked * plan.beta
+        sure = 1 - plan.alpha - asked * plan.beta
         return (
-            f"{found.asked} comparisons, {len(self.skipped)} of them skipped; "
-            f"sure to {100 * sure:.1f} %."
+            f"{asked} comparisons, {len(self.skipped)} of them skipped; "
+            f"confidence at least {100 * sure:.1f} %."
         )
 
     def _plan(self) -> Plan:
         return Plan(tests=self.steps)
-
-    def _tree(self, commit: Commit) -> Tree:
-        source = revision_source(self.repository, commit, commit.sha)
-        return make_tree(source, self.scratch / commit.sha, tests_of=self.tests)
 
     def _spec(self, name: str, tree: Tree) -> Job:
         # Where nothing is installed, pytest's own settings lead to one of the usual folders.
@@ -155,7 +140,7 @@ class TimedTrial:
         roots = tree.roots or tuple(folder for folder in usual if importable(folder))
         return timing_job(
             name=name,
-            root=str(tree.folder / below(self.here, tree.source)),
+            root=str(tree.folder / self.below),
             node=self.test,
             imports=Imports(
                 roots=tuple(str(root) for root in roots),

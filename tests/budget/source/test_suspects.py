@@ -11,9 +11,7 @@ from cascade_budget.model.profiles import (
     CodeFrame,
     ProfileSession,
 )
-from cascade_budget.source.changes import changed_lines
-from cascade_budget.source.edits import changed_functions
-from cascade_budget.source.repository import Repository
+from cascade_budget.source.changes import changes_since
 from tests.budget.commands.history import History
 
 if TYPE_CHECKING:
@@ -73,8 +71,7 @@ def changed(
 ) -> tuple[ChangedFunction, ...]:
     assert SOURCE.count(old) == 1
     checkout.write({"app.py": SOURCE.replace(old, new)})
-    lines = changed_lines(Repository.at(checkout.root), "HEAD", since="main")
-    return changed_functions(sessions, lines, checkout.root)
+    return changes_since(checkout.root, "main").suspects(sessions)
 
 
 def test_a_changed_function_is_named_with_its_line_and_its_part_of_the_time(checkout) -> None:
@@ -102,8 +99,7 @@ def test_a_changed_decorator_changes_its_function(checkout) -> None:
 def test_the_function_with_most_of_the_time_comes_first(checkout) -> None:
     text = SOURCE.replace("% 7", "% 8").replace("weigh(order) *", "weigh(order) +")
     checkout.write({"app.py": text})
-    lines = changed_lines(Repository.at(checkout.root), "HEAD")
-    found = changed_functions([session("price", "rate")], lines, checkout.root)
+    found = changes_since(checkout.root, "HEAD").suspects([session("price", "rate")])
     assert [one.function for one in found] == ["app:price", "app:rate"]
 
 
@@ -113,6 +109,7 @@ def test_the_function_with_most_of_the_time_comes_first(checkout) -> None:
         ('{"low": 1}', '{"low": 2}'),
         ("ROUNDS = 100", "ROUNDS = 100  # turns"),
         ("\n\n\n@functools", "\n# A comment.\n\n@functools"),
+        ("% 7", "% 7  # a week"),
     ],
 )
 def test_what_no_function_that_ran_reads_is_no_suspect(checkout, old, new) -> None:
@@ -125,5 +122,4 @@ def test_a_changed_function_that_did_not_run_is_no_suspect(checkout) -> None:
 
 def test_a_file_that_does_not_parse_has_no_suspects(checkout) -> None:
     checkout.write({"app.py": "def weigh(:\n"})
-    lines = changed_lines(Repository.at(checkout.root), "HEAD")
-    assert changed_functions([session("weigh")], lines, checkout.root) == ()
+    assert changes_since(checkout.root, "HEAD").suspects([session("weigh")]) == ()

@@ -1,0 +1,266 @@
+"""A revision under the tests of another: counted, kept for the next time, and compared."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cascade_budget.counting.watch import DEFAULT_WATCH
+from cascade_budget.errors import UsageError
+from cascade_budget.judge.growth import Evidence, compare, find_causes, nearest_edits
+from cascade_budget.model.comparison import Edit
+from cascade_budget.process.suite_run import CensusRequest, take_census
+from cascade_budget.process.suite_store import CensusStore, census_key
+from cascade_budget.source.cache import cache_folder
+from cascade_budget.source.changes import Changes
+from cascade_budget.source.definitions import defines, definitions, renamed
+from cascade_budget.source.layout import importable_names
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from cascade_budget.commands.progress_line import ProgressLine
+    from cascade_budget.model.comparison import Cause, Comparison
+    from cascade_budget.model.suite_counts import Census
+    from cascade_budget.source.copies import Tree
+    from cascade_budget.source.definitions import Definition
+
+
+class ImportedElsewhereError(UsageError):
+    """The code that ran was not the code of the revision to be measured.
+
+    Attributes:
+        module: A module that came from elsewhere.
+        path: Where it came from.
+    """
+
+    def __init__(self, fact: str, *, module: str, path: str, remedy: str) -> None:
+        super().__init__(fact, place=f"{module} is imported from {path}", remedy=remedy)
+        self.module = module
+        self.path = path
+
+
+class Counted:
+    """A copy of a revision with the counts of its tests.
+
+    Args:
+        tree: The copy.
+        census: The counts.
+    """
+
+    def __init__(self, tree: Tree, census: Census) -> None:
+        self.tree = tree
+        self.census = census
+        self.definitions = functools.cache(self._definitions)
+
+    def passed_with(self, head: Counted) -> list[str]:
+        """Tests that passed here and on head, in head's order."""
+        here = self.census.passed()
+        return [test for test in head.census.passed() if test in here]
+
+    def evidence(self) -> dict[str, Evidence]:
+        """Counts and callers, test by test."""
+        modules = {path: name for name, path in self.census.modules.items()}
+        return {
+            test: Evidence(calls=record.calls, sites=record.sites, modules=modules)
+            for test, record in self.census.tests.items()
+        }
+
+    def holds(self, function: str, other: Counted) -> bool:
+        """Whether a function that the other side called is defined here."""
+        path = self.census.path_of(function) or other.census.path_of(function)
+        return defines(self.definitions(path), function.partition(":")[2])
+
+    def fingerprints(self, functions: Collection[str]) -> dict[str, str]:
+        """Of functions that were called here; empty where no text defines them."""
+        found = {}
+        for name in functions:
+            definition = self.definitions(self.census.path_of(name)).get(name.partition(":")[2])
+            found[name] = "" if definition is None else definition.fingerprint
+        return found
+
+    def _definitions(self, path: str) -> Mapping[str, Definition]:
+        return definitions(self.tree.text(path) or "") if path else {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """A revision that can be counted.
+
+    Attributes:
+        tree: Its copy.
+        request: How a plain run of it is asked for.
+        progress: Where to say what is going on.
+    """
+
+    tree: Tree
+    request: CensusRequest
+    progress: ProgressLine
+
+    @classmethod
+    def of(
+        cls, tree: Tree, words: Sequence[str], *, below: Path, progress: ProgressLine
+    ) -> Revision:
+        """A revision whose tests run in one folder of its copy.
+
+        Args:
+            tree: The copy.
+            words: Arguments for pytest; absolute paths into the project are turned to the copy.
+            below: The folder to start in, relative to the project's top.
+            progress: Where to say what is going on.
+        """
+        folder = tree.folder / below
+        origins = tuple(origin.resolve() for origin in tree.origins)
+        request = CensusRequest(
+            label=tree.source.label,
+            project=tree.folder,
+            working_folder=folder if folder.is_dir() else tree.folder,
+            arguments=tuple(_in_copy(word, tree.folder, origins) for word in words),
+            roots=tree.roots,
+            packages=importable_names(tree.folder, tree.roots),
+            origins=origins,
+            tests=tree.test_files(),
+        )
+        return cls(tree=tree, request=request, progress=progress)
+
+    def count(
+        self,
+        text: str = "",
+        *,
+        attribute: bool | frozenset[str] = False,
+        only: frozenset[str] | None = None,
+        seed: int = 0,
+    ) -> Counted:
+        """Counts of its tests, kept from an earlier run where nothing has changed since.
+
+        Args:
+            text: What to say of it.
+            attribute: Tests whose callers are wanted.
+            only: The tests to run; None for all.
+            seed: Decides what chance would: the order of sets, and what `random` draws in a test.
+                Two sides under one seed differ by their code alone, also where an earlier test
+                drew more on one of them; what a side counts under two seeds tells what is chance.
+
+        Raises:
+            CensusError: The tests could not be run.
+            ImportedElsewhereError: They ran against code from outside its copy.
+        """
+        request = replace(
+            self.request, attribute=attribute, only=only, hash_seed=seed, random_seed=seed
+        )
+        store = CensusStore(folder=cache_folder() / "counts")
+        key = census_key(request, self.tree.digest)
+        text = text or f"counting on {self.tree.source.label}"
+        census = store.find(key)
+        if census is not None:
+            self.progress.step(f"{text}: kept from an earlier run")
+            return Counted(self.tree, census)
+        self.progress.step(text)
+        census = take_census(request, lambda done, total: self.progress.count(text, done, total))
+        for module, path in census.astray.items():
+            raise ImportedElsewhereError(
+                f"the tests on {self.tree.source.label} import the project as it is installed, not "
+                "this revision",
+                module=module,
+                path=path,
+                remedy="Install the project in editable mode (pip install -e .), or name its "
+                "folder in pytest's pythonpath setting",
+            )
+        store.keep(key, census)
+        return Counted(self.tree, census)
+
+
+def compare_counts(
+    base: Counted,
+    head: Counted,
+    tests: Sequence[str],
+    *,
+    unstable: Mapping[str, Collection[str]] | None = None,
+) -> Comparison:
+    """Compare two sides; see `cascade_budget.judge.growth`.
+
+    Args:
+        base: The side to compare with.
+        head: The side to judge.
+        tests: The tests that passed on both.
+        unstable: By test, functions whose count differs between two runs of one side.
+    """
+    on_base = {test: base.census.tests[test].calls for test in tests}
+    on_head = {test: head.census.tests[test].calls for test in tests}
+    called_on_base = {name for calls in on_base.values() for name in calls}
+    called_on_head = {name for calls in on_head.values() for name in calls}
+    fresh = called_on_head - called_on_base
+    lost = called_on_base - called_on_head
+    existed = {name for name in fresh if base.holds(name, head)} | {*DEFAULT_WATCH}
+    remains = {name for name in lost if head.holds(name, base)} | {*DEFAULT_WATCH}
+    return compare(
+        on_base,
+        on_head,
+        existed=existed,
+        remains=remains,
+        renamed=renamed(head.fingerprints(fresh - existed), base.fingerprints(lost - remains)),
+        unstable=unstable,
+    )
+
+
+def explain(comparison: Comparison, base: Counted, head: Counted) -> tuple[Cause, ...]:
+    """The causes of what grew, from sides that were counted with callers.
+
+    Where no line that calls was changed, the changed functions that run near it are beside it.
+    """
+    changes = _changes(comparison, base, head)
+    on_head = head.evidence()
+    moved = {move.new: move.old for move in comparison.moved}
+
+    def with_edits(cause: Cause) -> Cause:
+        evidence = on_head.get(cause.growth.worst.test)
+        if evidence is None or any(site.changed for site in cause.sites):
+            return cause
+        modules = {name.partition(":")[0] for name in evidence.calls}
+        paths = {name: path for name, path in head.census.modules.items() if name in modules}
+        edits = {
+            f"{module}:{name}": Edit(path=path, line=line, function=name)
+            for module, path in paths.items()
+            if (file := changes.of(path)) is not None
+            for name, line in file.changed_functions.items()
+        }
+        return replace(cause, edits=nearest_edits(cause, evidence, edits))
+
+    causes = find_causes(comparison.grown, base.evidence(), on_head, changes.came_from, moved)
+    return tuple(map(with_edits, causes))
+
+
+def _changes(comparison: Comparison, base: Counted, head: Counted) -> Changes:
+    # A file was moved to where most of the functions are that it lost.
+    moves = Counter(
+        (head.census.path_of(move.new), base.census.path_of(move.old)) for move in comparison.moved
+    )
+    former = {now: was for (now, was), _ in reversed(moves.most_common())}
+
+    def texts(path: str) -> tuple[str, str, str] | None:
+        text = None if Path(path).is_absolute() else head.tree.text(path)
+        if text is None:
+            return None
+        was = path if base.tree.text(path) is not None else former.get(path, path)
+        return was, base.tree.text(was) or "", text
+
+    return Changes(base.tree.source.name, texts)
+
+
+def below(here: Path, project: Path) -> Path:
+    """The folder that a command was started in, relative to the project's top."""
+    resolved = here.resolve()
+    return resolved.relative_to(project) if resolved.is_relative_to(project) else Path()
+
+
+def _in_copy(word: str, copy: Path, origins: Sequence[Path]) -> str:
+    path, colons, rest = word.partition("::")
+    if Path(path).is_absolute():
+        resolved = Path(path).resolve()
+        for origin in origins:
+            if resolved.is_relative_to(origin):
+                return f"{copy / resolved.relative_to(origin)}{colons}{rest}"
+    return word
