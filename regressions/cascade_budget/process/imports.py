@@ -4,7 +4,7 @@ Paths are text here: both sides of each round ask for a thousand files and folde
 and with `Path` that was half of what starting a side took.
 """
 
-# ruff: noqa: PTH100, PTH113, PTH114, PTH118, PTH119, PTH120
+# ruff: noqa: PTH100, PTH109, PTH113, PTH114, PTH118, PTH119, PTH120
 from __future__ import annotations
 
 import importlib.util
@@ -137,9 +137,11 @@ def redirect_imports(imports: Imports) -> None:
         imports: Where code comes from and where it must not come from.
     """
     origins = CodeFolders(imports.origins)
+    # A copy may lie in what it is a copy of.
+    here = CodeFolders([os.getcwd()])
 
     def stays(entry: str) -> bool:
-        return not origins.hold(entry)
+        return not origins.hold(entry) or here.hold(entry)
 
     kept = [entry for entry in sys.path if stays(entry)]
     sys.path[:] = [*imports.roots, *kept]

@@ -51,6 +51,7 @@ class Job:
         random_seed: Of the random numbers that tests draw.
         processor: The one to stay on; None to leave that to the system.
         task: What the plugin wants to know, in JSON's types.
+        scratch: A folder that lives as long as the process; made by the launcher.
     """
 
     plugin: str
@@ -63,6 +64,7 @@ class Job:
     random_seed: int = 0
     processor: int | None = None
     task: Mapping[str, Any] = field(default_factory=dict)
+    scratch: str = ""
 
     def as_message(self) -> Message:
         """As it is sent."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, final
 
@@ -73,8 +75,9 @@ class FreshInterpreter:
         changed = dict(environment or {})
         if hash_seed is not None:
             changed["PYTHONHASHSEED"] = str(hash_seed)
-        # Closed by `end`, or here where the process can't be started.
-        self._log: IO[bytes] = tempfile.TemporaryFile(prefix="cascade-budget-")  # noqa: SIM115
+        # Closed and removed by `end`, or here where the process can't be started.
+        self._scratch = tempfile.mkdtemp(prefix="cascade-budget-")
+        self._log: IO[bytes] = Path(self._scratch, "output").open("w+b")  # noqa: SIM115
         pairs = [channel_pair() for _ in jobs]
         self.channels: list[Channel] = [ours for ours, _ in pairs]
         try:
@@ -94,7 +97,7 @@ class FreshInterpreter:
         try:
             with contextlib.suppress(EOFError):
                 for channel, job in zip(self.channels, jobs, strict=True):
-                    channel.send(job.as_message())
+                    channel.send(replace(job, scratch=self._scratch).as_message())
         except BaseException:
             self.end()
             raise
@@ -149,6 +152,7 @@ class FreshInterpreter:
         for channel in self.channels:
             channel.close()
         self._log.close()
+        shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _start(
         self,

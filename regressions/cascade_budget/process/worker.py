@@ -223,7 +223,10 @@ def run_job(channel: Channel, job: Job) -> int:
     cascade_budget.__doc__ = "PYTEST_DONT_REWRITE"
     # As tests find it that read it.
     sys.argv = [pytest.__file__.replace("__init__", "__main__"), *job.arguments]
-    code = int(pytest.main(list(job.arguments), plugins=[plugin]))
+    elsewhere = ["-o", f"cache_dir={os.path.join(job.scratch, 'cache')}"]  # noqa: PTH118 - text
+    if "no:cacheprovider" in job.arguments:
+        elsewhere = []
+    code = int(pytest.main([*elsewhere, *job.arguments], plugins=[plugin]))
     plugin.finish(code)
     return code
 
