@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 import tomllib
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
 
 import filelock
@@ -23,9 +19,11 @@ from cascade_budget.errors import (
 from cascade_budget.judge.calls import UNSTABLE_TEXT
 from cascade_budget.judge.coarse import RecordedCost
 from cascade_budget.model.laws import Law, parse_law
+from cascade_budget.source.files import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+    from pathlib import Path
 
     from cascade_budget.model.laws import Law
 
@@ -332,37 +330,12 @@ def _update_locked(
         merged[key] = entry.with_costs_of(old[key]) if key in old else entry
     rendered = render_ledger(text, merged)
     if rendered != text:
-        _replace(path, rendered)
+        write_text(path, rendered)
     return LedgerChange(
         added=tuple(sorted(merged.keys() - old.keys())),
         changed=tuple(sorted(key for key in merged.keys() & old.keys() if merged[key] != old[key])),
         removed=tuple(sorted(old.keys() - merged.keys())),
     )
-
-
-def _replace(path: Path, text: str) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(_mode_of(path))
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
-        raise
-
-
-def _mode_of(path: Path) -> int:
-    """The old file's permissions, or those that a new file gets: a temporary one is private."""
-    try:
-        return path.stat().st_mode & 0o777
-    except FileNotFoundError:
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask
 
 
 def _state_folder(path: Path) -> Path:

@@ -23,9 +23,9 @@ def pytest_run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "--color=no", "-p", "no:cacheprovider"),
-            # pytest-randomly imports numpy, which takes longer than what is tested here.
-            *("-p", "no:randomly", "-p", "tests.mutants.plant", "-o", "cascade_profile=off"),
-            *("-o", "cascade_budget_coarse=off", *arguments),
+            # The ini file has settings of pytest-asyncio.
+            *("-p", "pytest_asyncio.plugin", "-p", "tests.mutants.plant"),
+            *("-o", "cascade_profile=off", "-o", "cascade_budget_coarse=off", *arguments),
         ],
         cwd=ROOT,
         capture_output=True,

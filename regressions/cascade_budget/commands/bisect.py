@@ -18,13 +18,13 @@ Exit code 0: the first bad commit is found. 2: it could not be told.
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cascade_budget.commands.console import ProgressLine, show
 from cascade_budget.commands.counted_revision import Revision, below, compare_counts, explain
-from cascade_budget.commands.progress_line import ProgressLine
+from cascade_budget.commands.timed_commits import TimedCommits
 from cascade_budget.counting.suite import SuiteError
 from cascade_budget.errors import BudgetError, UsageError
 from cascade_budget.extras import require_throughput
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from cascade_budget.commands.counted_revision import Counted
-    from cascade_budget.commands.timed_commits import TimedCommits
     from cascade_budget.model.comparison import Comparison
     from cascade_budget.model.suite_counts import SuiteCounts
     from cascade_budget.source.copies import Tree
@@ -90,9 +89,6 @@ def run(arguments: argparse.Namespace) -> int:
         trial: CountedCommits | TimedCommits
         folder = below(here, repository.root)
         if arguments.timing:
-            # scipy takes longer to import than most commands to run.
-            from cascade_budget.commands.timed_commits import TimedCommits  # noqa: PLC0415
-
             between = len(repository.halves(bad.sha, [good.sha]))
             trial = TimedCommits(
                 repository=repository,
@@ -120,7 +116,7 @@ def run(arguments: argparse.Namespace) -> int:
                 remedy="Name another test or other commits",
             )
         lines = [*_answer(first, trial, repository), "", trial.closing(asked)]
-    sys.stdout.write("\n".join(lines) + "\n")
+    show("\n".join(lines))
     return FOUND if len(first) == 1 else UNTOLD
 
 

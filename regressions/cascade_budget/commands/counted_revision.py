@@ -22,7 +22,7 @@ from cascade_budget.source.layout import importable_names
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from cascade_budget.commands.progress_line import ProgressLine
+    from cascade_budget.commands.console import ProgressLine
     from cascade_budget.model.comparison import Cause, Comparison
     from cascade_budget.model.suite_counts import SuiteCounts
     from cascade_budget.source.copies import Tree

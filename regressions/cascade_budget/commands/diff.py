@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from cascade_budget.commands.console import ProgressLine, show
 from cascade_budget.commands.counted_revision import (
     ImportedElsewhereError,
     Revision,
@@ -28,7 +28,6 @@ from cascade_budget.commands.counted_revision import (
     compare_counts,
     explain,
 )
-from cascade_budget.commands.progress_line import ProgressLine
 from cascade_budget.errors import BudgetError, UsageError
 from cascade_budget.judge.growth import differing
 from cascade_budget.report.growth_text import comparison_text
@@ -101,7 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
         since=base.name,
         full=arguments.all or "--all" in arguments.rest,
     )
-    sys.stdout.write("\n".join([text, *notes]) + "\n")
+    show("\n".join([text, *notes]))
     return GREW if comparison.grown else SAME
 
 

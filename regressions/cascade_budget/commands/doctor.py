@@ -12,12 +12,11 @@ Exit code 0: every count is stable. 1: one is not. 2: the test could not be run.
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cascade_budget.commands.progress_line import ProgressLine
+from cascade_budget.commands.console import ProgressLine, show
 from cascade_budget.counting.suite import (
     SuiteRequest,
     count_suite,
@@ -61,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     progress = ProgressLine()
     with progress.shown():
         found = examine(arguments.test, here=Path.cwd(), progress=progress)
-    sys.stdout.write(diagnosis_text(found) + "\n")
+    show(diagnosis_text(found))
     unstable = any(
         diagnosis.influence.unstable for diagnoses in found.values() for diagnosis in diagnoses
     )

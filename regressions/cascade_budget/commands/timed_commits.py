@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from cascade_budget.commands.progress_line import ProgressLine
+    from cascade_budget.commands.console import ProgressLine
     from cascade_budget.process.job import Job
     from cascade_budget.source.copies import Tree
     from cascade_budget.source.repository import (

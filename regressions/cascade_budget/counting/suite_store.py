@@ -7,12 +7,12 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 from dataclasses import asdict, dataclass
 from importlib.metadata import distributions
 from typing import TYPE_CHECKING, Final
 
 from cascade_budget.model.suite_counts import FORMAT, decode, encode
+from cascade_budget.source.files import write_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,11 +56,7 @@ class SuiteStore:
     def keep(self, key: str, counts: SuiteCounts) -> None:
         """Keep the counts of a run."""
         with contextlib.suppress(OSError):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self.folder, suffix=".part")
-            with os.fdopen(handle, "w", encoding="utf-8") as sink:
-                sink.write(encode(counts))
-            os.replace(name, self._file(key))  # noqa: PTH105 - the handle's name is text
+            write_text(self._file(key), encode(counts))
             kept = sorted(
                 self.folder.glob("*.jsonl"), key=lambda file: file.stat().st_mtime, reverse=True
             )

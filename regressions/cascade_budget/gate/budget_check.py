@@ -16,6 +16,7 @@ from cascade_budget.judge.calls import Counted
 from cascade_budget.judge.chance import is_chance
 from cascade_budget.model.findings import CallVerdict, Site, TimeFinding, WorkloadFinding
 from cascade_budget.model.laws import parse_law
+from cascade_budget.source.files import shown_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -199,10 +200,11 @@ class BudgetCheck:
                 counts = subject.count_in_fresh_process(at, attribute=True)
             else:
                 counts = subject.count(at, attribute=True)
+        root = self._settings.root
         sites = {
             target: tuple(
                 Site(
-                    path=_shown(each.path, self._settings.root),
+                    path=shown_path(Path(each.path), root) if each.path else "",
                     line=each.line,
                     function=each.function,
                     calls=each.calls,
@@ -287,10 +289,3 @@ def _without_chance(
             first, second = ({**calls[name].first, size: each} for each in elsewhere)
             found[name] = replace(calls[name], first=first, second=second)
     return found
-
-
-def _shown(path: str, root: Path) -> str:
-    try:
-        return Path(path).relative_to(root).as_posix()
-    except ValueError:
-        return path

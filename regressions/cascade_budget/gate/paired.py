@@ -14,9 +14,9 @@ from cascade_budget.judge.throughput import Outcome
 from cascade_budget.model.findings import TimeFinding
 from cascade_budget.process.launch import arguments_of_run
 from cascade_budget.report.text import counted
-from cascade_budget.timing.certificate import Certificate, read_certificate
 from cascade_budget.timing.pairing_errors import SideFailedError
 from cascade_budget.timing.rounds import Limits, run_rounds
+from cascade_budget.timing.selfcheck_result import SelfCheckResult, read_result
 from cascade_budget.timing.sides import Base, Sides, find_base, lay_out_sides
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class PairedGauge:
         self._laid_out = contextlib.ExitStack()
         config.add_cleanup(self._laid_out.close)
         self._sides: Sides | None = None
-        self._certificate = read_certificate()
+        self._selfcheck = read_result()
         self._timed_at: dict[str, int] = {}
 
     def measure(
@@ -65,8 +65,8 @@ class PairedGauge:
         """Time a workload; see `Gauge.measure`."""
         del entry
         result = workload.run(call.n)
-        if self._certificate is not None and not self._certificate.holds:
-            return self._refusal(self._certificate), result
+        if self._selfcheck is not None and not self._selfcheck.holds:
+            return self._refusal(self._selfcheck), result
         try:
             return self._time(call), result
         except SideFailedError as error:
@@ -130,22 +130,22 @@ class PairedGauge:
             fails=verdict.outcome is Outcome.REGRESSED
             or (unresolved and self._settings.unresolved_fails),
             sentence=_sentence(verdict, sides.label),
-            lines=tuple(_evidence(timing, self._certificate)),
+            lines=tuple(_evidence(timing, self._selfcheck)),
             cpu_ns_per_transaction=1e9 / speeds["head cpu"],
             wall_ns_per_transaction=1e9 / speeds["head wall"],
             details=_details(timing, sides),
         )
 
-    def _refusal(self, certificate: Certificate) -> TimeFinding:
+    def _refusal(self, selfcheck: SelfCheckResult) -> TimeFinding:
         return TimeFinding(
             method=_METHOD,
             verdict=str(Outcome.UNRESOLVED),
             fails=self._settings.unresolved_fails,
             sentence=f"not judged against {self._base.label}: this machine failed its self-check "
-            f"of {certificate.date}",
+            f"of {selfcheck.date}",
             lines=(
-                f"{certificate.false_alarms} false alarms in {certificate.trials} verdicts",
-                f"2 % slower found {' of '.join(map(str, certificate.found_at(0.02)))} times",
+                f"{selfcheck.false_alarms} false alarms in {selfcheck.trials} verdicts",
+                f"2 % slower found {' of '.join(map(str, selfcheck.found_at(0.02)))} times",
                 "cascade-budget selfcheck tries again",
             ),
         )
@@ -189,7 +189,7 @@ def _sentence(verdict: Throughput, label: str) -> str:
     return text
 
 
-def _evidence(timing: PairedTiming, certificate: Certificate | None) -> list[str]:
+def _evidence(timing: PairedTiming, selfcheck: SelfCheckResult | None) -> list[str]:
     verdict, chunking = timing.verdict, timing.chunking
     lines = []
     if verdict.outcome is Outcome.UNRESOLVED:
@@ -215,7 +215,7 @@ def _evidence(timing: PairedTiming, certificate: Certificate | None) -> list[str
     )
     if not timing.results_compared:
         lines.append("results were not compared: they differ from run to run of the same code")
-    if certificate is None:
+    if selfcheck is None:
         lines.append("this machine has not been checked: cascade-budget selfcheck does")
     return lines
 

@@ -31,11 +31,3 @@ def file_stem(key: str) -> str:
         return stem
     digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{stem[-_LONGEST:].lstrip('-.') or 'test'}-{digest}"
-
-
-def shown_path(path: Path, root: Path) -> str:
-    """A path relative to the project's root where it lies in it, with `/` between parts."""
-    try:
-        return path.relative_to(root).as_posix()
-    except ValueError:
-        return path.as_posix()

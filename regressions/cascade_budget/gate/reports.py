@@ -16,7 +16,7 @@ from cascade_budget.report.collect import collect
 from cascade_budget.report.github import annotate, render_summary
 from cascade_budget.report.json import render_json
 from cascade_budget.report.markdown import render_markdown
-from cascade_budget.source.files import write_text
+from cascade_budget.source.files import shown_path, write_text
 from cascade_budget.source.repository import Repository, RevisionError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Reports:
         return tuple(lines)
 
     def _write_files(self, document: Document, folder: Path) -> Iterator[str]:
-        shown = _shown(folder, self._settings.root)
+        shown = shown_path(folder, self._settings.root)
         from cascade_budget.report.html import render_html  # noqa: PLC0415 - few runs write it
 
         texts = {
@@ -119,7 +119,7 @@ class Reports:
         workspace = self._environment.get("GITHUB_WORKSPACE")
         if not workspace:
             return ""
-        inside = _shown(self._settings.root.resolve(), Path(workspace).resolve())
+        inside = shown_path(self._settings.root.resolve(), Path(workspace).resolve())
         return "" if inside in (".", "") or Path(inside).is_absolute() else inside
 
     def _document(self, findings: Sequence[WorkloadFinding]) -> Document:
@@ -173,10 +173,3 @@ class Reports:
         if folder is None:
             return path
         return Path(os.path.relpath(self._settings.root / path, folder)).as_posix()
-
-
-def _shown(path: Path, root: Path) -> str:
-    try:
-        return path.relative_to(root).as_posix()
-    except ValueError:
-        return str(path)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 from _pytest import python as pytest_python
 
 from cascade_budget.errors import BudgetError
-from cascade_budget.gate.profile_folder import file_stem, profile_folder, shown_path
+from cascade_budget.gate.profile_folder import file_stem, profile_folder
 from cascade_budget.judge.profile_comparison import compare_profiles
 from cascade_budget.model.profile_findings import ProfileFinding
 from cascade_budget.model.profiles import function_times
@@ -229,7 +229,7 @@ class Profiles:
         if folder is None:
             return {}, ""
         from cascade_budget.report.profile_renderers import render_profile_html, render_speedscope  # noqa: PLC0415 - needs the profiler's renderers
-        from cascade_budget.source.files import write_text  # noqa: PLC0415 - needs no file otherwise
+        from cascade_budget.source.files import shown_path, write_text  # noqa: PLC0415 - needs no file otherwise
 
         texts = {
             "html": render_profile_html(sides["head"], title=key),

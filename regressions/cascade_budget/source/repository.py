@@ -66,16 +66,13 @@ class Repository:
         """The repository around a folder.
 
         Raises:
-            RevisionError: There is no git on the PATH, or the folder is in no checkout.
+            RevisionError: There is no git on the PATH, or it knows no repository here or refuses
+                to read it.
         """
         try:
             root = _git(folder, "rev-parse", "--show-toplevel").strip()
         except subprocess.CalledProcessError as failed:
-            raise RevisionError(
-                "this folder is in no git checkout" + _reason(failed),
-                place=str(folder),
-                remedy="Run inside a clone, or give folders to compare in place of revisions",
-            ) from None
+            raise _refusal(failed, folder) from None
         return cls(root=Path(root).resolve())
 
     def commit(self, revision: str) -> Commit:
@@ -349,6 +346,17 @@ def _git(folder: Path, *arguments: str, **environment: str) -> str:
             remedy="Install git, or give folders to compare in place of revisions",
         ) from None
     return finished.stdout.decode("utf-8", "surrogateescape")
+
+
+def _refusal(failed: subprocess.CalledProcessError, folder: Path) -> RevisionError:
+    """Why git knows no repository around a folder; in its own words where it refuses one."""
+    first, _, rest = failed.stderr.decode("utf-8", "replace").strip().partition("\n")
+    fact = "not inside a git repository"
+    remedy = "Run inside a clone, or give folders to compare in place of revisions"
+    if "not a git repository" not in first:
+        fact = f"git says: {first.removeprefix('fatal: ')}"
+        remedy = " ".join(rest.split()) or remedy
+    return RevisionError(fact, place=str(folder), remedy=remedy)
 
 
 def _reason(failed: subprocess.CalledProcessError) -> str:

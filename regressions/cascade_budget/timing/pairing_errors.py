@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     Side = Literal["base", "head"]
 
 __all__ = [
-    "BaseInstallError",
     "DifferingResultsError",
     "HangingWorkloadError",
     "KilledWorkerError",
@@ -30,10 +29,6 @@ _SIGNAL_EXIT = 128
 
 class PairingError(BudgetError):
     """Base and head could not be timed side by side."""
-
-
-class BaseInstallError(UsageError):
-    """The release that was named as base cannot be installed."""
 
 
 class NothingUnderTestError(UsageError):

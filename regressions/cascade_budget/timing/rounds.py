@@ -262,7 +262,7 @@ def compare_results(pair: Pair, n: int, node: str) -> bool:
 
 
 def measure_round(
-    pair: Pair, chunking: Chunking, chance: random.Random, *, excess: float = 0.0
+    pair: Pair, chunking: Chunking, chance: random.Random, *, injected_slowdown: float = 0.0
 ) -> Round:
     """Time one pair of processes.
 
@@ -271,10 +271,13 @@ def measure_round(
         chunking: The shape of the round.
         chance: Decides which side of a quad comes first and last: ABBA or BAAB, so that a drift in
             the machine's pace and the order itself cancel out.
-        excess: Transactions that head is secretly given on top, as a share: 0.02 makes it 2 %
-            slower. For proving the gauge.
+        injected_slowdown: Transactions that head is given on top, as a share: 0.02 makes it 2 %
+            slower. For the self-check.
     """
-    sizes: dict[Side, int] = {"base": chunking.n, "head": round(chunking.n * (1 + excess))}
+    sizes: dict[Side, int] = {
+        "base": chunking.n,
+        "head": round(chunking.n * (1 + injected_slowdown)),
+    }
     for side in _QUADS[0] * (_WARM_CHUNKS // 4):
         pair.run(side, sizes[side], chunking.repeat)
     pair.settle()

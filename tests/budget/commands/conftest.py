@@ -22,8 +22,6 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _own_cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CASCADE_BUDGET_CACHE", str(cache))
     monkeypatch.delenv("PYTHONPATH", raising=False)
-    # Other plugins come when a test names them: most of pytest's start is theirs.
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
 
 
 @pytest.fixture(scope="session")

@@ -59,11 +59,10 @@ def budgeted(tmp_path_factory: pytest.TempPathFactory) -> History:
 def gate(root: Path, *options: str) -> Finished:
     # Counts alone: what time would say depends on what else this machine does.
     return run_python(
-        *("-m", "pytest", "-p", "cascade_budget.plugin", "--cascade-budget"),
-        "--override-ini=cascade_budget_coarse=off",
+        *("-m", "pytest", "--cascade-budget"),
+        *("-o", "cascade_budget_coarse=off", "-o", "cascade_profile=off"),
         *("-p", "no:cacheprovider", "tests/test_budget.py", *options),
         at=root,
-        environment={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
     )
 
 

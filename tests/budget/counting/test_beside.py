@@ -116,7 +116,7 @@ def run(
     ran = subprocess.run(
         [sys.executable, "-m", *command, *(part for name in plugins for part in ("-p", name))],
         cwd=project,
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **(environment or {})},
+        env={**os.environ, **(environment or {})},
         capture_output=True,
         text=True,
         check=False,

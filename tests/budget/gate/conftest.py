@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import sys
 
 import pytest
 
@@ -30,8 +29,10 @@ def serve(n):
     return "done"
 """
 
-CULPRIT = SHOP.replace(
-    "    return price(item)", "    inspect.signature(price)\n    return price(item)"
+# A signature that is there already is read at a tenth of the calls.
+CULPRIT = (
+    SHOP.replace("    return price(item)", "    inspect.signature(price)\n    return price(item)")
+    + "\n\nprice.__signature__ = inspect.signature(price)\n"
 )
 
 _RULE = re.compile(r"^([=_-])\1* (?P<title>.+?) \1+$")
@@ -98,19 +99,12 @@ class Project:
         return self.ledger.read_text(encoding="utf-8").splitlines()[4:]
 
 
-PLAIN = ("-p", "cascade_budget.plugin", "-p", "no:cacheprovider")
+PLAIN = ("-p", "no:cacheprovider")
 
 
 @pytest.fixture
 def project(pytester, monkeypatch):
-    # Compiled modules are kept, whatever the machine's habit: every run here starts pytest anew.
-    monkeypatch.setattr(sys, "dont_write_bytecode", False)
-    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-    # Other plugins come when a test names them: most of pytest's start is theirs.
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("COLUMNS", "80")
-    # Red counts need not be counted again where every process has the same seed.
-    monkeypatch.setenv("PYTHONHASHSEED", "0")
     return Project(pytester)
 
 

@@ -15,80 +15,84 @@ def test_it({fixture}):
 """
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
+#: The arguments of a marker, and what is said of them.
+WRONG_MARKERS = [
+    (
+        "call={'shop:price': 1}",
+        f"marker cascade_budget has no argument 'call'; {WHERE}. Did you mean 'calls'?",
+    ),
+    (
+        "budget=3",
+        f"marker cascade_budget has no argument 'budget'; {WHERE}. It takes calls, watch, cold",
+    ),
+    (
+        "'shop:price'",
         (
-            "call={'shop:price': 1}",
-            f"marker cascade_budget has no argument 'call'; {WHERE}. Did you mean 'calls'?",
+            f"marker cascade_budget takes no positional arguments, and has 'shop:price'; {WHERE}. "
+            "Write calls=... or watch=..."
         ),
+    ),
+    (
+        "calls=3",
+        f"calls is 3; {WHERE}. Write a dict of formulas or a list of functions",
+    ),
+    (
+        "calls={'shop:price': -1}",
         (
-            "budget=3",
-            f"marker cascade_budget has no argument 'budget'; {WHERE}. It takes calls, watch, cold",
+            f"the budget of 'shop:price' is -1; {WHERE}. "
+            'Write a formula such as "n + 1" or a number'
         ),
+    ),
+    (
+        "calls={'shop:price': 1.5}",
         (
-            "'shop:price'",
-            (
-                f"marker cascade_budget takes no positional arguments, and has 'shop:price'; {WHERE}. "
-                "Write calls=... or watch=..."
-            ),
+            f"the budget of 'shop:price' is 1.5; {WHERE}. "
+            'Write a formula such as "n + 1" or a number'
         ),
+    ),
+    (
+        "calls=[3]",
+        f"a function in calls is 3; {WHERE}. Write text such as 'inspect:signature'",
+    ),
+    (
+        "calls={'shop:price': '2n'}",
         (
-            "calls=3",
-            f"calls is 3; {WHERE}. Write a dict of formulas or a list of functions",
+            "formula '2n' does not parse: a product is written with *, as in '2*n'. "
+            'Write a polynomial in n, such as "0", "n + 1", "11*n" or "n*n"'
         ),
+    ),
+    (
+        "calls={'shop:price': 'n'}",
         (
-            "calls={'shop:price': -1}",
-            (
-                f"the budget of 'shop:price' is -1; {WHERE}. "
-                'Write a formula such as "n + 1" or a number'
-            ),
+            f"the budget of 'shop:price' is 'n', and a whole test has no n; {WHERE}. "
+            "Write a number, or run the workload through the cascade_budget fixture"
         ),
+    ),
+    (
+        "watch=3",
+        f"watch is 3; {WHERE}. Write a list of patterns such as 'package.module.*'",
+    ),
+    (
+        "watch=['shop.py']",
         (
-            "calls={'shop:price': 1.5}",
-            (
-                f"the budget of 'shop:price' is 1.5; {WHERE}. "
-                'Write a formula such as "n + 1" or a number'
-            ),
+            "it is a path, and modules are matched by their names; watch pattern 'shop.py'. "
+            "Write 'shop'"
         ),
-        (
-            "calls=[3]",
-            f"a function in calls is 3; {WHERE}. Write text such as 'inspect:signature'",
-        ),
-        (
-            "calls={'shop:price': '2n'}",
-            (
-                "formula '2n' does not parse: a product is written with *, as in '2*n'. "
-                'Write a polynomial in n, such as "0", "n + 1", "11*n" or "n*n"'
-            ),
-        ),
-        (
-            "calls={'shop:price': 'n'}",
-            (
-                f"the budget of 'shop:price' is 'n', and a whole test has no n; {WHERE}. "
-                "Write a number, or run the workload through the cascade_budget fixture"
-            ),
-        ),
-        (
-            "watch=3",
-            f"watch is 3; {WHERE}. Write a list of patterns such as 'package.module.*'",
-        ),
-        (
-            "watch=['shop.py']",
-            (
-                "it is a path, and modules are matched by their names; watch pattern 'shop.py'. "
-                "Write 'shop'"
-            ),
-        ),
-        ("cold='yes'", f"cold is 'yes'; {WHERE}. Write True or False"),
-    ],
-)
+    ),
+    ("cold='yes'", f"cold is 'yes'; {WHERE}. Write True or False"),
+]
+
+
 @pytest.mark.parametrize("option", [(), ("--cascade-budget",)], ids=["plain", "gate"])
-def test_a_wrong_marker_stops_the_collection_of_its_file(project, option, arguments, message):
-    project.test(marked(arguments))
-    project.run(*option).assert_outcomes(errors=1)
+def test_a_wrong_marker_stops_the_collection_of_its_file(project, option):
+    for number, (arguments, _) in enumerate(WRONG_MARKERS):
+        project.test(marked(arguments), f"test_{number}.py")
+    project.run(*option).assert_outcomes(errors=len(WRONG_MARKERS))
     assert project.result.ret == pytest.ExitCode.INTERRUPTED
-    assert project.section("ERROR collecting test_shop.py") == [message]
+    for number, (_, message) in enumerate(WRONG_MARKERS):
+        name = f"test_{number}.py"
+        said = message.replace("test_shop.py", name)
+        assert project.section(f"ERROR collecting {name}") == [said]
 
 
 @pytest.mark.parametrize(

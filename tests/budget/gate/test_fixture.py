@@ -211,67 +211,66 @@ def test_serve(cascade_budget):
     project.run("--cascade-budget").assert_outcomes(passed=1)
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
+WRONG_CALLS = [
+    (
+        "cascade_budget(3, n=10)",
         (
-            "cascade_budget(3, n=10)",
-            (
-                "the workload is 3; cascade_budget(workload, n=...). "
-                "It is a function of n that performs n transactions"
-            ),
+            "the workload is 3; cascade_budget(workload, n=...). "
+            "It is a function of n that performs n transactions"
         ),
+    ),
+    (
+        "cascade_budget(shop.serve, n=0)",
+        "n is 0; cascade_budget(workload, n=...). It is a number of transactions, 1 or more",
+    ),
+    (
+        "cascade_budget(shop.serve, n=True)",
+        "n is True; cascade_budget(workload, n=...). It is a number of transactions, 1 or more",
+    ),
+    (
+        "cascade_budget(shop.serve, n=10, sizes=[1, 2, 3])",
         (
-            "cascade_budget(shop.serve, n=0)",
-            "n is 0; cascade_budget(workload, n=...). It is a number of transactions, 1 or more",
+            "sizes holds 3 different numbers of transactions, (1, 2, 3); "
+            "cascade_budget(workload, n=..., sizes=...). "
+            "Give 4 or more: fewer can't tell a law from chance"
         ),
+    ),
+    (
+        "cascade_budget(shop.serve, n=10, sizes=[1, 2, 3, 'x'])",
         (
-            "cascade_budget(shop.serve, n=True)",
-            "n is True; cascade_budget(workload, n=...). It is a number of transactions, 1 or more",
+            "sizes is [1, 2, 3, 'x']; cascade_budget(workload, n=..., sizes=...). "
+            "It is a list of numbers of transactions"
         ),
+    ),
+    (
+        "cascade_budget(shop.serve, n=10, name='')",
         (
-            "cascade_budget(shop.serve, n=10, sizes=[1, 2, 3])",
-            (
-                "sizes holds 3 different numbers of transactions, (1, 2, 3); "
-                "cascade_budget(workload, n=..., sizes=...). "
-                "Give 4 or more: fewer can't tell a law from chance"
-            ),
+            "name is ''; cascade_budget(workload, n=..., name=...). "
+            "It is a word or two that tell this call from the others"
         ),
+    ),
+    (
+        "[cascade_budget(shop.serve, n=10, name='x') for _ in '12']",
         (
-            "cascade_budget(shop.serve, n=10, sizes=[1, 2, 3, 'x'])",
-            (
-                "sizes is [1, 2, 3, 'x']; cascade_budget(workload, n=..., sizes=...). "
-                "It is a list of numbers of transactions"
-            ),
+            "the test calls cascade_budget twice with name='x'; test_shop.py::test_it. "
+            "Give each call a name of its own"
         ),
-        (
-            "cascade_budget(shop.serve, n=10, name='')",
-            (
-                "name is ''; cascade_budget(workload, n=..., name=...). "
-                "It is a word or two that tell this call from the others"
-            ),
-        ),
-        (
-            "[cascade_budget(shop.serve, n=10, name='x') for _ in '12']",
-            (
-                "the test calls cascade_budget twice with name='x'; test_shop.py::test_it. "
-                "Give each call a name of its own"
-            ),
-        ),
-    ],
-)
-def test_a_wrong_call_of_the_fixture_is_refused(project, call, message):
-    project.test(
-        f"""
-import cascade_budget as package
+    ),
+]
 
-def test_it(cascade_budget):
+
+def test_a_wrong_call_of_the_fixture_is_refused(project):
+    tests = (
+        f"""
+def test_{number}(cascade_budget):
     with pytest.raises(package.UsageError) as caught:
         {call}
-    assert str(caught.value) == {message!r}
+    assert str(caught.value) == {message.replace("test_it", f"test_{number}")!r}
 """
+        for number, (call, message) in enumerate(WRONG_CALLS)
     )
-    project.run().assert_outcomes(passed=1)
+    project.test("import cascade_budget as package\n" + "".join(tests))
+    project.run().assert_outcomes(passed=len(WRONG_CALLS))
 
 
 def test_a_fixture_that_is_never_called_judges_nothing_and_fails(project):

@@ -25,24 +25,20 @@ SHOP = """
 """
 
 FAST = ("--benchmark-min-rounds=3", "--benchmark-max-time=0.001")
-QUIET = ("-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "addopts=")
+PLUGINS = ("-p", "pytest_benchmark.plugin", "-p", "no:cacheprovider")
 
 
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     # In a worker of xdist it would measure nothing; the run in here is none.
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
-    # Red counts need not be counted again where every process has the same seed.
-    monkeypatch.setenv("PYTHONHASHSEED", "0")
-    pytester.makeini(
-        "[pytest]\nasyncio_default_fixture_loop_scope = function\ncascade_profile = off\n"
-    )
+    pytester.makeini("[pytest]\ncascade_profile = off\n")
     pytester.makepyfile(shop=SHOP)
     return pytester
 
 
 def run(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    return project.runpytest_subprocess(*QUIET, *FAST, *arguments)
+    return project.runpytest_subprocess(*PLUGINS, *FAST, *arguments)
 
 
 def failure(result: pytest.RunResult, title: str) -> list[str]:

@@ -11,7 +11,6 @@ from cascade_budget.report.json import load_schema
 
 pytest_plugins = ["pytester"]
 
-QUIET = ("-p", "no:randomly", "-p", "no:cacheprovider", "-o", "addopts=")
 SHOP = """
     import inspect
 
@@ -49,15 +48,13 @@ def project(pytester: pytest.Pytester, monkeypatch) -> pytest.Pytester:
     for name in list(os.environ):
         if name.startswith("GITHUB_"):
             monkeypatch.delenv(name)
-    pytester.makeini(
-        "[pytest]\nasyncio_default_fixture_loop_scope = function\ncascade_budget_coarse = off\n"
-    )
+    pytester.makeini("[pytest]\ncascade_budget_coarse = off\n")
     pytester.makepyfile(shop=SHOP, test_shop=TESTS)
     return pytester
 
 
 def run(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    return project.runpytest_subprocess(*QUIET, *arguments)
+    return project.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
 
 
 def written(project: pytest.Pytester, folder: str) -> list[str]:
@@ -97,7 +94,8 @@ def test_a_run_with_a_report_writes_every_format_and_the_profile_of_what_failed(
 
 
 def test_workers_of_xdist_report_and_the_controller_writes(project) -> None:
-    result = run(project, "--cascade-budget", "--cascade-budget-report=out", "-n", "2")
+    workers = ("-p", "xdist.plugin", "-n", "2")
+    result = run(project, "--cascade-budget", "--cascade-budget-report=out", *workers)
     result.assert_outcomes(passed=2, failed=1)
     value = json.loads((project.path / "out/cascade-budget.json").read_text(encoding="utf-8"))
     assert [test["key"] for test in value["tests"]] == [

@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from cascade_budget.timing.certificate import (
-    Certificate,
-    write_certificate,
+from cascade_budget.timing.selfcheck_result import (
+    SelfCheckResult,
+    write_result,
 )
 from tests.budget.timing.conftest import SHOP, SLOW_SHOP, TEST
 
@@ -191,7 +191,7 @@ def test_a_base_of_something_not_installed_here_is_wrong_usage(project):
 def test_a_machine_that_failed_its_selfcheck_gets_no_verdict(project):
     project.commit()
     project.write("shop.py", SLOW_SHOP)
-    certificate = Certificate(
+    result = SelfCheckResult(
         holds=False,
         date="2024-05-06",
         false_alarms=3,
@@ -200,7 +200,7 @@ def test_a_machine_that_failed_its_selfcheck_gets_no_verdict(project):
         smallest_detected=None,
         seconds=12.0,
     )
-    write_certificate(certificate)
+    write_result(result)
     done = project.gate("--cascade-budget-base=HEAD", "-v")
     assert done.returncode == 0, done.stdout
     sentence = "not judged against HEAD ("

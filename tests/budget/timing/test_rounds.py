@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from cascade_budget.errors import UsageError
 from cascade_budget.judge.sequential import Plan
 from cascade_budget.judge.throughput import Outcome
 from cascade_budget.process.job import Imports
@@ -29,7 +30,7 @@ from cascade_budget.timing.rounds import (
     measure_round,
     run_rounds,
 )
-from cascade_budget.timing.trials import fitting_chunking
+from cascade_budget.timing.trials import refuse_too_few
 
 
 class VirtualPair:
@@ -130,18 +131,18 @@ def test_a_drift_of_the_machine_and_bursts_leave_a_round_alone():
     assert one.cpu == pytest.approx(0.0198, abs=0.004)
 
 
-def test_excess_transactions_make_head_slower_by_their_share():
-    one = measure_round(VirtualPair(), CHUNKING, random.Random(3), excess=0.02)
+def test_more_transactions_make_head_slower_by_their_share():
+    one = measure_round(VirtualPair(), CHUNKING, random.Random(3), injected_slowdown=0.02)
     assert one.cpu == pytest.approx(0.019803, abs=1e-6)
     assert one.head_cpu_ns == pytest.approx(1020)
 
 
 def test_a_chunk_of_few_transactions_cannot_be_made_half_a_percent_more():
     with pytest.raises(
-        ValueError, match=r"^a chunk holds 40 transactions, which can't be made 0\.5% more"
+        UsageError, match=r"^a chunk holds 40 transactions, which can't be made 0\.5% more"
     ):
-        fitting_chunking(replace(CHUNKING, n=40), [0.0, 0.02, 0.005])
-    assert fitting_chunking(replace(CHUNKING, n=40), [0.0]).n == 40
+        refuse_too_few(replace(CHUNKING, n=40), [0.0, 0.02, 0.005], "test_a")
+    refuse_too_few(replace(CHUNKING, n=40), [0.0], "test_a")
 
 
 def rounds_of(cpu, wall):

@@ -336,7 +336,7 @@ DRAWN = {
 
 
 @pytest.mark.parametrize("place", DRAWN)
-@pytest.mark.parametrize("options", ["-p no:randomly", ""], ids=["alone", "pytest-randomly"])
+@pytest.mark.parametrize("options", ["", "-p pytest_randomly"], ids=["alone", "pytest-randomly"])
 def test_both_sides_of_a_pair_draw_the_same_numbers_and_another_pair_others(
     project, place, options
 ):
