@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, final
 
 from benchmarks.measuring.decisions import Decision, Verdict
 from cascade_budget.judge.sequential import Plan
-from cascade_budget.judge.throughput import Outcome
+from cascade_budget.model.throughput import Outcome
 from cascade_budget.timing.trials import run_trial
 
 if TYPE_CHECKING:

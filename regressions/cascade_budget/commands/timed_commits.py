@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 
 from cascade_budget.errors import UsageError
 from cascade_budget.judge.sequential import Plan
-from cascade_budget.judge.throughput import (
-    Outcome,
-    Throughput,
-)
+from cascade_budget.model.throughput import Outcome, Throughput
 from cascade_budget.process.job import Imports
 from cascade_budget.source.layout import (
     USUAL_ROOTS,

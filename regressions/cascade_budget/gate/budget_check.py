@@ -81,7 +81,7 @@ class BudgetCheck:
             if exceeded(targets):
                 targets = self._attribute(subject, targets)
             time = self._time(subject, entry)
-            slower = time is not None and time.fails
+            slower = time is not None and time.fails and time.is_measured
             subject.state.findings.append(
                 WorkloadFinding(
                     key=subject.key,
@@ -224,9 +224,7 @@ class BudgetCheck:
             try:
                 return subject.time(entry)
             except BudgetError as error:
-                return TimeFinding(
-                    method="paired", verdict="failed", fails=True, sentence=str(error)
-                )
+                return TimeFinding.not_compared(str(error))
 
     @contextlib.contextmanager
     def _doing(self, subject: Subject, doing: str, n: int) -> Iterator[None]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from cascade_budget.gate.fixture import WorkloadCall
-    from cascade_budget.model.profile_findings import ProfileFinding
+    from cascade_budget.model.profiles import ProfileFinding
     from cascade_budget.settings import Settings
 
 

@@ -9,7 +9,13 @@ import pytest
 from cascade_budget.errors import LedgerError
 from cascade_budget.gate.reports import ReportError, Reports
 from cascade_budget.gate.verdicts import entry_of
-from cascade_budget.ledger import LedgerChange, read_ledger, render_ledger, update_ledger
+from cascade_budget.ledger import (
+    LedgerChange,
+    read_ledger,
+    render_ledger,
+    update_ledger,
+)
+from cascade_budget.model.codec import from_json
 from cascade_budget.model.findings import WorkloadFinding
 from cascade_budget.report.terminal import summary_lines
 
@@ -68,7 +74,7 @@ class Roll:
             settled: whether its body passed, so that an update may record it.
         """
         for each in facts:
-            finding = WorkloadFinding.from_json(each)
+            finding = from_json(WorkloadFinding, each)
             self._findings[finding.key] = finding
         if settled:
             self._settled.add(test)

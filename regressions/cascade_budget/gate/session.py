@@ -19,6 +19,7 @@ from cascade_budget.gate.test_profiles import Profiles
 from cascade_budget.gate.throughput import CoarseGauge, Gauge
 from cascade_budget.interop.pytest_benchmark import follow_benchmark, is_benchmark
 from cascade_budget.ledger import read_ledger
+from cascade_budget.model.codec import to_json
 from cascade_budget.process.workload import Workload
 from cascade_budget.report.progress import Progress
 from cascade_budget.report.terminal import failure_text, failure_word
@@ -174,7 +175,7 @@ class Gate:
     def facts(self, item: pytest.Item) -> list[dict[str, Any]]:
         """What was found, in JSON's types, for the report that travels to the controller."""
         state = state_of(item)
-        return [finding.to_json() for finding in state.findings] if state else []
+        return [to_json(finding) for finding in state.findings] if state else []
 
 
 def _properties(finding: WorkloadFinding) -> Iterator[tuple[str, object]]:

@@ -21,7 +21,14 @@ from cascade_budget.interop.pytest_benchmark import (
     shortest_seconds,
     storage_folder,
 )
-from cascade_budget.model.findings import CallVerdict, TargetFinding, TimeFinding, WorkloadFinding
+from cascade_budget.model.findings import (
+    CallVerdict,
+    RecordedTiming,
+    TargetFinding,
+    TimeFinding,
+    TimeVerdict,
+    WorkloadFinding,
+)
 from cascade_budget.process.limits import time_limit
 from cascade_budget.process.workload import ThreadWatch, frozen_heap, quiet_collection
 
@@ -38,7 +45,7 @@ if TYPE_CHECKING:
     from cascade_budget.gate.throughput import Gauge
     from cascade_budget.interop.pytest_benchmark import BenchmarkedCall
     from cascade_budget.ledger import Entry
-    from cascade_budget.model.profile_findings import ProfileFinding
+    from cascade_budget.model.profiles import ProfileFinding
     from cascade_budget.process.workload import Workload
     from cascade_budget.settings import Settings
 
@@ -256,23 +263,19 @@ class BenchmarkSubject(Subject):
         tolerance = self._settings.coarse_tolerance
         if stored is None or tolerance is None:
             return TimeFinding(
-                method="coarse",
-                verdict="no record",
-                fails=False,
-                sentence="timed by pytest-benchmark, nothing stored to compare with",
+                verdict=TimeVerdict.NO_RECORD,
+                reason="timed by pytest-benchmark, nothing stored to compare with",
                 wall_ns_per_transaction=seconds * 1e9,
             )
         here = machine_of(config.hook.pytest_benchmark_generate_machine_info(config=config))
         alike = here == stored.machine
         limit = tolerance if alike else self._settings.coarse_tolerance_elsewhere
         slowdown = seconds / stored.seconds - 1
-        where = "" if alike else ", another machine or Python"
         return TimeFinding(
-            method="coarse",
-            verdict="slower" if slowdown > limit else "within",
-            fails=slowdown > limit,
-            sentence=f"{slowdown:+.0%} time a call against {stored.file}{where}, limit "
-            f"{limit:+.0%}, shortest rounds",
+            verdict=TimeVerdict.TOO_SLOW if slowdown > limit else TimeVerdict.WITHIN,
+            recorded=RecordedTiming(
+                against=stored.file, slowdown=slowdown, limit=limit, elsewhere=not alike
+            ),
             wall_ns_per_transaction=seconds * 1e9,
         )
 

@@ -10,8 +10,7 @@ from _pytest import python as pytest_python
 from cascade_budget.errors import BudgetError
 from cascade_budget.gate.profile_folder import file_stem, profile_folder
 from cascade_budget.judge.profile_comparison import compare_profiles
-from cascade_budget.model.profile_findings import ProfileFinding
-from cascade_budget.model.profiles import function_times
+from cascade_budget.model.profiles import ProfileFinding, function_times
 from cascade_budget.process.limits import time_limit
 from cascade_budget.report.text import counted
 

@@ -84,11 +84,12 @@ def entry_of(finding: WorkloadFinding, old: Entry | None) -> Entry | None:
         if text is not None:
             laws[target.target] = None if text == UNSTABLE_TEXT else parse_law(text)
     costs = {}
-    if finding.time is not None and finding.time.record is not None:
-        python, laps, machine = finding.time.record
-        cost = RecordedCost(calibrated_cost=laps, machine=machine)
-        before = old.costs.get(python) if old else None
-        costs[python] = before if before is not None and _hardly_moved(before, cost) else cost
+    timing = finding.time.recorded if finding.time is not None else None
+    if timing is not None and timing.calibrated_cost is not None:
+        cost = RecordedCost(calibrated_cost=timing.calibrated_cost, machine=timing.machine)
+        before = old.costs.get(timing.python) if old else None
+        hardly = before is not None and _hardly_moved(before, cost)
+        costs[timing.python] = before if before is not None and hardly else cost
     if not (laws or finding.watch or costs):
         return None
     return Entry(laws=laws, watch=finding.watch, costs=costs)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from cascade_budget.judge.throughput import Throughput
+    from cascade_budget.model.throughput import Throughput
     from cascade_budget.model.units import Kind
 
 __all__ = ["Benchmark", "Judged", "Measured", "Pair", "Statistics", "Verdict", "process_values"]

@@ -6,13 +6,13 @@ import random
 import time
 from typing import TYPE_CHECKING, Final
 
-from cascade_budget.profiling.transfer import session_from_json
+from cascade_budget.model.codec import from_json
+from cascade_budget.model.profiles import ProfileSession
 from cascade_budget.timing.fresh_pairs import FreshPairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from cascade_budget.model.profiles import ProfileSession
     from cascade_budget.process.channel import Message
     from cascade_budget.process.job import Job
     from cascade_budget.timing.pairs import Pair, Side
@@ -67,7 +67,7 @@ def profile_sides(
             with fresh.together(PROCESSES - done) as pairs:
                 for side, answer in _sessions(pairs, n, plan, tuple(base.imports.packages)):
                     plan = answer["plan"]
-                    recorded[side].append(session_from_json(answer["session"]))
+                    recorded[side].append(from_json(ProfileSession, answer["session"]))
             done += len(pairs)
     sampled = [
         both

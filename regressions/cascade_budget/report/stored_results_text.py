@@ -17,8 +17,8 @@ from cascade_budget.report.text import counted, duration, interval, percent, vis
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from cascade_budget.judge.throughput import Throughput
     from cascade_budget.model.benchmarks import Judged
+    from cascade_budget.model.throughput import Throughput
 
 __all__ = ["amount", "closing", "results"]
 

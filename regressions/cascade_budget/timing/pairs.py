@@ -30,10 +30,9 @@ if TYPE_CHECKING:
 
     from cascade_budget.process.channel import Channel, Message
 
-__all__ = ["Pair", "Processes", "Ready", "Side", "can_fork", "timing_job"]
+__all__ = ["Pair", "Ready", "Side", "can_fork", "timing_job"]
 
 Side = Literal["base", "head"]
-Processes = Literal["forked", "spawned"]
 
 _END_SECONDS: Final = 10.0
 

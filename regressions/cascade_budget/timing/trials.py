@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Final, final
 from cascade_budget.errors import UsageError
 from cascade_budget.judge.sequential import Plan
 from cascade_budget.judge.statistics import proportion_interval
-from cascade_budget.judge.throughput import DEFAULT_TOLERANCE, Outcome, Throughput
-from cascade_budget.timing.chunks import Chunking, find_chunking
+from cascade_budget.judge.throughput import DEFAULT_TOLERANCE
+from cascade_budget.model.throughput import Chunking, Outcome, Round, Throughput
+from cascade_budget.timing.chunks import find_chunking
 from cascade_budget.timing.fresh_pairs import FreshPairs
 from cascade_budget.timing.rounds import (
     DEFAULT_LIMITS,
     Limits,
-    Round,
     compare_results,
     judge_rounds,
     measure_round,

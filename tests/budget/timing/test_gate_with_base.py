@@ -54,9 +54,10 @@ def test_a_slower_head_fails_the_test_and_says_by_how_much(project):
     project.write("shop.py", SLOW_SHOP)
     done = project.gate("--cascade-budget-base=HEAD")
     assert done.returncode == 1, done.stdout
-    (sentence,) = lines_with(done.stdout, "% against HEAD (")[:1]
-    assert -90 < float(sentence.split()[0]) < -60, sentence
-    assert sentence.endswith("8 rounds")
+    (sentence,) = lines_with(done.stdout, "x slower than HEAD (")[:1]
+    assert 2.5 < float(sentence.split()[0].removesuffix("x")) < 10, sentence
+    assert sentence.endswith("x slower")
+    assert lines_with(done.stdout, "bounds with a confidence of 99.9 %, 8 rounds")
     assert lines_with(
         done.stdout, "forked processes, ", " x 4 chunks of ", " transactions a round, "
     )
@@ -81,7 +82,7 @@ def test_a_test_of_something_new_is_not_compared(project):
     assert done.returncode == 0, done.stdout
     assert lines_with(
         done.stdout,
-        "new here, not compared: on HEAD (",
+        "new here: not compared, on HEAD (",
         "AttributeError: module 'shop' has no attribute 'stock' (tests/test_shop.py:6)",
     )
 

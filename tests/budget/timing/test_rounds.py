@@ -7,12 +7,9 @@ import pytest
 
 from cascade_budget.errors import UsageError
 from cascade_budget.judge.sequential import Plan
-from cascade_budget.judge.throughput import Outcome
+from cascade_budget.model.throughput import Chunking, Outcome, Round
 from cascade_budget.process.job import Imports
-from cascade_budget.timing.chunks import (
-    Chunking,
-    find_chunking,
-)
+from cascade_budget.timing.chunks import find_chunking
 from cascade_budget.timing.clocks import (
     Cost,
     Meter,
@@ -24,8 +21,8 @@ from cascade_budget.timing.pairing_errors import (
 from cascade_budget.timing.pairs import Ready
 from cascade_budget.timing.rounds import (
     Limits,
-    Round,
     check_sides,
+    cpu_clock,
     judge_rounds,
     measure_round,
     run_rounds,
@@ -93,8 +90,8 @@ def test_waiting_and_threads_are_told_by_the_clocks():
     threaded = find_chunking(VirtualPair(elsewhere_ns=500), 1000)
     assert threaded.threaded
     cost = Cost(thread_ns=1, process_ns=2, wall_ns=3, delay_ns=0)
-    assert threaded.cpu_ns(cost) == 2
-    assert replace(threaded, threaded=False).cpu_ns(cost) == 1
+    assert cpu_clock(threaded)(cost) == 2
+    assert cpu_clock(replace(threaded, threaded=False))(cost) == 1
 
 
 CHUNKING = Chunking(n=1000, repeat=2, quads=40, threaded=False, waits=False)

@@ -7,11 +7,7 @@ from itertools import chain, repeat
 import pytest
 
 from cascade_budget.cli import main
-from cascade_budget.judge.statistics import Interval
-from cascade_budget.judge.throughput import (
-    Outcome,
-    Throughput,
-)
+from cascade_budget.model.throughput import Interval, Outcome, Throughput
 from cascade_budget.timing.selfcheck_result import (
     SelfCheckResult,
     read_result,
