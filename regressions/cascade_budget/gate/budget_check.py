@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
 from cascade_budget.errors import BudgetError, ColdRunError
 from cascade_budget.gate.subjects import DRY_RUNS
-from cascade_budget.gate.verdicts import exceeded, judge_calls, with_sites
+from cascade_budget.gate.verdicts import CountedCalls, exceeded, judge_calls, with_sites
 from cascade_budget.judge.calls import Counted
 from cascade_budget.judge.chance import is_chance
 from cascade_budget.model.findings import CallVerdict, Site, TimeFinding, WorkloadFinding
@@ -35,16 +35,6 @@ _RECOUNTED: Final = (CallVerdict.EXCEEDED, CallVerdict.SLACK)
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CountedCalls:
-    """Two runs at each size, by function."""
-
-    backend: str
-    named: Mapping[str, Counted]
-    watched: Mapping[str, Counted]
-
-
-@final
 class BudgetCheck:
     """Holds what a test runs to its budgets.
 
@@ -52,7 +42,7 @@ class BudgetCheck:
         settings: of the run.
         ledger: what is recorded.
         progress: is told what goes on.
-        marker: knows which lines changed.
+        changes: knows which lines changed.
     """
 
     def __init__(

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from cascade_budget.counting import CallCounts
     from cascade_budget.gate.budgets import TestState
     from cascade_budget.gate.fixture import WorkloadCall
-    from cascade_budget.gate.test_profiles import Profiles
-    from cascade_budget.gate.throughput import Gauge
+    from cascade_budget.gate.profiles_of_tests import Profiles
+    from cascade_budget.gate.timers import Timer
     from cascade_budget.interop.pytest_benchmark import BenchmarkedCall
     from cascade_budget.ledger import Entry
     from cascade_budget.model.profiles import ProfileFinding
@@ -144,7 +144,7 @@ class FixtureWorkload(Subject):
         settings: of the run.
         profiles: takes its profile.
         workload: runs it in this process.
-        gauge: times it.
+        timer: times it.
 
     Attributes:
         result: what the last run in this process returned.
@@ -158,7 +158,7 @@ class FixtureWorkload(Subject):
         profiles: Profiles,
         *,
         workload: Workload,
-        gauge: Gauge,
+        timer: Timer,
     ) -> None:
         super().__init__(call.item, state, settings, profiles)
         self.key = call.key
@@ -171,7 +171,7 @@ class FixtureWorkload(Subject):
         self._ordinal = call.ordinal
         self._call = call
         self._workload = workload
-        self._gauge = gauge
+        self._timer = timer
         self._threads = ThreadWatch()
 
     def warm_up(self, n: int) -> None:
@@ -199,7 +199,7 @@ class FixtureWorkload(Subject):
     def time(self, entry: Entry | None) -> TimeFinding | None:
         """Time it as the run asks for: against the ledger or against a base."""
         __tracebackhide__ = True
-        time, result = self._gauge.measure(self._call, self._workload, entry)
+        time, result = self._timer.measure(self._call, self._workload, entry)
         if result is not None:
             self.result = result
         return time
@@ -210,7 +210,7 @@ class FixtureWorkload(Subject):
             self._call,
             self._workload,
             failed=failed,
-            sides=self._gauge.profile if slower else None,
+            sides=self._timer.profile if slower else None,
         )
 
 

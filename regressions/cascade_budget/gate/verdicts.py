@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, final
 
 from cascade_budget.counting.watch import DEFAULT_WATCH, Watch, parse_watch
 from cascade_budget.gate.budgets import DEFAULT_WATCH_NAME
 from cascade_budget.judge.calls import (
     UNSTABLE_TEXT,
     Budget,
+    Counted,
     accepted,
     judge_named,
     judge_watched,
@@ -23,8 +24,17 @@ from cascade_budget.model.laws import Law, parse_law
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cascade_budget.gate.budget_check import CountedCalls
     from cascade_budget.gate.budgets import Budgets
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountedCalls:
+    """Two runs at each size, by function."""
+
+    backend: str
+    named: Mapping[str, Counted]
+    watched: Mapping[str, Counted]
 
 
 def judge_calls(

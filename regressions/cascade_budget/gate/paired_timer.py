@@ -1,4 +1,4 @@
-"""The paired check: what the fixture's workload costs, held against a base side by side."""
+"""Timing a workload against a base, side by side."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pytest
 
     from cascade_budget.gate.fixture import WorkloadCall
-    from cascade_budget.gate.throughput import ProfiledSides
+    from cascade_budget.gate.timers import ProfiledSides
     from cascade_budget.ledger import Entry
     from cascade_budget.model.throughput import PairedTiming
     from cascade_budget.process.job import Job
@@ -33,7 +33,7 @@ _NO_ANSWER_SECONDS: Final = 600.0
 
 
 @final
-class PairedGauge:
+class PairedTimer:
     """Times base and head in processes of their own.
 
     Args:
@@ -59,7 +59,7 @@ class PairedGauge:
     def measure(
         self, call: WorkloadCall, workload: Workload, entry: Entry | None
     ) -> tuple[TimeFinding | None, Any]:
-        """Time a workload; see `Gauge.measure`."""
+        """Time a workload; see `Timer.measure`."""
         del entry
         result = workload.run(call.n)
         if self._selfcheck is not None and not self._selfcheck.holds:
@@ -70,7 +70,7 @@ class PairedGauge:
             return self._not_compared(error), result
 
     def profile(self, call: WorkloadCall) -> ProfiledSides | None:
-        """Sessions of base and head; see `Gauge.profile`."""
+        """Sessions of base and head; see `Timer.profile`."""
         if self._sides is None:
             return None
         from cascade_budget.profiling.paired_profiles import profile_sides  # noqa: PLC0415 - the sampler is loaded where it is used

@@ -1,4 +1,4 @@
-"""The coarse check: what the fixture's workload costs, held against the ledger."""
+"""Timing a workload against the ledger: the coarse check, where there is no base."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ProfiledSides: TypeAlias = "tuple[Sequence[ProfileSession], Sequence[ProfileSess
 MAX_ATTEMPTS: Final = 3
 
 
-class Gauge(Protocol):
+class Timer(Protocol):
     """A way to judge the throughput of a workload."""
 
     def measure(
@@ -52,7 +52,7 @@ class Gauge(Protocol):
 
 
 @final
-class CoarseGauge:
+class LedgerTimer:
     """Times in this process and holds the cost against the ledger's.
 
     Args:
@@ -71,7 +71,7 @@ class CoarseGauge:
     def measure(
         self, call: WorkloadCall, workload: Workload, entry: Entry | None
     ) -> tuple[TimeFinding | None, Any]:
-        """Time a workload; see `Gauge.measure`."""
+        """Time a workload; see `Timer.measure`."""
         tolerance = self._settings.coarse_tolerance
         if tolerance is None:
             return None, None
