@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from cascade_budget.commands.arguments import percentage, whole_number
 from cascade_budget.commands.console import show
 from cascade_budget.errors import UsageError
 from cascade_budget.extras import require_throughput
@@ -72,20 +73,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--machine", metavar="NAME", help="judge only this machine's results")
     parser.add_argument(
         "--repeat",
-        type=_positive,
+        type=whole_number,
         metavar="N",
         help="samples that each process took, where asv was given -a repeat=N",
     )
     parser.add_argument(
         "--tolerance",
-        type=_share,
+        type=percentage,
         default=0.01,
         metavar="PERCENT",
         help="slowdown that is no regression (default: 1)",
     )
     parser.add_argument(
         "--memory-tolerance",
-        type=_share,
+        type=percentage,
         default=0.05,
         metavar="PERCENT",
         help="growth of memory that is no regression (default: 5)",
@@ -287,17 +288,3 @@ def _patterns(option: str, texts: Sequence[str]) -> list[re.Pattern[str]]:
                 remedy="Escape what is meant literally with a backslash",
             ) from None
     return found
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
-
-
-def _share(text: str) -> float:
-    share = float(text.removesuffix("%")) / 100
-    if not 0 < share < 1:
-        raise ValueError
-    return share
