@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, Final, final
 
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from cascade_budget.errors import BudgetError
 from cascade_budget.settings import (
     MARKER_LINE,
-    PROBE_VARIABLE,
     Settings,
     add_options,
     read_settings,
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 _SETTINGS: Final = pytest.StashKey[Settings]()
 _RUN: Final = pytest.StashKey["Run"]()
 _WORKER: Final = "cascade_budget_worker"
-"""Name of the plugin that takes workloads over in a process that only serves them to be timed."""
+"""Name of the plugin that takes workloads over in a fresh process, see `process.worker`."""
 _PROFILER: Final = "cascade_budget_profiler"
 """Name of the plugin that profiles tests which the gate doesn't."""
 _FACTS: Final = "cascade_budget"
@@ -45,11 +43,11 @@ def pytest_configure(config: pytest.Config) -> None:
         settings = config.stash[_SETTINGS] = read_settings(config)
         if config.pluginmanager.has_plugin(_WORKER):
             return
-        if settings.profile is not None and PROBE_VARIABLE not in os.environ:
+        if settings.profile is not None:
             from cascade_budget.gate.profiles_of_tests import BodyProfiler  # noqa: PLC0415 - only profiling needs it
 
             config.pluginmanager.register(BodyProfiler(settings), _PROFILER)
-        if settings.enabled or PROBE_VARIABLE in os.environ:
+        if settings.enabled:
             from cascade_budget.gate.session import start_run  # noqa: PLC0415 - only the gate needs it
 
             run = config.stash[_RUN] = start_run(config, settings)
@@ -57,6 +55,14 @@ def pytest_configure(config: pytest.Config) -> None:
                 config.pluginmanager.register(_Ending(run.results), "cascade_budget_ending")
     except BudgetError as error:
         raise pytest.UsageError(str(error)) from error
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of xdist what this run was given: the worker gets its options as values."""
+    from cascade_budget.process.launch import XDIST_ARGUMENTS  # noqa: PLC0415 - only xdist's controller needs it
+
+    node.workerinput[XDIST_ARGUMENTS] = list(map(str, node.config.invocation_params.args))
 
 
 @pytest.fixture

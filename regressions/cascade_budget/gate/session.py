@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import pytest
 from _pytest.outcomes import Failed
@@ -13,7 +13,6 @@ from cascade_budget.errors import ColdRunError, UsageError
 from cascade_budget.extras import require_throughput
 from cascade_budget.gate.budget_check import BudgetCheck
 from cascade_budget.gate.budgets import MARKER, prepare_state, state_of
-from cascade_budget.gate.fixture import WorkloadRunner
 from cascade_budget.gate.profiles_of_tests import Profiles
 from cascade_budget.gate.results import SessionResults
 from cascade_budget.gate.subjects import BenchmarkSubject, FixtureWorkload, WholeTest
@@ -21,8 +20,6 @@ from cascade_budget.gate.timers import LedgerTimer, Timer
 from cascade_budget.interop.pytest_benchmark import follow_benchmark, is_benchmark
 from cascade_budget.ledger import read_ledger
 from cascade_budget.model.codec import to_json
-from cascade_budget.process.probe import ProbeOrder
-from cascade_budget.process.prober import Prober
 from cascade_budget.process.workload import Workload
 from cascade_budget.report.progress import Progress
 from cascade_budget.report.terminal import failure_text, failure_word
@@ -30,7 +27,6 @@ from cascade_budget.source.changes import changes_since
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from contextlib import AbstractContextManager
 
     from cascade_budget.gate.fixture import WorkloadCall
     from cascade_budget.gate.timers import Timer
@@ -196,28 +192,6 @@ def _properties(finding: WorkloadFinding) -> Iterator[tuple[str, object]]:
             yield f"{prefix} tps wall", f"{time.wall_tps:.6g}"
 
 
-class TestRunner(WorkloadRunner, Protocol):
-    """Takes part in the running of tests."""
-
-    def prepare(self, item: pytest.Item) -> None:
-        """Read what a test is budgeted for. Raises UsageError where its marker is wrong."""
-
-    def is_budgeted(self, item: pytest.Item) -> bool:
-        """Whether a collected test is budgeted."""
-
-    def dry_run(self, item: pytest.Item) -> None:
-        """Run a test before its turn, where that is called for."""
-
-    def around_body(self, item: pytest.Item) -> AbstractContextManager[None]:
-        """Surround the body of a test."""
-
-    def conclude(self, item: pytest.Item) -> None:
-        """Fail a test whose body has passed, where that is called for."""
-
-    def findings(self, item: pytest.Item) -> list[dict[str, Any]]:
-        """What was found of a test, in JSON's types."""
-
-
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
@@ -225,10 +199,10 @@ class Run:
 
     Attributes:
         runner: counts and judges; the same in a worker as in an ordinary run.
-        results: collects; None in a worker of xdist and in a probe.
+        results: collects; None in a worker of xdist.
     """
 
-    runner: TestRunner
+    runner: Gate
     results: SessionResults | None
 
 
@@ -239,9 +213,6 @@ def start_run(config: pytest.Config, settings: Settings) -> Run:
         LedgerFormatError: the ledger can't be read.
         UsageError: the base is no revision, or cannot be installed.
     """
-    order = ProbeOrder.take()
-    if order is not None:
-        return Run(runner=Prober(order, settings), results=None)
     timer: Timer | None = None
     if settings.base is not None:
         require_throughput("--cascade-budget-base")
