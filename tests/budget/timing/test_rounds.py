@@ -8,6 +8,7 @@ import pytest
 from cascade_budget.judge.sequential import Plan
 from cascade_budget.judge.throughput import Outcome
 from cascade_budget.process.channel import Imports
+from cascade_budget.timing import chunks
 from cascade_budget.timing.chunks import (
     Chunking,
     find_chunking,
@@ -210,7 +211,8 @@ def paired(project, **limits):
     return timing, told
 
 
-def test_five_rounds_of_real_processes_show_a_cliff(project):
+def test_five_rounds_of_real_processes_show_a_cliff(project, monkeypatch):
+    monkeypatch.setattr(chunks, "ROUND_NS", 40_000_000)
     timing, told = paired(project, total_seconds=900)
     verdict = timing.verdict
     assert verdict.outcome is Outcome.REGRESSED

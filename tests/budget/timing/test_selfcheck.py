@@ -2,20 +2,24 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from itertools import chain, repeat
 
 import pytest
 
 from cascade_budget.cli import main
+from cascade_budget.commands import promise
 from cascade_budget.commands.promise import (
     certify,
     rates,
 )
+from cascade_budget.judge.sequential import Plan
 from cascade_budget.judge.statistics import Interval
 from cascade_budget.judge.throughput import (
     Outcome,
     Throughput,
 )
+from cascade_budget.timing import chunks
 from cascade_budget.timing.certificate import (
     Certificate,
     certificate_path,
@@ -121,6 +125,9 @@ def test_a_certificate_that_cannot_be_read_certifies_nothing(tmp_path, monkeypat
 
 def test_selfcheck_times_the_built_in_workload_against_itself(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("CASCADE_BUDGET_CACHE", str(tmp_path))
+    # Five short rounds: what they are taken for is not asked here.
+    monkeypatch.setattr(promise, "Plan", partial(Plan, looks=(5,)))
+    monkeypatch.setattr(chunks, "ROUND_NS", 40_000_000)
     code = main(["selfcheck", "--trials", "1", "--slowdowns", "2"])
     printed = capsys.readouterr()
     lines = printed.out.splitlines()
