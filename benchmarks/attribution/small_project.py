@@ -33,7 +33,7 @@ TEST = "tests/test_budget.py"
 RED = {
     "B1": (
         "inspect:signature",
-        "n calls, budget 0: never has become once per transaction",
+        "n calls, budget 0: was never called, is now called once per transaction",
         "src/dispatch/registry.py:14 in signature_of",
     ),
     "B2": (
@@ -44,12 +44,12 @@ RED = {
     ),
     "B3": (
         "dispatch.pricing:rate",
-        "2*n calls, budget n: once per transaction has become twice per transaction",
+        "2*n calls, budget n: was called once, is now called twice per transaction",
         "src/dispatch/pricing.py:16 in price",
     ),
     "V1": (
         "inspect:signature",
-        "n calls, budget 0: never has become once per transaction",
+        "n calls, budget 0: was never called, is now called once per transaction",
         "src/dispatch/sending.py:20 in send",
     ),
 }

@@ -1,6 +1,6 @@
 """How often the paired gauge is right: measured, kept as JSON lines, and turned into a table.
 
-    python -m benchmarks.measuring run --trials 60 --excess 0 0.02 --load bursts --to rates.jsonl
+    python -m benchmarks.measuring run --trials 60 --inject 0 0.02 --load bursts --to rates.jsonl
     python -m benchmarks.measuring table rates.jsonl
     python -m benchmarks.measuring noise rates.jsonl --to recorded_noise.json
 
@@ -60,7 +60,7 @@ def load(kind: str) -> Iterator[None]:
             process.wait()
 
 
-def excesses_of(trial: int, wanted: Sequence[str]) -> list[float]:
+def slowdowns_of(trial: int, wanted: Sequence[str]) -> list[float]:
     """The slowdowns of a trial: "0.02:3" asks for 2 % in every third."""
     pairs = [word.partition(":")[::2] for word in wanted]
     return [float(share) for share, every in pairs if trial % int(every or 1) == 0]
@@ -75,17 +75,17 @@ def run(arguments: argparse.Namespace) -> int:
     ):
         for trial in range(arguments.trials):
             for workload in arguments.workload:
-                excesses = excesses_of(trial, arguments.excess)
+                slowdowns = slowdowns_of(trial, arguments.inject)
                 base, head = sides.specs(
                     f"benchmarks/measuring/measured.py::test_{workload}", ARGUMENTS
                 )
-                for one in run_trial(base, head, excesses=excesses, plan=Plan()):
+                for one in run_trial(base, head, slowdowns=slowdowns, plan=Plan()):
                     line = {
                         "workload": workload,
                         "load": arguments.load,
                         "load_average": round(os.getloadavg()[0], 1),
                         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
-                        "excess": one.excess,
+                        "injected": one.injected,
                         "outcome": one.verdict.outcome,
                         "slowdown": round(one.verdict.slowdown, 6),
                         "smallest_detectable": round(one.verdict.smallest_detectable, 6),
@@ -97,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
                     file.flush()
                     print(
                         f"{time.strftime('%H:%M:%S')} {trial + 1}/{arguments.trials}"
-                        f" {workload:11}{one.excess:6.1%} {one.verdict.outcome:11}"
+                        f" {workload:11}{one.injected:6.1%} {one.verdict.outcome:11}"
                         f"{one.verdict.slowdown:+8.2%} {one.verdict.rounds} rounds"
                         f" {one.seconds:.0f} s",
                         flush=True,
@@ -112,7 +112,7 @@ def main() -> int:
     runner = commands.add_parser("run", help="run trials and append them to a file")
     runner.add_argument("--trials", type=int, default=4)
     runner.add_argument(
-        "--excess", nargs="+", default=["0", "0.02"], help='"0.02:3" is 2 %% in every third trial'
+        "--inject", nargs="+", default=["0", "0.02"], help='"0.02:3" is 2 %% in every third trial'
     )
     runner.add_argument("--workload", nargs="+", default=list(WORKLOADS), choices=WORKLOADS)
     runner.add_argument("--load", choices=("as is", "bursts"), default="as is")

@@ -29,14 +29,14 @@ class Decision:
     Attributes:
         tool: Name and version.
         rule: The setting by which it was decided, as its user would write it.
-        excess: Transactions that head did on top, as a share; 0.0 for the same work.
+        injected: Transactions that head did on top, as a share; 0.0 for the same work.
         verdict: What the tool said of head.
         seconds: Wall time of this answer alone, base's part included.
     """
 
     tool: str
     rule: str
-    excess: float
+    injected: float
     verdict: Verdict
     seconds: float
 
@@ -46,8 +46,8 @@ class Tool(Protocol):
 
     name: str
 
-    def trial(self, excesses: Sequence[float]) -> Iterator[Decision]:
-        """Measure base once, then head with each excess, in this order.
+    def trial(self, slowdowns: Sequence[float]) -> Iterator[Decision]:
+        """Measure base once, then head with each slowdown, in this order.
 
         Raises:
             ToolError: The tool gave no answer.
@@ -68,6 +68,6 @@ class ToolError(Exception):
         super().__init__(f"{tool} {fact}; its last words were\n{self.output or '(none)'}")
 
 
-def with_excess(excess: float) -> int:
+def with_slowdown(injected: float) -> int:
     """Transactions of a head that has this share more to do."""
-    return round(TRANSACTIONS * (1 + excess))
+    return round(TRANSACTIONS * (1 + injected))

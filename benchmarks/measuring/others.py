@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from benchmarks.measuring.decisions import Decision, Tool
 
 ROOT = Path(__file__).resolve().parents[2]
-EXCESSES = (0.0, 0.02, 0.05)
+SLOWDOWNS = (0.0, 0.02, 0.05)
 TOOLS = ("paired", "pytest-benchmark", "asv", "pyperf")
 
 
@@ -62,7 +62,7 @@ def check_executions() -> None:
             raise ExecutionError("sort_records", n, (n, n), (made, counts["name_of"]))
 
 
-def open_tools(stack: ExitStack, names: Sequence[str], excesses: Sequence[float]) -> list[Tool]:
+def open_tools(stack: ExitStack, names: Sequence[str], slowdowns: Sequence[float]) -> list[Tool]:
     """Set up what the tools need; it is removed with the stack.
 
     Raises:
@@ -82,7 +82,7 @@ def open_tools(stack: ExitStack, names: Sequence[str], excesses: Sequence[float]
     if "pytest-benchmark" in names:
         tools.append(PytestBenchmark(folder("pytest-benchmark"), ROOT))
     if "asv" in names:
-        tools.append(AsvContinuous(folder("asv"), excesses))
+        tools.append(AsvContinuous(folder("asv"), slowdowns))
     if "pyperf" in names:
         tools.append(PyperfTimeit(folder("pyperf"), ROOT))
     return tools
@@ -93,7 +93,7 @@ def as_line(decision: Decision) -> dict[str, object]:
     return {
         "tool": decision.tool,
         "rule": decision.rule,
-        "excess": decision.excess,
+        "injected": decision.injected,
         "verdict": decision.verdict,
         "seconds": round(decision.seconds, 2),
         "load_average": round(os.getloadavg()[0], 1),
@@ -106,16 +106,16 @@ def run(arguments: argparse.Namespace) -> int:
     chance = random.Random()  # noqa: S311 - order, no secret
     with ExitStack() as stack:
         check_executions()
-        tools = open_tools(stack, arguments.tool, arguments.excess)
+        tools = open_tools(stack, arguments.tool, arguments.inject)
         file = stack.enter_context(arguments.to.open("a", encoding="utf-8"))
         for trial in range(1, arguments.trials + 1):
             for tool in chance.sample(tools, len(tools)):
-                for one in tool.trial(chance.sample(arguments.excess, len(arguments.excess))):
+                for one in tool.trial(chance.sample(arguments.inject, len(arguments.inject))):
                     file.write(json.dumps(as_line(one)) + "\n")
                     file.flush()
                     print(
                         f"{time.strftime('%H:%M:%S')} {trial}/{arguments.trials}"
-                        f" {one.tool:24.24} {one.rule:23.23}{one.excess:5.0%} {one.verdict:9}"
+                        f" {one.tool:24.24} {one.rule:23.23}{one.injected:5.0%} {one.verdict:9}"
                         f" {one.seconds:3.0f} s",
                         flush=True,
                     )
@@ -140,7 +140,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True)
     runner = commands.add_parser("run", help="run trials and append them to a file")
     runner.add_argument("--trials", type=int, default=20)
-    runner.add_argument("--excess", type=float, nargs="+", default=list(EXCESSES))
+    runner.add_argument("--inject", type=float, nargs="+", default=list(SLOWDOWNS))
     runner.add_argument("--tool", nargs="+", default=list(TOOLS), choices=TOOLS)
     runner.add_argument("--to", type=Path, required=True, metavar="FILE")
     runner.set_defaults(run=run)

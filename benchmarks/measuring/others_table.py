@@ -44,14 +44,14 @@ def as_markdown(lines: Sequence[Line]) -> list[str]:
     """
     if not lines:
         raise ValueError("no decisions in the files; `run --to FILE` makes them")
-    excesses = sorted({line["excess"] for line in lines})
+    slowdowns = sorted({line["injected"] for line in lines})
     groups: dict[tuple[str, str], dict[float, list[Line]]] = defaultdict(lambda: defaultdict(list))
     for line in lines:
-        groups[line["tool"], line["rule"]][line["excess"]].append(line)
-    heads = ["same code" if not one else f"{100 * one:g} % more to do" for one in excesses]
+        groups[line["tool"], line["rule"]][line["injected"]].append(line)
+    heads = ["same code" if not one else f"{100 * one:g} % more to do" for one in slowdowns]
     rows = [
         ["Tool", "Rule", *(f"Slower: {head}" for head in heads), "Faster: same code", "Seconds"],
-        ["---"] * (len(excesses) + 4),
+        ["---"] * (len(slowdowns) + 4),
     ]
     for (tool, rule), group in sorted(groups.items(), key=_place):
         seconds = statistics.median(line["seconds"] for some in group.values() for line in some)
@@ -59,7 +59,7 @@ def as_markdown(lines: Sequence[Line]) -> list[str]:
             [
                 tool,
                 f"`{rule}`" if any(mark in rule for mark in ":=") else rule,
-                *(rate(group[excess], Verdict.SLOWER) for excess in excesses),
+                *(rate(group[injected], Verdict.SLOWER) for injected in slowdowns),
                 "" if tool.startswith(_ONE_SIDED) else rate(group[0.0], Verdict.FASTER),
                 f"{seconds:.0f}",
             ]

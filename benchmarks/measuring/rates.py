@@ -32,7 +32,7 @@ def as_markdown(lines: Sequence[Line]) -> list[str]:
 
 def write_noise(lines: Iterable[Line], path: Path) -> None:
     """Keep the rounds in which both sides were the same code, for tests that resample them."""
-    same = [line for line in lines if line["excess"] == 0]
+    same = [line for line in lines if line["injected"] == 0]
     versions = " and ".join(sorted({line["python"] for line in same}))
     what = (
         f"ln(head / base) of the rounds of {len(same)} verdicts in which both sides were the same "
@@ -55,13 +55,13 @@ def _rates(lines: Sequence[Line]) -> Iterator[str]:
         "| Slowdown put there | Verdicts | REGRESSED | 95 % interval | UNRESOLVED | Seen, median |"
     )
     yield "|---|---|---|---|---|---|"
-    for excess, group in _by(lines, "excess"):
+    for injected, group in _by(lines, "injected"):
         found = sum(line["outcome"] == "regressed" for line in group)
         unresolved = sum(line["outcome"] == "unresolved" for line in group)
         interval = proportion_interval(found, len(group))
         seen = statistics.median(line["slowdown"] for line in group)
         yield (
-            f"| {f'{excess:.0%}' if excess else 'none'} | {len(group)} | {found} | "
+            f"| {f'{injected:.0%}' if injected else 'none'} | {len(group)} | {found} | "
             f"{interval.lower:.1%} to {interval.upper:.1%} | {unresolved} | {seen:+.2%} |"
         )
 
@@ -77,7 +77,7 @@ def _costs(lines: Sequence[Line]) -> Iterator[str]:
             some = [line for line in group if (line["load_average"] >= _BUSY) is busy]
             if not some:
                 continue
-            same = [line for line in some if line["excess"] == 0] or some
+            same = [line for line in some if line["injected"] == 0] or some
             spread = statistics.median(statistics.stdev(line["cpu"]) for line in same)
             rounds = statistics.median(len(line["cpu"]) for line in some)
             seconds = sorted(line["seconds"] for line in some)

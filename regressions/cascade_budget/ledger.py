@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 import tomllib
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
 
 import filelock
@@ -23,9 +19,11 @@ from cascade_budget.errors import (
 from cascade_budget.judge.calls import UNSTABLE_TEXT
 from cascade_budget.judge.coarse import RecordedCost
 from cascade_budget.model.laws import Law, parse_law
+from cascade_budget.source.files import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+    from pathlib import Path
 
     from cascade_budget.model.laws import Law
 
@@ -58,9 +56,6 @@ class Ledger:
     """Every entry, by key: the test's id, with the call's name or ordinal where it has several."""
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
-
-
-_REWRITE: Final = "Correct it, or delete the line and run pytest --cascade-budget-update"
 
 
 def read_ledger(path: Path, shown: str) -> Ledger:
@@ -109,64 +104,63 @@ def parse_ledger(text: str, shown: str) -> Ledger:
             if version is None
             else "Upgrade pytest-cascade-budget, or restore the file from version control",
         )
-    return Ledger(entries={key: _entry(key, table, shown) for key, table in document.items()})
-
-
-def _entry(key: str, table: object, shown: str) -> Entry:
-    if not isinstance(table, dict):
+    try:
+        return Ledger(entries={key: _entry(key, table) for key, table in document.items()})
+    except _WrongValueError as error:
         raise LedgerFormatError(
-            f"{key!r} is {table!r}, not the table of a test", ledger=shown, remedy=_REWRITE
-        )
+            str(error),
+            ledger=shown,
+            remedy="Correct it, or delete the line and run pytest --cascade-budget-update",
+        ) from error
+
+
+class _WrongValueError(Exception):
+    """A value that no ledger holds."""
+
+
+def _entry(key: str, table: object) -> Entry:
+    if not isinstance(table, dict):
+        raise _WrongValueError(f"{key!r} is {table!r}, not the table of a test")
     laws: dict[str, Law | None] = {}
     watch: tuple[str, ...] = ()
     costs: dict[str, RecordedCost] = {}
     for name, value in table.items():
         if name == "watch":
-            watch = _patterns(key, value, shown)
+            watch = _patterns(key, value)
         elif ":" in name:
-            laws[name] = _law(key, name, value, shown)
+            laws[name] = _law(key, name, value)
         else:
-            costs[name] = _cost(key, name, value, shown)
+            costs[name] = _cost(key, name, value)
     return Entry(laws=laws, watch=watch, costs=costs)
 
 
-def _patterns(key: str, value: Any, shown: str) -> tuple[str, ...]:
+def _patterns(key: str, value: Any) -> tuple[str, ...]:
     if isinstance(value, list) and all(isinstance(pattern, str) for pattern in value):
         return tuple(value)
-    raise LedgerFormatError(
-        f"watch of {key!r} is {value!r}, not a list of patterns", ledger=shown, remedy=_REWRITE
-    )
+    raise _WrongValueError(f"watch of {key!r} is {value!r}, not a list of patterns")
 
 
-def _law(key: str, name: str, value: Any, shown: str) -> Law | None:
+def _law(key: str, name: str, value: Any) -> Law | None:
     if value == UNSTABLE_TEXT:
         return None
     if not isinstance(value, str):
-        raise LedgerFormatError(
-            f"{name!r} of {key!r} is {value!r}, not a formula in quotes",
-            ledger=shown,
-            remedy=_REWRITE,
-        )
+        raise _WrongValueError(f"{name!r} of {key!r} is {value!r}, not a formula in quotes")
     try:
         return parse_law(value)
     except LawSyntaxError as error:
-        raise LedgerFormatError(
-            f"{name!r} of {key!r}: {error.fact}", ledger=shown, remedy=_REWRITE
-        ) from error
+        raise _WrongValueError(f"{name!r} of {key!r}: {error.fact}") from error
 
 
-def _cost(key: str, name: str, value: Any, shown: str) -> RecordedCost:
+def _cost(key: str, name: str, value: Any) -> RecordedCost:
     match value:
         case {"calibrated_cost": float() | int() as cost, "machine": str(machine), **others} if (
             cost > 0 and not others and not isinstance(cost, bool)
         ):
             return RecordedCost(calibrated_cost=float(cost), machine=machine)
         case _:
-            raise LedgerFormatError(
+            raise _WrongValueError(
                 f"{name!r} of {key!r} is neither module:qualname with a formula nor a Python "
-                "version with calibrated_cost and machine",
-                ledger=shown,
-                remedy=_REWRITE,
+                "version with calibrated_cost and machine"
             )
 
 
@@ -332,37 +326,12 @@ def _update_locked(
         merged[key] = entry.with_costs_of(old[key]) if key in old else entry
     rendered = render_ledger(text, merged)
     if rendered != text:
-        _replace(path, rendered)
+        write_text(path, rendered)
     return LedgerChange(
         added=tuple(sorted(merged.keys() - old.keys())),
         changed=tuple(sorted(key for key in merged.keys() & old.keys() if merged[key] != old[key])),
         removed=tuple(sorted(old.keys() - merged.keys())),
     )
-
-
-def _replace(path: Path, text: str) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(_mode_of(path))
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
-        raise
-
-
-def _mode_of(path: Path) -> int:
-    """The old file's permissions, or those that a new file gets: a temporary one is private."""
-    try:
-        return path.stat().st_mode & 0o777
-    except FileNotFoundError:
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask
 
 
 def _state_folder(path: Path) -> Path:

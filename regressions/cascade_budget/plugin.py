@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, Final, final
 
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from cascade_budget.errors import BudgetError
 from cascade_budget.settings import (
     MARKER_LINE,
-    PROBE_VARIABLE,
     Settings,
     add_options,
     read_settings,
@@ -20,13 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from cascade_budget.gate.fixture import CascadeBudget
-    from cascade_budget.gate.roll import Roll
+    from cascade_budget.gate.results import SessionResults
     from cascade_budget.gate.session import Run
 
 _SETTINGS: Final = pytest.StashKey[Settings]()
 _RUN: Final = pytest.StashKey["Run"]()
 _WORKER: Final = "cascade_budget_worker"
-"""Name of the plugin that takes workloads over in a process that only serves them to be timed."""
+"""Name of the plugin that takes workloads over in a fresh process, see `process.worker`."""
 _PROFILER: Final = "cascade_budget_profiler"
 """Name of the plugin that profiles tests which the gate doesn't."""
 _FACTS: Final = "cascade_budget"
@@ -45,18 +43,26 @@ def pytest_configure(config: pytest.Config) -> None:
         settings = config.stash[_SETTINGS] = read_settings(config)
         if config.pluginmanager.has_plugin(_WORKER):
             return
-        if settings.profile is not None and PROBE_VARIABLE not in os.environ:
-            from cascade_budget.gate.profiled_bodies import BodyProfiler  # noqa: PLC0415 - only profiling needs it
+        if settings.profile is not None:
+            from cascade_budget.gate.profiles_of_tests import BodyProfiler  # noqa: PLC0415 - only profiling needs it
 
             config.pluginmanager.register(BodyProfiler(settings), _PROFILER)
-        if settings.enabled or PROBE_VARIABLE in os.environ:
+        if settings.enabled:
             from cascade_budget.gate.session import start_run  # noqa: PLC0415 - only the gate needs it
 
             run = config.stash[_RUN] = start_run(config, settings)
-            if run.roll is not None:
-                config.pluginmanager.register(_Ending(run.roll), "cascade_budget_ending")
+            if run.results is not None:
+                config.pluginmanager.register(_Ending(run.results), "cascade_budget_ending")
     except BudgetError as error:
         raise pytest.UsageError(str(error)) from error
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of xdist what this run was given: the worker gets its options as values."""
+    from cascade_budget.process.launch import XDIST_ARGUMENTS  # noqa: PLC0415 - only xdist's controller needs it
+
+    node.workerinput[XDIST_ARGUMENTS] = list(map(str, node.config.invocation_params.args))
 
 
 @pytest.fixture
@@ -118,8 +124,8 @@ def pytest_collection_modifyitems(
     run = _run_of(config)
     if run is not None:
         tests = [item.nodeid for item in items]
-        if run.roll is not None:
-            run.roll.add_collection(tests)
+        if run.results is not None:
+            run.results.add_collection(tests)
         elif hasattr(config, "workeroutput"):
             config.workeroutput[_FACTS] = tests
     yield
@@ -129,7 +135,7 @@ def pytest_collection_modifyitems(
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Run a test that is budgeted as a whole before its turn: it is counted in several runs."""
     run = _run_of(item.config)
-    if run is None or not run.runner.counts(item):
+    if run is None or not run.runner.is_budgeted(item):
         return (yield)
     from cascade_budget.process.seeds import kept_chance  # noqa: PLC0415 - only the gate needs it
 
@@ -142,7 +148,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Have a budgeted test make the same data each time, before its fixtures do."""
     run = _run_of(item.config)
-    if run is not None and run.runner.counts(item):
+    if run is not None and run.runner.is_budgeted(item):
         from cascade_budget.process.seeds import GATE_SEED, seed_random  # noqa: PLC0415 - only the gate needs it
 
         seed_random(GATE_SEED)
@@ -172,7 +178,7 @@ def pytest_runtest_makereport(
 
         error = call.excinfo.value if call.excinfo is not None else None
         word = error.word if isinstance(error, OverBudget) else ""
-        facts = {"findings": run.runner.facts(item), "over": word}
+        facts = {"findings": run.runner.findings(item), "over": word}
         setattr(report, _FACTS, facts)
     return report
 
@@ -191,31 +197,31 @@ def pytest_report_teststatus(
 class _Ending:
     """Hooks of the process that ends the run: the only one, or xdist's controller."""
 
-    def __init__(self, roll: Roll) -> None:
-        self._roll = roll
+    def __init__(self, results: SessionResults) -> None:
+        self._results = results
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect what a test found."""
         facts: dict[str, Any] | None = getattr(report, _FACTS, None)
         if facts is not None:
             settled = report.passed or bool(facts["over"])
-            self._roll.add_facts(report.nodeid, facts["findings"], settled=settled)
+            self._results.add_findings(report.nodeid, facts["findings"], settled=settled)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Take over what a worker of xdist collected."""
         tests = getattr(node, "workeroutput", {}).get(_FACTS)
         if tests is not None:
-            self._roll.add_collection(tests)
+            self._results.add_collection(tests)
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write the ledger where that was asked for."""
-        if not self._roll.finish(exitstatus) and session.exitstatus == pytest.ExitCode.OK:
+        if not self._results.finish(exitstatus) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the table of the judged tests."""
-        lines = list(self._roll.summary())
+        lines = list(self._results.summary())
         if lines:
             terminalreporter.write_sep("=", "cascade budget")
             for line in lines:

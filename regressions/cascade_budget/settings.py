@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 
 from cascade_budget.errors import UsageError
+from cascade_budget.source.files import shown_path
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
-
-PROBE_VARIABLE: Final = "CASCADE_BUDGET_PROBE"
-"""In the environment of a fresh process: the order that it carries out."""
 
 DEFAULT_LEDGER: Final = "cascade-budget.toml"
 DEFAULT_PROFILES: Final = "reports"
@@ -192,7 +190,7 @@ def read_settings(config: pytest.Config) -> Settings:
         profile_failures=profile != OFF,
         watch=tuple(config.getini("cascade_budget_watch")) or None,
         ledger=ledger,
-        ledger_shown=_shown(ledger, root),
+        ledger_shown=shown_path(ledger, root),
         timeout_seconds=_seconds(config, "cascade_budget_timeout"),
         coarse_tolerance=coarse,
         coarse_tolerance_elsewhere=(coarse or 0.0) if elsewhere is None else elsewhere,
@@ -264,10 +262,3 @@ def _number(name: str, text: str, what: str) -> float:
             f"{name} is {text!r}, not {what}", remedy="Correct it in the ini file or behind -o"
         )
     return number
-
-
-def _shown(path: Path, root: Path) -> str:
-    try:
-        return path.relative_to(root).as_posix()
-    except ValueError:
-        return str(path)

@@ -7,12 +7,12 @@ import json
 from benchmarks.measuring.rates import as_markdown, read_lines, write_noise
 
 
-def verdict(excess, outcome, cpu, *, workload="simple", load=2.0, seconds=20.0):
+def verdict(injected, outcome, cpu, *, workload="simple", load=2.0, seconds=20.0):
     return {
         "workload": workload,
         "load_average": load,
         "python": "3.11",
-        "excess": excess,
+        "injected": injected,
         "outcome": outcome,
         "slowdown": sum(cpu) / len(cpu),
         "seconds": seconds,

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from benchmarks.measuring.__main__ import excesses_of
+from benchmarks.measuring.__main__ import slowdowns_of
 from benchmarks.measuring.decisions import Decision, Verdict
 from benchmarks.measuring.others import as_line, main
 from benchmarks.measuring.others_table import as_markdown, rate
@@ -13,12 +13,12 @@ from benchmarks.measuring.rates import read_lines
 
 
 def line(
-    tool="pyperf 2.10.0", rule="t-test", excess=0.0, verdict="same", *, seconds=50.0, load=3.0
+    tool="pyperf 2.10.0", rule="t-test", injected=0.0, verdict="same", *, seconds=50.0, load=3.0
 ):
     return {
         "tool": tool,
         "rule": rule,
-        "excess": excess,
+        "injected": injected,
         "verdict": verdict,
         "seconds": seconds,
         "load_average": load,
@@ -30,7 +30,7 @@ LINES = [
     line(verdict="slower"),
     line(verdict="slower"),
     line(verdict="faster", seconds=70.0),
-    line(excess=0.05, verdict="slower", load=7.5),
+    line(injected=0.05, verdict="slower", load=7.5),
     line("cascade-budget", "99.9 %, tolerance 1 %", 0.0, "undecided", seconds=30.0),
     line("pytest-benchmark 5.3.1", "min:5%", verdict="slower", seconds=11.0),
     line("asv continuous 0.6.6", "--factor=1.05", 0.05, "same", seconds=5.4),
@@ -71,14 +71,16 @@ def test_the_lines_of_several_sessions_add_up(tmp_path):
 
 def test_a_decision_is_kept_with_what_the_machine_was_like():
     kept = as_line(
-        Decision(tool="asv", rule="--factor=1.05", excess=0.02, verdict=Verdict.SAME, seconds=1.239)
+        Decision(
+            tool="asv", rule="--factor=1.05", injected=0.02, verdict=Verdict.SAME, seconds=1.239
+        )
     )
     assert (
         json.loads(json.dumps(kept)).items()
         >= {
             "tool": "asv",
             "rule": "--factor=1.05",
-            "excess": 0.02,
+            "injected": 0.02,
             "verdict": "same",
             "seconds": 1.24,
         }.items()
@@ -105,7 +107,7 @@ def test_a_missing_file_is_named(tmp_path, monkeypatch, capsys):
 
 
 def test_a_slowdown_may_be_asked_for_in_every_third_trial():
-    assert [excesses_of(trial, ["0", "0.02:3"]) for trial in range(4)] == [
+    assert [slowdowns_of(trial, ["0", "0.02:3"]) for trial in range(4)] == [
         [0.0, 0.02],
         [0.0],
         [0.0],

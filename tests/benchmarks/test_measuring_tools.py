@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.executions import ExecutionError
 from benchmarks.measuring import others
-from benchmarks.measuring.decisions import ToolError, Verdict, with_excess
+from benchmarks.measuring.decisions import ToolError, Verdict, with_slowdown
 from benchmarks.measuring.programs import run_program
 from benchmarks.measuring.tools import asv_continuous, pyperf_timeit, pytest_benchmark
 
@@ -163,7 +163,7 @@ def test_pyperf_without_a_comparison_is_an_error():
 
 
 def test_a_slowdown_is_more_transactions():
-    assert [with_excess(one) for one in others.EXCESSES] == [4000, 4080, 4200]
+    assert [with_slowdown(one) for one in others.SLOWDOWNS] == [4000, 4080, 4200]
 
 
 def test_the_workload_handles_each_record_once():

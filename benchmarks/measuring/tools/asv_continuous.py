@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
 from benchmarks.measuring import records
-from benchmarks.measuring.decisions import Decision, ToolError, Verdict, with_excess
+from benchmarks.measuring.decisions import Decision, ToolError, Verdict, with_slowdown
 from benchmarks.measuring.programs import run_program
 
 if TYPE_CHECKING:
@@ -94,23 +94,23 @@ class AsvContinuous:
     Args:
         folder: An empty folder to work in; it also stands in for the home that asv keeps the
             machine's name in.
-        excesses: The slowdowns that trials will ask for.
+        slowdowns: The slowdowns that trials will ask for.
     """
 
-    def __init__(self, folder: Path, excesses: Sequence[float]) -> None:
+    def __init__(self, folder: Path, slowdowns: Sequence[float]) -> None:
         self.name = f"asv continuous {version('asv')}"
         self._folder = folder
-        self._write_repository(excesses)
+        self._write_repository(slowdowns)
         # Before the home is moved: it may say where packages come from.
         self._asv("setup", home=False)
         self._asv("machine", "--yes", "--machine=here")
 
-    def trial(self, excesses: Sequence[float]) -> Iterator[Decision]:
-        """Compare base with the commit of each excess."""
-        for excess in excesses:
+    def trial(self, slowdowns: Sequence[float]) -> Iterator[Decision]:
+        """Compare base with the commit of each slowdown."""
+        for injected in slowdowns:
             shutil.rmtree(self._folder / ".asv/results/here", ignore_errors=True)
             start = time.monotonic()
-            pair = ("base", f"head-{excess:g}")
+            pair = ("base", f"head-{injected:g}")
             output = self._asv("continuous", "--machine=here", "--factor=1.05", *pair)
             if output.count("records.Records.time_records  ") < len(pair):
                 raise ToolError(self.name, "did not measure both commits", output)
@@ -121,10 +121,10 @@ class AsvContinuous:
                 ("--factor=1.02", read_row(lower)),
             ):
                 yield Decision(
-                    tool=self.name, rule=rule, excess=excess, verdict=verdict, seconds=seconds
+                    tool=self.name, rule=rule, injected=injected, verdict=verdict, seconds=seconds
                 )
 
-    def _write_repository(self, excesses: Sequence[float]) -> None:
+    def _write_repository(self, slowdowns: Sequence[float]) -> None:
         package = self._folder / "records"
         package.mkdir()
         shutil.copy(Path(records.__file__), package / "__init__.py")
@@ -135,8 +135,8 @@ class AsvContinuous:
         configuration = json.dumps(_CONFIGURATION)
         (self._folder / "asv.conf.json").write_text(configuration, encoding="utf-8")
         self._git("init", "--quiet", "--initial-branch=main")
-        for name, excess in (("base", 0.0), *((f"head-{one:g}", one) for one in excesses)):
-            size = f'"""{name}"""\n\nTRANSACTIONS = {with_excess(excess)}\n'
+        for name, injected in (("base", 0.0), *((f"head-{one:g}", one) for one in slowdowns)):
+            size = f'"""{name}"""\n\nTRANSACTIONS = {with_slowdown(injected)}\n'
             (package / "size.py").write_text(size, encoding="utf-8")
             self._git("add", "asv.conf.json", "benchmarks", "records")
             self._git("commit", "--quiet", "--message", name)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, final
 
 from benchmarks.measuring.decisions import Decision, Verdict
 from cascade_budget.judge.sequential import Plan
-from cascade_budget.judge.throughput import Outcome
+from cascade_budget.model.throughput import Outcome
 from cascade_budget.timing.trials import run_trial
 
 if TYPE_CHECKING:
@@ -38,14 +38,14 @@ class Paired:
     def __init__(self, sides: Sides) -> None:
         self._sides = sides
 
-    def trial(self, excesses: Sequence[float]) -> Iterator[Decision]:
-        """Judge head with each excess, from the same pairs of processes."""
+    def trial(self, slowdowns: Sequence[float]) -> Iterator[Decision]:
+        """Judge head with each slowdown, from the same pairs of processes."""
         base, head = self._sides.specs(TEST, ARGUMENTS)
-        for one in run_trial(base, head, excesses=excesses, plan=Plan()):
+        for one in run_trial(base, head, slowdowns=slowdowns, plan=Plan()):
             yield Decision(
                 tool=self.name,
                 rule=self.rule,
-                excess=one.excess,
+                injected=one.injected,
                 verdict=VERDICTS[one.verdict.outcome],
                 seconds=one.seconds,
             )

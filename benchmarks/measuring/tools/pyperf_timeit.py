@@ -8,7 +8,7 @@ import time
 from importlib.metadata import version
 from typing import TYPE_CHECKING, final
 
-from benchmarks.measuring.decisions import Decision, ToolError, Verdict, with_excess
+from benchmarks.measuring.decisions import Decision, ToolError, Verdict, with_slowdown
 from benchmarks.measuring.programs import run_program
 
 if TYPE_CHECKING:
@@ -49,25 +49,25 @@ class PyperfTimeit:
         self._folder = folder
         self._root = root
 
-    def trial(self, excesses: Sequence[float]) -> Iterator[Decision]:
-        """Time base, then head with each excess, and compare the files."""
+    def trial(self, slowdowns: Sequence[float]) -> Iterator[Decision]:
+        """Time base, then head with each slowdown, and compare the files."""
         base = self._time("base.json", 0.0)
-        for excess in excesses:
-            head = self._time("head.json", excess)
+        for injected in slowdowns:
+            head = self._time("head.json", injected)
             for rule, options in RULES.items():
                 start = time.monotonic()
                 output = self._pyperf("compare_to", *options, "base.json", "head.json")
                 yield Decision(
                     tool=self.name,
                     rule=rule,
-                    excess=excess,
+                    injected=injected,
                     verdict=read_verdict(output),
                     seconds=base + head + time.monotonic() - start,
                 )
 
-    def _time(self, name: str, excess: float) -> float:
+    def _time(self, name: str, injected: float) -> float:
         (self._folder / name).unlink(missing_ok=True)
-        n = with_excess(excess)
+        n = with_slowdown(injected)
         start = time.monotonic()
         output = self._pyperf(
             "timeit",

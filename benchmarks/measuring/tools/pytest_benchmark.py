@@ -10,7 +10,7 @@ import time
 from importlib.metadata import version
 from typing import TYPE_CHECKING, final
 
-from benchmarks.measuring.decisions import Decision, ToolError, Verdict, with_excess
+from benchmarks.measuring.decisions import Decision, ToolError, Verdict, with_slowdown
 from benchmarks.measuring.programs import run_program
 
 if TYPE_CHECKING:
@@ -62,27 +62,27 @@ class PytestBenchmark:
         self._root = root
         (folder / "test_records.py").write_text(_TEST, encoding="utf-8")
 
-    def trial(self, excesses: Sequence[float]) -> Iterator[Decision]:
-        """Save a run, then compare one with each excess to it."""
+    def trial(self, slowdowns: Sequence[float]) -> Iterator[Decision]:
+        """Save a run, then compare one with each slowdown to it."""
         shutil.rmtree(self._folder / ".benchmarks", ignore_errors=True)
         start = time.monotonic()
         read_verdicts(self._run(0.0, "--benchmark-save=base"))
         saved = time.monotonic() - start
-        for excess in excesses:
+        for injected in slowdowns:
             start = time.monotonic()
             # Given several times, the option counts once, with its last rule.
             rules = ("--benchmark-compare", "--benchmark-compare-fail", *RULES)
-            found = read_verdicts(self._run(excess, *rules))
+            found = read_verdicts(self._run(injected, *rules))
             seconds = saved + time.monotonic() - start
             for rule, verdict in found.items():
                 yield Decision(
-                    tool=self.name, rule=rule, excess=excess, verdict=verdict, seconds=seconds
+                    tool=self.name, rule=rule, injected=injected, verdict=verdict, seconds=seconds
                 )
 
-    def _run(self, excess: float, *options: str) -> str:
+    def _run(self, injected: float, *options: str) -> str:
         command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull]
         command += [f"--rootdir={self._folder}", "-p", "no:cacheprovider", "-p", "no:randomly"]
-        environ = {"TRANSACTIONS": str(with_excess(excess)), "PYTHONPATH": str(self._root)}
+        environ = {"TRANSACTIONS": str(with_slowdown(injected)), "PYTHONPATH": str(self._root)}
         return run_program(
             self.name, [*command, *options, "--", "test_records.py"], self._folder, environ
         ).output

@@ -8,8 +8,8 @@ with their samples:
   cascade-budget asv main HEAD
   cascade-budget asv v1.0 v2.0 --bench time_parse
 
-The decision of asv stands beside each verdict. Where a benchmark's `repeat` was
-changed with -a, give it again with --repeat: asv does not record it.
+Where a benchmark's `repeat` was changed with -a, give it again with --repeat:
+asv does not record it.
 
 Exit code 0: nothing regressed. 1: a benchmark regressed; with --strict, also
 when one is unresolved or without data. 2: it could not be told: wrong usage, or
@@ -19,12 +19,11 @@ not one benchmark could be compared.
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cascade_budget.commands.stored import compare, told
+from cascade_budget.commands.console import show
 from cascade_budget.errors import UsageError
 from cascade_budget.extras import require_throughput
 from cascade_budget.interop.asv_config import (
@@ -32,7 +31,6 @@ from cascade_budget.interop.asv_config import (
     find_config,
     read_config,
 )
-from cascade_budget.interop.asv_decision import FACTOR
 from cascade_budget.interop.asv_results import (
     Results,
     describe,
@@ -40,6 +38,9 @@ from cascade_budget.interop.asv_results import (
     result_files,
     results_of,
 )
+from cascade_budget.judge.stored_results import judge_pairs
+from cascade_budget.model.benchmarks import Judged, Pair, Verdict
+from cascade_budget.report.stored_results_text import results
 from cascade_budget.source.repository import (
     Repository,
     RevisionError,
@@ -48,6 +49,8 @@ from cascade_budget.source.repository import (
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping, Sequence
+
+    from cascade_budget.model.benchmarks import Benchmark
 
 REGRESSED: Final = 1
 GOOD: Final = 0
@@ -94,12 +97,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=0.05,
         metavar="PERCENT",
         help="growth of memory that is no regression (default: 5)",
-    )
-    parser.add_argument(
-        "--factor",
-        type=_factor,
-        default=FACTOR,
-        help=f"of asv's decision (default: {FACTOR}, asv's own)",
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="asv's configuration")
     parser.add_argument("--all", action="store_true", help="list what is unchanged, too")
@@ -149,25 +146,79 @@ def run(arguments: argparse.Namespace) -> int:
         )
         for name in names
     }
-    groups = compare(
+    by_place = _judged(
         base.results,
         head.results,
         described,
         chosen=chosen,
         tolerance=arguments.tolerance,
         memory_tolerance=arguments.memory_tolerance,
-        factor=arguments.factor,
     )
-    if not groups.rows:
+    verdicts = {one.verdict for found in by_place.values() for one in found}
+    if not verdicts:
         raise UsageError(
             "no benchmark's name has a match for " + " or ".join(arguments.bench),
             place=str(config.results),
             remedy="asv show lists the names" if names else "Measure the revisions with asv run",
         )
-    sys.stdout.write(told(groups, base=base.title, head=head.title, full=arguments.all) + "\n")
-    if groups.regressed or (arguments.strict and groups.open):
+    show(*results(by_place, base=base.title, head=head.title, full=arguments.all))
+    untold = {Verdict.NO_DATA, Verdict.UNRESOLVED}
+    if Verdict.REGRESSED in verdicts or (arguments.strict and verdicts & untold):
         return REGRESSED
-    return GOOD if groups.compared else UNTOLD
+    return UNTOLD if verdicts == {Verdict.NO_DATA} else GOOD
+
+
+def _judged(
+    base: Sequence[Results],
+    head: Sequence[Results],
+    described: Mapping[str, Benchmark],
+    *,
+    chosen: Sequence[re.Pattern[str]],
+    tolerance: float,
+    memory_tolerance: float,
+) -> Mapping[str, Sequence[Judged]]:
+    """Every verdict on benchmarks that were chosen, under "machine, environment"."""
+
+    def matches(title: str) -> bool:
+        return not chosen or any(pattern.search(title) for pattern in chosen)
+
+    sides = [{(one.machine, one.environment): one for one in side} for side in (base, head)]
+    paired: list[tuple[str, Pair]] = []
+    by_place: dict[str, list[Judged]] = {}
+    for place in sorted({*sides[0], *sides[1]}):
+        name = ", ".join(place)
+        left, right = (side.get(place) for side in sides)
+        keys = sorted({key for one in (left, right) if one is not None for key in one.measured})
+        keys = [key for key in keys if matches("".join(key))]
+        if keys and (left is None or right is None):
+            by_place[name] = [_absent(len(keys), lacking="base" if left is None else "head")]
+        elif left is not None and right is not None:
+            paired += [
+                (
+                    name,
+                    Pair(
+                        benchmark=described[key[0]],
+                        parameters=key[1],
+                        base=left.measured.get(key),
+                        head=right.measured.get(key),
+                    ),
+                )
+                for key in keys
+            ]
+    judged = judge_pairs(
+        [pair for _, pair in paired], tolerance=tolerance, memory_tolerance=memory_tolerance
+    )
+    for (name, _), one in zip(paired, judged, strict=True):
+        by_place.setdefault(name, []).append(one)
+    return dict(sorted(by_place.items()))
+
+
+def _absent(number: int, *, lacking: str) -> Judged:
+    return Judged(
+        name="1 benchmark" if number == 1 else f"all {number} benchmarks",
+        verdict=Verdict.NO_DATA,
+        reason=f"{lacking} has no results of this machine and environment",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,7 +307,7 @@ def _patterns(option: str, texts: Sequence[str]) -> list[re.Pattern[str]]:
             found.append(re.compile(text))
         except re.error as broken:
             raise UsageError(
-                f"{text!r} is no regular expression: {broken}",
+                f"{text!r} is an invalid regular expression: {broken}",
                 place=option,
                 remedy="Escape what is meant literally with a backslash",
             ) from None
@@ -275,10 +326,3 @@ def _share(text: str) -> float:
     if not 0 < share < 1:
         raise ValueError
     return share
-
-
-def _factor(text: str) -> float:
-    factor = float(text)
-    if not 1 <= factor < float("inf"):
-        raise ValueError
-    return factor

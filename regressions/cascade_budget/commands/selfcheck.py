@@ -2,8 +2,8 @@
 
 Base is timed against base, and against base with more to do: how many of the first are called
 regressed, how many of the second are not? The promise is at most one false alarm in a thousand
-verdicts and 99 of 100 slowdowns of 2 % found. What was seen is kept as this machine's certificate;
-where it rules the promise out, pytest --cascade-budget-base gives no verdicts.
+verdicts and 99 of 100 slowdowns of 2 % found. What was seen is kept as this machine's result; where
+it rules the promise out, pytest --cascade-budget-base gives no verdicts.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cascade_budget.commands.progress_line import ProgressLine
-from cascade_budget.commands.promise import carry_out, certify, rates
+from cascade_budget.commands.console import ProgressLine
 from cascade_budget.extras import require_throughput
+from cascade_budget.judge.sequential import DEFAULT_LOOKS
 from cascade_budget.source.cache import scratch_folder
-from cascade_budget.timing.certificate import share_name, write_certificate
+from cascade_budget.timing.selfcheck_result import share_name, write_result
+from cascade_budget.timing.trials import rates, result_of, run_trials
 
 if TYPE_CHECKING:
     import argparse
@@ -66,12 +67,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=_percent,
         default=list(SLOWDOWNS),
         metavar="PERCENT",
-        help="slowdowns to put there (default: 0.5 1 2 3 5 10); 2 is always among them",
+        help="slowdowns to inject (default: 0.5 1 2 3 5 10); 2 is always among them",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Carry the trials out, print the rates, and keep the certificate.
+    """Carry the trials out, print the rates, and keep the result.
 
     Returns:
         0 where the promise may hold, 1 where the trials rule it out.
@@ -89,26 +90,33 @@ def run(arguments: argparse.Namespace) -> int:
             project.mkdir()
             (project / "test_workload.py").write_text(_WORKLOAD, encoding="utf-8")
             (project / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
-        trials = carry_out(
+
+        def tell(trial: str, rounds: int) -> None:
+            if rounds:
+                progress.count(f"{trial}, round {rounds} of at most {DEFAULT_LOOKS[-1]}", 0, 0)
+            else:
+                progress.step(trial)
+
+        trials = run_trials(
             project,
             arguments.test or _NODE,
             number=arguments.trials,
             slowdowns=arguments.slowdowns,
-            progress=progress,
+            told=tell,
         )
-    certificate = certify(trials)
-    kept = f"Not kept: a certificate needs {FEWEST_TRIALS} trials or more."
-    if certificate.trials >= FEWEST_TRIALS:
-        kept = f"Kept in {write_certificate(certificate)}"
+    result = result_of(trials)
+    kept = f"Not kept: a result needs {FEWEST_TRIALS} trials or more."
+    if result.trials >= FEWEST_TRIALS:
+        kept = f"Kept in {write_result(result)}"
     smallest = (
-        f"smallest slowdown that was always found: {share_name(certificate.smallest_detected)}"
-        if certificate.smallest_detected
+        f"smallest slowdown that was always found: {share_name(result.smallest_detected)}"
+        if result.smallest_detected
         else "no slowdown was always found"
     )
     subject = arguments.test or "the built-in workload"
     conclusion = (
         "The promise may hold here: nothing that was seen rules it out."
-        if certificate.holds
+        if result.holds
         else "The promise does not hold here: --cascade-budget-base will give no verdicts.\n"
         "Try again when the machine is quieter."
     )
@@ -117,12 +125,12 @@ def run(arguments: argparse.Namespace) -> int:
         "",
         *rates(trials),
         "",
-        f"{smallest}; {certificate.seconds:.0f} s a verdict",
+        f"{smallest}; {result.seconds:.0f} s a verdict",
         conclusion,
         kept,
     ]
     print("\n".join(lines))  # noqa: T201
-    return 0 if certificate.holds else 1
+    return 0 if result.holds else 1
 
 
 def _positive(text: str) -> int:

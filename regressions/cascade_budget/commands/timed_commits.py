@@ -7,14 +7,8 @@ from typing import TYPE_CHECKING
 
 from cascade_budget.errors import UsageError
 from cascade_budget.judge.sequential import Plan
-from cascade_budget.judge.throughput import (
-    Outcome,
-    Throughput,
-)
-from cascade_budget.process.channel import (
-    Imports,
-    SideSpec,
-)
+from cascade_budget.model.throughput import Outcome, Throughput, slowdown_text, slowdowns_text
+from cascade_budget.process.job import Imports
 from cascade_budget.source.layout import (
     USUAL_ROOTS,
     importable,
@@ -23,6 +17,7 @@ from cascade_budget.timing.pairing_errors import (
     PairingError,
     SideFailedError,
 )
+from cascade_budget.timing.pairs import timing_job
 from cascade_budget.timing.rounds import (
     Limits,
     Progress,
@@ -33,7 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from cascade_budget.commands.progress_line import ProgressLine
+    from cascade_budget.commands.console import ProgressLine
+    from cascade_budget.process.job import Job
     from cascade_budget.source.copies import Tree
     from cascade_budget.source.repository import (
         Commit,
@@ -86,7 +82,7 @@ class TimedCommits:
         def tell(progress: Progress) -> None:
             self.progress.step(
                 f"{text}: round {progress.rounds} of at most {progress.most}, "
-                f"{100 * progress.slowdown:+.1f} % time so far"
+                f"{slowdown_text(progress.slowdown)} so far"
             )
 
         try:
@@ -135,11 +131,11 @@ class TimedCommits:
     def _plan(self) -> Plan:
         return Plan(tests=self.steps)
 
-    def _spec(self, name: str, tree: Tree) -> SideSpec:
+    def _spec(self, name: str, tree: Tree) -> Job:
         # Where nothing is installed, pytest's own settings lead to one of the usual folders.
         usual = (tree.folder / root for root in USUAL_ROOTS)
         roots = tree.roots or tuple(folder for folder in usual if importable(folder))
-        return SideSpec(
+        return timing_job(
             name=name,
             root=str(tree.folder / self.below),
             node=self.test,
@@ -151,9 +147,7 @@ class TimedCommits:
 
 
 def _told(verdict: Throughput) -> str:
-    bounds = verdict.interval
     return (
-        f"{100 * verdict.slowdown:+.1f} % time a transaction, "
-        f"{100 * verdict.confidence:g} % bounds [{100 * bounds.lower:+.1f}, "
-        f"{100 * bounds.upper:+.1f}], {verdict.rounds} rounds"
+        f"{slowdown_text(verdict.slowdown)}, {slowdowns_text(verdict.interval)} "
+        f"(confidence {100 * verdict.confidence:g} %), {verdict.rounds} rounds"
     )

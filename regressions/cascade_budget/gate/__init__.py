@@ -1,1 +1,1 @@
-"""One run of the gate: what each test owes, what it costs, what follows."""
+"""One run of pytest under the gate: what each test is budgeted for, and what is found."""

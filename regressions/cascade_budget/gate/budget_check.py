@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
 from cascade_budget.errors import BudgetError, ColdRunError
 from cascade_budget.gate.subjects import DRY_RUNS
-from cascade_budget.gate.verdicts import exceeded, judge_calls, with_sites
+from cascade_budget.gate.verdicts import CountedCalls, exceeded, judge_calls, with_sites
 from cascade_budget.judge.calls import Counted
 from cascade_budget.judge.chance import is_chance
 from cascade_budget.model.findings import CallVerdict, Site, TimeFinding, WorkloadFinding
 from cascade_budget.model.laws import parse_law
+from cascade_budget.source.files import shown_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,16 +35,6 @@ _RECOUNTED: Final = (CallVerdict.EXCEEDED, CallVerdict.SLACK)
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CountedCalls:
-    """Two runs at each size, by function."""
-
-    backend: str
-    named: Mapping[str, Counted]
-    watched: Mapping[str, Counted]
-
-
-@final
 class BudgetCheck:
     """Holds what a test runs to its budgets.
 
@@ -51,7 +42,7 @@ class BudgetCheck:
         settings: of the run.
         ledger: what is recorded.
         progress: is told what goes on.
-        marker: knows which lines changed.
+        changes: knows which lines changed.
     """
 
     def __init__(
@@ -80,7 +71,7 @@ class BudgetCheck:
             if exceeded(targets):
                 targets = self._attribute(subject, targets)
             time = self._time(subject, entry)
-            slower = time is not None and time.fails
+            slower = time is not None and time.fails and time.is_measured
             subject.state.findings.append(
                 WorkloadFinding(
                     key=subject.key,
@@ -199,10 +190,11 @@ class BudgetCheck:
                 counts = subject.count_in_fresh_process(at, attribute=True)
             else:
                 counts = subject.count(at, attribute=True)
+        root = self._settings.root
         sites = {
             target: tuple(
                 Site(
-                    path=_shown(each.path, self._settings.root),
+                    path=shown_path(Path(each.path), root) if each.path else "",
                     line=each.line,
                     function=each.function,
                     calls=each.calls,
@@ -222,9 +214,7 @@ class BudgetCheck:
             try:
                 return subject.time(entry)
             except BudgetError as error:
-                return TimeFinding(
-                    method="paired", verdict="failed", fails=True, sentence=str(error)
-                )
+                return TimeFinding.not_compared(str(error))
 
     @contextlib.contextmanager
     def _doing(self, subject: Subject, doing: str, n: int) -> Iterator[None]:
@@ -287,10 +277,3 @@ def _without_chance(
             first, second = ({**calls[name].first, size: each} for each in elsewhere)
             found[name] = replace(calls[name], first=first, second=second)
     return found
-
-
-def _shown(path: str, root: Path) -> str:
-    try:
-        return Path(path).relative_to(root).as_posix()
-    except ValueError:
-        return path

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import os
 import platform
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
 from cascade_budget.errors import BudgetError
-from cascade_budget.interop.asv_history import read_results
-from cascade_budget.model.document import HistoryEntry, HistoryPoint, SessionInfo
-from cascade_budget.report.collect import collect
-from cascade_budget.report.github import annotate, render_summary
+from cascade_budget.interop.asv_history import read_history
+from cascade_budget.model.report import Report, SessionInfo
+from cascade_budget.report.github import (
+    annotate,
+    render_summary,
+)
 from cascade_budget.report.json import render_json
 from cascade_budget.report.markdown import render_markdown
-from cascade_budget.source.files import write_text
+from cascade_budget.source.files import shown_path, write_text
 from cascade_budget.source.repository import Repository, RevisionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from cascade_budget.model.document import Document
     from cascade_budget.model.findings import WorkloadFinding
     from cascade_budget.settings import Settings
 
@@ -74,22 +76,22 @@ class Reports:
         on_github = self._environment.get("GITHUB_ACTIONS") == "true"
         if not findings or (folder is None and not on_github):
             return ()
-        document = self._document(findings)
+        report = self._collect(findings)
         lines: list[str] = []
         if folder is not None:
-            lines += self._write_files(document, folder)
+            lines += self._write_files(report, folder)
         if on_github:
-            lines += self._tell_github(document)
+            lines += self._tell_github(report)
         return tuple(lines)
 
-    def _write_files(self, document: Document, folder: Path) -> Iterator[str]:
-        shown = _shown(folder, self._settings.root)
+    def _write_files(self, report: Report, folder: Path) -> Iterator[str]:
+        shown = shown_path(folder, self._settings.root)
         from cascade_budget.report.html import render_html  # noqa: PLC0415 - few runs write it
 
         texts = {
-            ".json": render_json(document),
-            ".md": render_markdown(document),
-            ".html": render_html(document),
+            ".json": render_json(report),
+            ".md": render_markdown(report),
+            ".html": render_html(report),
         }
         try:
             for ending, text in texts.items():
@@ -102,15 +104,15 @@ class Reports:
             ) from error
         yield f"report: {shown}/{STEM}.html"
 
-    def _tell_github(self, document: Document) -> Iterator[str]:
+    def _tell_github(self, report: Report) -> Iterator[str]:
         """Annotations as commands, and the summary in the file that GitHub names."""
-        for annotation in annotate(document, prefix=self._prefix()):
+        for annotation in annotate(report, prefix=self._prefix()):
             yield annotation.command()
         summary = self._environment.get("GITHUB_STEP_SUMMARY")
         if summary:
             try:
                 with Path(summary).open("a", encoding="utf-8") as file:
-                    file.write(render_summary(document))
+                    file.write(render_summary(report))
             except OSError as error:
                 yield f"the job summary can't be written: {error.strerror or error}"
 
@@ -119,13 +121,13 @@ class Reports:
         workspace = self._environment.get("GITHUB_WORKSPACE")
         if not workspace:
             return ""
-        inside = _shown(self._settings.root.resolve(), Path(workspace).resolve())
+        inside = shown_path(self._settings.root.resolve(), Path(workspace).resolve())
         return "" if inside in (".", "") or Path(inside).is_absolute() else inside
 
-    def _document(self, findings: Sequence[WorkloadFinding]) -> Document:
+    def _collect(self, findings: Sequence[WorkloadFinding]) -> Report:
         base, head = self._revisions()
-        return collect(
-            SessionInfo(
+        return Report(
+            session=SessionInfo(
                 tool_version=version("pytest-cascade-budget"),
                 python=platform.python_version(),
                 implementation=platform.python_implementation(),
@@ -136,23 +138,8 @@ class Reports:
                 head_revision=head,
                 ledger=self._settings.ledger_shown,
             ),
-            findings,
-            self._history(),
-            link=self._link,
-        )
-
-    def _history(self) -> tuple[HistoryEntry, ...]:
-        series: dict[tuple[str, str, str, str], list[HistoryPoint]] = {}
-        for one in read_results(self._settings.root):
-            key = (one.machine, one.benchmark, one.parameters, one.unit)
-            point = HistoryPoint(revision=one.revision, date=one.date, value=one.value)
-            series.setdefault(key, []).append(point)
-        return tuple(
-            HistoryEntry(
-                benchmark=benchmark, parameters=parameters, unit=unit, points=tuple(points)
-            )
-            for (_, benchmark, parameters, unit), points in sorted(series.items())
-            if len(points) > 1
+            tests=tuple(map(self._linked, findings)),
+            history=read_history(self._settings.root),
         )
 
     def _revisions(self) -> tuple[str | None, str | None]:
@@ -167,16 +154,13 @@ class Reports:
             return None, head
         return repository.commit(base).short, head
 
-    def _link(self, path: str) -> str:
-        """A path relative to the project's root as one relative to the folder of reports."""
-        folder = self._settings.report
-        if folder is None:
-            return path
-        return Path(os.path.relpath(self._settings.root / path, folder)).as_posix()
-
-
-def _shown(path: Path, root: Path) -> str:
-    try:
-        return path.relative_to(root).as_posix()
-    except ValueError:
-        return str(path)
+    def _linked(self, finding: WorkloadFinding) -> WorkloadFinding:
+        """The finding, its profile's files relative to the folder of reports, not to the root."""
+        profile, folder, root = finding.profile, self._settings.report, self._settings.root
+        if profile is None or folder is None:
+            return finding
+        files = {
+            name: Path(os.path.relpath(root / path, folder)).as_posix()
+            for name, path in profile.files.items()
+        }
+        return replace(finding, profile=replace(profile, files=files))

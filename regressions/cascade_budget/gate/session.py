@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import pytest
 from _pytest.outcomes import Failed
@@ -13,15 +13,13 @@ from cascade_budget.errors import ColdRunError, UsageError
 from cascade_budget.extras import require_throughput
 from cascade_budget.gate.budget_check import BudgetCheck
 from cascade_budget.gate.budgets import MARKER, prepare_state, state_of
-from cascade_budget.gate.fixture import WorkloadRunner
-from cascade_budget.gate.roll import Roll
+from cascade_budget.gate.profiles_of_tests import Profiles
+from cascade_budget.gate.results import SessionResults
 from cascade_budget.gate.subjects import BenchmarkSubject, FixtureWorkload, WholeTest
-from cascade_budget.gate.test_profiles import Profiles
-from cascade_budget.gate.throughput import CoarseGauge, Gauge
+from cascade_budget.gate.timers import LedgerTimer, Timer
 from cascade_budget.interop.pytest_benchmark import follow_benchmark, is_benchmark
 from cascade_budget.ledger import read_ledger
-from cascade_budget.process.probe import ProbeOrder
-from cascade_budget.process.prober import Prober
+from cascade_budget.model.codec import to_json
 from cascade_budget.process.workload import Workload
 from cascade_budget.report.progress import Progress
 from cascade_budget.report.terminal import failure_text, failure_word
@@ -29,10 +27,9 @@ from cascade_budget.source.changes import changes_since
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from contextlib import AbstractContextManager
 
     from cascade_budget.gate.fixture import WorkloadCall
-    from cascade_budget.gate.throughput import Gauge
+    from cascade_budget.gate.timers import Timer
     from cascade_budget.interop.pytest_benchmark import BenchmarkedCall
     from cascade_budget.model.findings import WorkloadFinding
     from cascade_budget.settings import Settings
@@ -65,17 +62,17 @@ class Gate:
     Args:
         config: of the run.
         settings: what it asks for.
-        gauge: judges throughput; the coarse check by default.
+        timer: judges throughput; the coarse check by default.
 
     Raises:
         LedgerFormatError: the ledger can't be read.
     """
 
     def __init__(
-        self, config: pytest.Config, settings: Settings, gauge: Gauge | None = None
+        self, config: pytest.Config, settings: Settings, timer: Timer | None = None
     ) -> None:
         self._settings = settings
-        self._gauge: Gauge = gauge or CoarseGauge(settings)
+        self._timer: Timer = timer or LedgerTimer(settings)
         progress = Progress(config)
         changes = changes_since(settings.root, settings.base)
         self._profiles = Profiles(settings, progress, changes)
@@ -100,7 +97,7 @@ class Gate:
                 remedy="Leave cold out, or run the workload through the cascade_budget fixture",
             )
 
-    def counts(self, item: pytest.Item) -> bool:
+    def is_budgeted(self, item: pytest.Item) -> bool:
         """Whether a test is budgeted."""
         return state_of(item) is not None
 
@@ -150,13 +147,13 @@ class Gate:
         assert state is not None
         with Workload(call.function, timeout_seconds=self._settings.timeout_seconds) as workload:
             subject = FixtureWorkload(
-                call, state, self._settings, self._profiles, workload=workload, gauge=self._gauge
+                call, state, self._settings, self._profiles, workload=workload, timer=self._timer
             )
             self._check.check(subject)
         return subject.result
 
     def conclude(self, item: pytest.Item) -> None:
-        """Note the facts of a test whose body has passed. Raises OverBudget where it is."""
+        """Report what was found of a test whose body has passed. Raises OverBudget where it is."""
         state = state_of(item)
         test = item.stash.get(_WHOLE, None)
         if state is None or (test is not None and test.is_dry_run):
@@ -175,10 +172,10 @@ class Gate:
         if any(finding.fails for finding in findings):
             raise OverBudget(failure_text(findings, test=item.nodeid), findings)
 
-    def facts(self, item: pytest.Item) -> list[dict[str, Any]]:
+    def findings(self, item: pytest.Item) -> list[dict[str, Any]]:
         """What was found, in JSON's types, for the report that travels to the controller."""
         state = state_of(item)
-        return [finding.to_json() for finding in state.findings] if state else []
+        return [to_json(finding) for finding in state.findings] if state else []
 
 
 def _properties(finding: WorkloadFinding) -> Iterator[tuple[str, object]]:
@@ -195,28 +192,6 @@ def _properties(finding: WorkloadFinding) -> Iterator[tuple[str, object]]:
             yield f"{prefix} tps wall", f"{time.wall_tps:.6g}"
 
 
-class TestRunner(WorkloadRunner, Protocol):
-    """Takes part in the running of tests."""
-
-    def prepare(self, item: pytest.Item) -> None:
-        """Read what a test is budgeted for. Raises UsageError where its marker is wrong."""
-
-    def counts(self, item: pytest.Item) -> bool:
-        """Whether a collected test is budgeted."""
-
-    def dry_run(self, item: pytest.Item) -> None:
-        """Run a test before its turn, where that is called for."""
-
-    def around_body(self, item: pytest.Item) -> AbstractContextManager[None]:
-        """Surround the body of a test."""
-
-    def conclude(self, item: pytest.Item) -> None:
-        """Fail a test whose body has passed, where that is called for."""
-
-    def facts(self, item: pytest.Item) -> list[dict[str, Any]]:
-        """What was found of a test, in JSON's types."""
-
-
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
@@ -224,11 +199,11 @@ class Run:
 
     Attributes:
         runner: counts and judges; the same in a worker as in an ordinary run.
-        roll: collects; None in a worker of xdist and in a probe.
+        results: collects; None in a worker of xdist.
     """
 
-    runner: TestRunner
-    roll: Roll | None
+    runner: Gate
+    results: SessionResults | None
 
 
 def start_run(config: pytest.Config, settings: Settings) -> Run:
@@ -238,17 +213,14 @@ def start_run(config: pytest.Config, settings: Settings) -> Run:
         LedgerFormatError: the ledger can't be read.
         UsageError: the base is no revision, or cannot be installed.
     """
-    order = ProbeOrder.take()
-    if order is not None:
-        return Run(runner=Prober(order, settings), roll=None)
-    gauge: Gauge | None = None
+    timer: Timer | None = None
     if settings.base is not None:
         require_throughput("--cascade-budget-base")
-        from cascade_budget.gate.paired import PairedGauge  # noqa: PLC0415 - only a base needs it
+        from cascade_budget.gate.paired_timer import PairedTimer  # noqa: PLC0415 - only a base needs it
 
-        gauge = PairedGauge(config, settings, Progress(config))
+        timer = PairedTimer(config, settings, Progress(config))
     is_worker = hasattr(config, "workerinput")
     return Run(
-        runner=Gate(config, settings, gauge),
-        roll=None if is_worker else Roll(config, settings),
+        runner=Gate(config, settings, timer),
+        results=None if is_worker else SessionResults(config, settings),
     )

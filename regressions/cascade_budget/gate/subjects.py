@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast, final
 from _pytest.runner import runtestprotocol
 
 from cascade_budget.counting import count_calls
+from cascade_budget.gate.fresh_counts import count_in_fresh_process
 from cascade_budget.interop.pytest_benchmark import FIXTURE as BENCHMARK
 from cascade_budget.interop.pytest_benchmark import (
     calls_made,
@@ -20,9 +21,15 @@ from cascade_budget.interop.pytest_benchmark import (
     shortest_seconds,
     storage_folder,
 )
-from cascade_budget.model.findings import CallVerdict, TargetFinding, TimeFinding, WorkloadFinding
+from cascade_budget.model.findings import (
+    CallVerdict,
+    RecordedTiming,
+    TargetFinding,
+    TimeFinding,
+    TimeVerdict,
+    WorkloadFinding,
+)
 from cascade_budget.process.limits import time_limit
-from cascade_budget.process.probe import count_in_fresh_process
 from cascade_budget.process.workload import ThreadWatch, frozen_heap, quiet_collection
 
 if TYPE_CHECKING:
@@ -34,11 +41,11 @@ if TYPE_CHECKING:
     from cascade_budget.counting import CallCounts
     from cascade_budget.gate.budgets import TestState
     from cascade_budget.gate.fixture import WorkloadCall
-    from cascade_budget.gate.test_profiles import Profiles
-    from cascade_budget.gate.throughput import Gauge
+    from cascade_budget.gate.profiles_of_tests import Profiles
+    from cascade_budget.gate.timers import Timer
     from cascade_budget.interop.pytest_benchmark import BenchmarkedCall
     from cascade_budget.ledger import Entry
-    from cascade_budget.model.profile_findings import ProfileFinding
+    from cascade_budget.model.profiles import ProfileFinding
     from cascade_budget.process.workload import Workload
     from cascade_budget.settings import Settings
 
@@ -93,15 +100,15 @@ class Subject(ABC):
         Raises:
             ColdRunError: the process ended without reporting.
         """
-        count = count_in_fresh_process(
+        return count_in_fresh_process(
             self.item,
+            n,
             ordinal=self._ordinal,
             timeout_seconds=self._settings.timeout_seconds,
             attribute=attribute,
             warm=warm,
             hash_seed=hash_seed,
         )
-        return count(n)
 
     def time(self, entry: Entry | None) -> TimeFinding | None:
         """Time it against what the ledger holds, or against a base.
@@ -137,7 +144,7 @@ class FixtureWorkload(Subject):
         settings: of the run.
         profiles: takes its profile.
         workload: runs it in this process.
-        gauge: times it.
+        timer: times it.
 
     Attributes:
         result: what the last run in this process returned.
@@ -151,7 +158,7 @@ class FixtureWorkload(Subject):
         profiles: Profiles,
         *,
         workload: Workload,
-        gauge: Gauge,
+        timer: Timer,
     ) -> None:
         super().__init__(call.item, state, settings, profiles)
         self.key = call.key
@@ -164,7 +171,7 @@ class FixtureWorkload(Subject):
         self._ordinal = call.ordinal
         self._call = call
         self._workload = workload
-        self._gauge = gauge
+        self._timer = timer
         self._threads = ThreadWatch()
 
     def warm_up(self, n: int) -> None:
@@ -192,7 +199,7 @@ class FixtureWorkload(Subject):
     def time(self, entry: Entry | None) -> TimeFinding | None:
         """Time it as the run asks for: against the ledger or against a base."""
         __tracebackhide__ = True
-        time, result = self._gauge.measure(self._call, self._workload, entry)
+        time, result = self._timer.measure(self._call, self._workload, entry)
         if result is not None:
             self.result = result
         return time
@@ -203,7 +210,7 @@ class FixtureWorkload(Subject):
             self._call,
             self._workload,
             failed=failed,
-            sides=self._gauge.profile if slower else None,
+            sides=self._timer.profile if slower else None,
         )
 
 
@@ -256,23 +263,19 @@ class BenchmarkSubject(Subject):
         tolerance = self._settings.coarse_tolerance
         if stored is None or tolerance is None:
             return TimeFinding(
-                method="coarse",
-                verdict="no record",
-                fails=False,
-                sentence="timed by pytest-benchmark, nothing stored to compare with",
+                verdict=TimeVerdict.NO_RECORD,
+                reason="timed by pytest-benchmark, nothing stored to compare with",
                 wall_ns_per_transaction=seconds * 1e9,
             )
         here = machine_of(config.hook.pytest_benchmark_generate_machine_info(config=config))
         alike = here == stored.machine
         limit = tolerance if alike else self._settings.coarse_tolerance_elsewhere
         slowdown = seconds / stored.seconds - 1
-        where = "" if alike else ", another machine or Python"
         return TimeFinding(
-            method="coarse",
-            verdict="slower" if slowdown > limit else "within",
-            fails=slowdown > limit,
-            sentence=f"{slowdown:+.0%} time a call against {stored.file}{where}, limit "
-            f"{limit:+.0%}, shortest rounds",
+            verdict=TimeVerdict.TOO_SLOW if slowdown > limit else TimeVerdict.WITHIN,
+            recorded=RecordedTiming(
+                against=stored.file, slowdown=slowdown, limit=limit, elsewhere=not alike
+            ),
             wall_ns_per_transaction=seconds * 1e9,
         )
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, final
 
 from cascade_budget.counting.watch import DEFAULT_WATCH, Watch, parse_watch
 from cascade_budget.gate.budgets import DEFAULT_WATCH_NAME
 from cascade_budget.judge.calls import (
     UNSTABLE_TEXT,
     Budget,
+    Counted,
     accepted,
     judge_named,
     judge_watched,
@@ -23,8 +24,17 @@ from cascade_budget.model.laws import Law, parse_law
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cascade_budget.gate.budget_check import CountedCalls
     from cascade_budget.gate.budgets import Budgets
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountedCalls:
+    """Two runs at each size, by function."""
+
+    backend: str
+    named: Mapping[str, Counted]
+    watched: Mapping[str, Counted]
 
 
 def judge_calls(
@@ -84,11 +94,12 @@ def entry_of(finding: WorkloadFinding, old: Entry | None) -> Entry | None:
         if text is not None:
             laws[target.target] = None if text == UNSTABLE_TEXT else parse_law(text)
     costs = {}
-    if finding.time is not None and finding.time.record is not None:
-        python, laps, machine = finding.time.record
-        cost = RecordedCost(calibrated_cost=laps, machine=machine)
-        before = old.costs.get(python) if old else None
-        costs[python] = before if before is not None and _hardly_moved(before, cost) else cost
+    timing = finding.time.recorded if finding.time is not None else None
+    if timing is not None and timing.calibrated_cost is not None:
+        cost = RecordedCost(calibrated_cost=timing.calibrated_cost, machine=timing.machine)
+        before = old.costs.get(timing.python) if old else None
+        hardly = before is not None and _hardly_moved(before, cost)
+        costs[timing.python] = before if before is not None and hardly else cost
     if not (laws or finding.watch or costs):
         return None
     return Entry(laws=laws, watch=finding.watch, costs=costs)

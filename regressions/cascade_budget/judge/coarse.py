@@ -8,21 +8,16 @@ interpreter or architecture to none.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, final
+
+from cascade_budget.model.findings import RecordedTiming, TimeVerdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
-class CoarseVerdict(StrEnum):
-    """What a cost is, held against the recorded one."""
-
-    WITHIN = "within"
-    SLOWER = "slower"
-    FASTER = "faster"
-    UNRECORDED = "not recorded"
+_SIGNIFICANT: Final = 4
+"""Digits of a cost that are recorded: more than its spread, few enough to read."""
 
 
 @final
@@ -43,71 +38,45 @@ class RecordedCost:
         return _platform(self.machine) == _platform(machine)
 
 
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CoarseJudgement:
-    """The verdict, and what it rests on.
-
-    Attributes:
-        verdict: against the record.
-        laps: the lowest cost of the attempts.
-        slowdown_ratio: cost over the recorded cost, above 1 is slower; None without a record.
-        limit_ratio: the slowdown at which the check fails; None without a record.
-        elsewhere: whether the record was made on another kind of machine.
-    """
-
-    verdict: CoarseVerdict
-    laps: float
-    slowdown_ratio: float | None
-    limit_ratio: float | None
-    elsewhere: bool
-
-
 def judge_coarse(
     attempts: Sequence[float],
     recorded: RecordedCost | None,
-    machine: str,
     *,
+    python: str,
+    machine: str,
     tolerance: float,
     tolerance_elsewhere: float,
-) -> CoarseJudgement:
-    """The verdict of a cost against the recorded one.
+) -> tuple[TimeVerdict, RecordedTiming]:
+    """The verdict of a cost against the recorded one, and what it rests on.
 
-    The lowest of the attempts is judged: a disturbance makes a run dearer, never cheaper, so a
+    The lowest of the attempts is judged: a disturbance makes a run slower, never faster, so a
     slowdown is believed only when every attempt shows it.
 
     Args:
-        attempts: costs in laps a transaction, at least one.
+        attempts: calibrated costs of a transaction, at least one.
         recorded: the ledger's, for this implementation and version of Python.
+        python: implementation and version.
         machine: the kind of machine that measured the attempts.
         tolerance: slowdown allowed on the kind of machine that recorded it, 0.25 for a quarter.
         tolerance_elsewhere: slowdown allowed on another kind, of the same system and architecture.
     """
-    laps = min(attempts)
-    if recorded is None or not recorded.is_comparable_on(machine):
-        return CoarseJudgement(
-            verdict=CoarseVerdict.UNRECORDED,
-            laps=laps,
-            slowdown_ratio=None,
-            limit_ratio=None,
-            elsewhere=recorded is not None,
-        )
-    elsewhere = recorded.machine != machine
-    allowed = max(tolerance, tolerance_elsewhere) if elsewhere else tolerance
-    ratio = laps / recorded.calibrated_cost
-    limit = 1 + allowed
-    verdict = CoarseVerdict.WITHIN
-    if ratio > limit:
-        verdict = CoarseVerdict.SLOWER
-    elif ratio < 1 / limit:
-        verdict = CoarseVerdict.FASTER
-    return CoarseJudgement(
-        verdict=verdict,
-        laps=laps,
-        slowdown_ratio=ratio,
-        limit_ratio=limit,
-        elsewhere=elsewhere,
+    timing = RecordedTiming(
+        attempts=len(attempts),
+        calibrated_cost=float(f"{min(attempts):.{_SIGNIFICANT}g}"),
+        python=python,
+        machine=machine,
+        elsewhere=recorded is not None and recorded.machine != machine,
     )
+    if recorded is None or not recorded.is_comparable_on(machine):
+        return TimeVerdict.NO_RECORD, timing
+    limit = max(tolerance, tolerance_elsewhere) if timing.elsewhere else tolerance
+    ratio = min(attempts) / recorded.calibrated_cost
+    verdict = TimeVerdict.WITHIN
+    if ratio > 1 + limit:
+        verdict = TimeVerdict.TOO_SLOW
+    elif ratio < 1 / (1 + limit):
+        verdict = TimeVerdict.FASTER
+    return verdict, replace(timing, slowdown=ratio - 1, limit=limit)
 
 
 def _platform(machine: str) -> str:

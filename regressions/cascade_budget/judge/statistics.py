@@ -10,11 +10,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cascade_budget.model.throughput import Interval
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
-    "Interval",
     "TrimmedMean",
     "normal_quantile",
     "proportion_interval",
@@ -30,17 +31,6 @@ TRIM = 0.2
 
 #: With fewer values a 20 % trimmed mean trims nothing and its error has no meaning.
 SMALLEST_SAMPLE = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """Two one-sided bounds, in the unit of the values they bound."""
-
-    lower: float
-    upper: float
-
-    def __contains__(self, value: float) -> bool:
-        return self.lower <= value <= self.upper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import enum
 import math
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from cascade_budget.judge.sequential import Plan
-from cascade_budget.judge.statistics import SMALLEST_SAMPLE
 from cascade_budget.judge.throughput import (
     DEFAULT_TOLERANCE,
-    Throughput,
     judge_throughput,
 )
-from cascade_budget.model.benchmarks import process_values
+from cascade_budget.model.benchmarks import FEWEST_PROCESSES, Judged, Verdict, process_values
 from cascade_budget.model.units import (
     Quantity,
     more_is_better,
@@ -25,22 +22,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cascade_budget.model.benchmarks import (
-        Benchmark,
         Measured,
+        Pair,
     )
 
 __all__ = [
     "DOUBLED",
-    "FEWEST_PROCESSES",
     "MEMORY_TOLERANCE",
-    "Judged",
-    "Pair",
-    "Verdict",
     "judge_pairs",
 ]
-
-#: With fewer pairs of processes the spread between processes is not known well enough for bounds.
-FEWEST_PROCESSES: Final = SMALLEST_SAMPLE
 
 #: What a number of unknown spread has to do to be called changed: the figures of one machine
 #: minutes apart differ by 10 to 40 %, and that must not raise an alarm.
@@ -49,48 +39,6 @@ DOUBLED: Final = 2.0
 #: A peak of memory moves by some tenths of a percent from process to process: pages are allotted
 #: whole, and hash seeds move the growth of tables.
 MEMORY_TOLERANCE: Final = 0.05
-
-
-class Verdict(enum.StrEnum):
-    """What can be said of head's result beside base's, gravest first."""
-
-    REGRESSED = "REGRESSED"
-    UNRESOLVED = "UNRESOLVED"
-    NO_DATA = "NO DATA"
-    IMPROVED = "IMPROVED"
-    UNCHANGED = "UNCHANGED"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
-    """A benchmark's results on both sides.
-
-    Attributes:
-        benchmark: Which one.
-        base: None where base has no such result.
-        head: The same for head.
-    """
-
-    benchmark: Benchmark
-    base: Measured | None
-    head: Measured | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """A verdict with what it rests on.
-
-    Attributes:
-        verdict: The verdict.
-        reason: Why, as a clause; empty where the numbers say it all.
-        change: Head's value over base's, less one; None where there is no such ratio.
-        throughput: Of samples judged by interval.
-    """
-
-    verdict: Verdict
-    reason: str = ""
-    change: float | None = None
-    throughput: Throughput | None = None
 
 
 def judge_pairs(
@@ -127,7 +75,11 @@ def judge_pairs(
     ratios = [_process_ratios(pair) for pair in pairs]
     tests = max(1, sum(len(each) >= FEWEST_PROCESSES for each in ratios))
     return [
-        _judge(pair, each, tests=tests, tolerance=tolerance, memory_tolerance=memory_tolerance)
+        replace(
+            _judge(pair, each, tests=tests, tolerance=tolerance, memory_tolerance=memory_tolerance),
+            name=pair.name,
+            pair=pair,
+        )
         for pair, each in zip(pairs, ratios, strict=True)
     ]
 

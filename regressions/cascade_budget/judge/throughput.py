@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import enum
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cascade_budget.judge.statistics import Interval, normal_quantile, trimmed_mean
+from cascade_budget.judge.statistics import (
+    normal_quantile,
+    trimmed_mean,
+)
+from cascade_budget.model.throughput import Interval, Outcome, Throughput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cascade_budget.judge.sequential import Plan
 
-__all__ = ["DEFAULT_TOLERANCE", "Outcome", "Throughput", "halved", "judge_throughput", "worse_of"]
+__all__ = ["DEFAULT_TOLERANCE", "halved", "judge_throughput", "worse_of"]
 
 #: Slowdowns up to this one are no regression. Two copies of the same code differ by some tenths of
 #: a percent for reasons nobody changed (where objects lie in memory); docs/measuring.md has the
@@ -26,59 +29,6 @@ UNCHANGED_FACTOR = 2.0
 
 #: How surely the smallest detectable slowdown would have been found.
 DETECTION_POWER = 0.99
-
-
-class Outcome(enum.StrEnum):
-    """What can be said of head's throughput against base's."""
-
-    REGRESSED = "regressed"
-    UNCHANGED = "unchanged"
-    IMPROVED = "improved"
-    UNRESOLVED = "unresolved"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Throughput:
-    """A verdict with everything that it rests on.
-
-    Costs are CPU time a transaction (or wall time less run delay, see `clock`). A slowdown is the
-    ratio of head's cost to base's less one: 0.02 means that head needs 2 % more time.
-
-    Attributes:
-        outcome: The verdict.
-        slowdown: Trimmed mean over the rounds.
-        interval: One-sided bounds of the slowdown, each erring with probability 1 - `confidence` at
-            most, over all looks of all tests judged together.
-        confidence: Of each bound.
-        rounds: Rounds judged; each is one fresh process or pair of processes.
-        tolerance: Slowdown that is let pass.
-        smallest_detectable: The slowdown that these rounds would have found 99 times in 100.
-        rounds_to_decide: Further rounds that would probably decide an unresolved verdict; None
-            where decided or where no number of rounds would.
-        clock: What was judged, "cpu" or "wall".
-    """
-
-    outcome: Outcome
-    slowdown: float
-    interval: Interval
-    confidence: float
-    rounds: int
-    tolerance: float
-    smallest_detectable: float
-    rounds_to_decide: int | None = None
-    clock: str = "cpu"
-
-    @property
-    def throughput_change(self) -> float:
-        """The same as a change of transactions a second: -0.02 is 2 % fewer."""
-        return 1 / (1 + self.slowdown) - 1
-
-    @property
-    def throughput_interval(self) -> Interval:
-        """`interval` as changes of transactions a second."""
-        return Interval(
-            lower=1 / (1 + self.interval.upper) - 1, upper=1 / (1 + self.interval.lower) - 1
-        )
 
 
 def judge_throughput(

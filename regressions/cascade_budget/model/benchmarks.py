@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import enum
 import math
 import statistics
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from cascade_budget.model.throughput import Throughput
     from cascade_budget.model.units import Kind
 
-__all__ = ["Benchmark", "Measured", "Statistics", "process_values"]
+__all__ = ["Benchmark", "Judged", "Measured", "Pair", "Statistics", "Verdict", "process_values"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,63 @@ class Measured:
         if self.value is None:
             return "failed"
         return "" if math.isfinite(self.value) else "skipped"
+
+
+FEWEST_PROCESSES: Final = 5
+"""With fewer pairs of processes the spread between them is not known well enough for bounds."""
+
+
+class Verdict(enum.StrEnum):
+    """What can be said of head's result beside base's, gravest first."""
+
+    REGRESSED = "REGRESSED"
+    UNRESOLVED = "UNRESOLVED"
+    NO_DATA = "NO DATA"
+    IMPROVED = "IMPROVED"
+    UNCHANGED = "UNCHANGED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A benchmark's results on both sides.
+
+    Attributes:
+        benchmark: Which one.
+        base: None where base has no such result.
+        head: The same for head.
+        parameters: A combination of the benchmark's, "(1000, 'a')" or empty.
+    """
+
+    benchmark: Benchmark
+    base: Measured | None
+    head: Measured | None
+    parameters: str = ""
+
+    @property
+    def name(self) -> str:
+        """The benchmark's with its parameters."""
+        return self.benchmark.name + self.parameters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A verdict with what it rests on.
+
+    Attributes:
+        verdict: The verdict.
+        reason: Why, as a clause; empty where the numbers say it all.
+        change: Head's value over base's, less one; None where there is no such ratio.
+        throughput: Of samples judged by interval.
+        name: The benchmark with its parameters.
+        pair: What was compared; None for what stands for many benchmarks.
+    """
+
+    verdict: Verdict
+    reason: str = ""
+    change: float | None = None
+    throughput: Throughput | None = None
+    name: str = ""
+    pair: Pair | None = None
 
 
 def process_values(measured: Measured, benchmark: Benchmark) -> tuple[float, ...]:

@@ -21,6 +21,7 @@ a parabola, and a fourth may."""
 
 _MAX_TEXT: Final = 4_000
 _IRREGULAR: Final = "irregular"
+_EACH: Final = " per transaction"
 _IRREGULAR_TEXT: Final = re.compile(rf"{_IRREGULAR} \d+: \d+(, \d+: \d+)*")
 
 
@@ -147,11 +148,13 @@ def parse_law(text: str) -> Law:
 
 
 def describe_change(old: Law, new: Law) -> str:
-    """One clause that says how a law changed: `never has become once per transaction`."""
+    """One clause that says it: `was never called, is now called once per transaction`."""
     before, after = frequency(old), frequency(new)
     if before == after:
-        return f"{old} has become {new}"
-    return f"{before} has become {after}"
+        return f"was {old}, is now {new}"
+    if after.endswith(_EACH) and before.endswith(_EACH):
+        before = before.removesuffix(_EACH)
+    return f"was {_called(before)}, is now {_called(after)}"
 
 
 def frequency(law: Law) -> str:
@@ -178,6 +181,10 @@ def calls_text(law: Law) -> str:
     return f"{law} call" if law == ONCE else f"{law} calls"
 
 
+def _called(often: str) -> str:
+    return f"{often} called" if often == "never" else f"called {often}"
+
+
 def _times(count: int) -> str:
     words = {0: "never", 1: "once", 2: "twice"}
     return words.get(count, f"{count:,} times")
@@ -185,7 +192,7 @@ def _times(count: int) -> str:
 
 def _per_transaction(rate: Fraction) -> str:
     if rate.denominator == 1:
-        return f"{_times(rate.numerator)} per transaction"
+        return f"{_times(rate.numerator)}{_EACH}"
     if rate.numerator == 1:
         return f"once in {rate.denominator} transactions"
     return f"{_times(rate.numerator)} in {rate.denominator} transactions"

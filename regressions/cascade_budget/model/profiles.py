@@ -1,14 +1,12 @@
-"""Recorded stacks, and self time by function."""
+"""Recorded stacks, self time by function, and what a profile of a test found."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, final
 
 Clock = Literal["cpu", "wall"]
 """What self time is measured by: CPU time of the thread, or elapsed time for work that waits."""
@@ -141,3 +139,53 @@ def key_of(stack: Sequence[CodeFrame]) -> FunctionKey:
             return FunctionKey(entered.function, frame.function)
         entered = frame
     return FunctionKey(stack[-1].function if stack else "")
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedFunction:
+    """A function that ran and was changed since the base: a suspect of a slowdown.
+
+    Attributes:
+        function: `module:qualname`.
+        path: of its file, relative to the project's root.
+        line: the first line that changed, in the function or where `read` is bound.
+        read: a name of its module, bound on a changed line, that it reads; empty where the function
+            itself was changed.
+        share: of head's time that it takes, foreign code that it calls included, 0 to 1.
+        since: the revision that does not have the line.
+    """
+
+    function: str
+    path: str
+    line: int
+    read: str
+    share: float
+    since: str
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileFinding:
+    """The profile of one workload.
+
+    Attributes:
+        problem: why there is no profile, or no difference; empty where nothing is missing.
+        clock: `cpu` or `wall`; empty where nothing was profiled.
+        sessions: how many sessions of head were recorded.
+        overhead_ratio: cost under the sampler over the cost without it.
+        files: what was written, by format (`html`, `speedscope`, `text`), relative to the folder
+            of reports, with `/` between parts.
+        hottest: self time in ns a transaction under the sampler by function, most first.
+        difference: head against base; None where base was not profiled.
+        changed: where base was profiled, what ran on head and was changed since, most time first.
+    """
+
+    problem: str = ""
+    clock: str = ""
+    sessions: int = 0
+    overhead_ratio: float = 1.0
+    files: Mapping[str, str] = field(default_factory=dict)
+    hottest: tuple[tuple[str, float], ...] = ()
+    difference: ProfileDifference | None = None
+    changed: tuple[ChangedFunction, ...] = ()

@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from cascade_budget.model.codec import to_json
 from cascade_budget.profiling.passes import (
     SessionPlan,
     plan_sessions,
     record_planned,
 )
 from cascade_budget.profiling.recording import CLOCKS
-from cascade_budget.profiling.transfer import session_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -61,7 +61,7 @@ def answer_profile(
     session = record_planned(workload.function, made, own_roots=roots, call=call)
     return {
         "plan": {"n": made.n, "clock": made.clock.name},
-        "session": session_to_json(session),
+        "session": to_json(session),
     }
 
 

@@ -6,14 +6,15 @@ import random
 import time
 from typing import TYPE_CHECKING, Final
 
-from cascade_budget.profiling.transfer import session_from_json
+from cascade_budget.model.codec import from_json
+from cascade_budget.model.profiles import ProfileSession
 from cascade_budget.timing.fresh_pairs import FreshPairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from cascade_budget.model.profiles import ProfileSession
-    from cascade_budget.process.channel import Message, SideSpec
+    from cascade_budget.process.channel import Message
+    from cascade_budget.process.job import Job
     from cascade_budget.timing.pairs import Pair, Side
 
 PROCESSES: Final = 4
@@ -30,8 +31,8 @@ _SIDES: Final[tuple[Side, ...]] = ("base", "head")
 
 
 def profile_sides(
-    base: SideSpec,
-    head: SideSpec,
+    base: Job,
+    head: Job,
     *,
     n: int | None = None,
     timeout_seconds: float,
@@ -64,9 +65,9 @@ def profile_sides(
         while done < PROCESSES and time.monotonic() - started <= TOTAL_SECONDS:
             progress(f"profiling base and head, {done} of {PROCESSES} pairs of processes done")
             with fresh.together(PROCESSES - done) as pairs:
-                for side, answer in _sessions(pairs, n, plan, base.imports.packages):
+                for side, answer in _sessions(pairs, n, plan, tuple(base.imports.packages)):
                     plan = answer["plan"]
-                    recorded[side].append(session_from_json(answer["session"]))
+                    recorded[side].append(from_json(ProfileSession, answer["session"]))
             done += len(pairs)
     sampled = [
         both

@@ -20,11 +20,8 @@ from cascade_budget.report.text import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cascade_budget.model.document import (
-        Document,
-        WorkloadEntry,
-    )
-    from cascade_budget.model.findings import Site
+    from cascade_budget.model.findings import Site, WorkloadFinding
+    from cascade_budget.model.report import Report
 
 MOST_ANNOTATIONS: Final = 10
 MESSAGE_BYTES: Final = 64 * 1024
@@ -53,14 +50,14 @@ class Annotation:
         return f"::error {fields}::{_data(_cut(message))}"
 
 
-def annotate(document: Document, *, prefix: str = "") -> tuple[Annotation, ...]:
+def annotate(report: Report, *, prefix: str = "") -> tuple[Annotation, ...]:
     """One error a failing test, on the line that did it, at most as many as GitHub shows.
 
     Args:
-        document: What was found.
+        report: What was found.
         prefix: The project's root relative to the repository's, empty where they are the same.
     """
-    failed = document.failed
+    failed = report.failed
     shown = failed if len(failed) <= MOST_ANNOTATIONS else failed[: MOST_ANNOTATIONS - 1]
     made = [_annotation(test, prefix) for test in shown]
     rest = failed[len(shown) :]
@@ -75,12 +72,12 @@ def annotate(document: Document, *, prefix: str = "") -> tuple[Annotation, ...]:
     return tuple(made)
 
 
-def render_summary(document: Document) -> str:
+def render_summary(report: Report) -> str:
     """The job's summary, within GitHub's limit."""
-    return render_markdown(document, limit_bytes=SUMMARY_BYTES)
+    return render_markdown(report, limit_bytes=SUMMARY_BYTES)
 
 
-def _annotation(test: WorkloadEntry, prefix: str) -> Annotation:
+def _annotation(test: WorkloadFinding, prefix: str) -> Annotation:
     path, line = _place(test)
     if path.startswith(("/", "<")) or "\\" in path:
         path = ""
@@ -92,7 +89,7 @@ def _annotation(test: WorkloadEntry, prefix: str) -> Annotation:
     )
 
 
-def _place(test: WorkloadEntry) -> tuple[str, int]:
+def _place(test: WorkloadFinding) -> tuple[str, int]:
     """The call that is too much, or the line that slowed the test; the test where none is known."""
     site = _culprit(test)
     if site is not None:
@@ -100,20 +97,21 @@ def _place(test: WorkloadEntry) -> tuple[str, int]:
     profile = test.profile
     if profile is not None and profile.changed:
         return profile.changed[0].path, profile.changed[0].line
-    if profile is not None and profile.entry is not None and profile.entry.path:
-        return profile.entry.path, profile.entry.line
+    difference = profile.difference if profile is not None else None
+    if difference is not None and difference.entry is not None and difference.entry.path:
+        return difference.entry.path, difference.entry.line
     return test.test.partition("::")[0], 1
 
 
-def _culprit(test: WorkloadEntry) -> Site | None:
+def _culprit(test: WorkloadFinding) -> Site | None:
     """The line to look at: one written since the base if there is one, else the busiest."""
-    sites = [site for call in test.calls if call.fails for site in call.sites if site.path]
+    sites = [site for call in test.targets if call.fails for site in call.sites if site.path]
     own = [site for site in sites if not site.path.startswith(("/", "<"))]
     return min(own, key=lambda site: (not site.changed_since, -site.calls), default=None)
 
 
-def _message(test: WorkloadEntry) -> Iterator[str]:
-    for call in test.calls:
+def _message(test: WorkloadFinding) -> Iterator[str]:
+    for call in test.targets:
         if not call.fails:
             continue
         yield f"{visible(call.target)}: {visible(call.sentence)}"
@@ -121,8 +119,8 @@ def _message(test: WorkloadEntry) -> Iterator[str]:
             changed = f", changed since {site.changed_since}" if site.changed_since else ""
             place = f"{site.path}:{site.line} in {site.function}" if site.path else "C code"
             yield visible(f"  {place}: {counted(site.calls, 'call')}{changed}")
-    if test.throughput is not None and test.throughput.fails:
-        yield f"throughput: {visible(test.throughput.sentence)}"
+    if test.time is not None and test.time.fails:
+        yield f"throughput: {visible(test.time.sentence)}"
         for edit in test.profile.changed[:_MOST_SITES] if test.profile is not None else ():
             what = f"{edit.read}, read by {edit.function}" if edit.read else edit.function
             yield visible(f"  changed since {edit.since}: {edit.path}:{edit.line} {what}")

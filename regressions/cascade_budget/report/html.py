@@ -1,4 +1,4 @@
-"""The document as one HTML page that needs nothing else: no network, no framework, no file."""
+"""A report as one HTML page that needs nothing else: no network, no framework, no file."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import jinja2
 from markupsafe import Markup
 
+from cascade_budget.model.findings import Verdict
+from cascade_budget.model.throughput import slowdown_text, slowdowns_text
 from cascade_budget.report import text
 from cascade_budget.report.pictures import (
     Axis,
@@ -21,22 +23,14 @@ from cascade_budget.report.pictures import (
 )
 
 if TYPE_CHECKING:
-    from cascade_budget.model.document import (
-        Document,
-        WorkloadEntry,
-    )
+    from cascade_budget.model.findings import WorkloadFinding
+    from cascade_budget.model.report import Report
 
 _PAGE: Final = "page"
-_STATE: Final = {
-    "as budgeted": "good",
-    "recorded": "good",
-    "unstable": "unsure",
-    "uncountable": "unsure",
-    "unresolved": "unsure",
-}
+_GOOD: Final = (Verdict.AS_BUDGETED, Verdict.RECORDED)
 
 
-def render_html(document: Document) -> str:
+def render_html(report: Report) -> str:
     """The page.
 
     Every value is escaped where it is put in, and made visible first: what would not be drawn, or
@@ -61,17 +55,17 @@ def render_html(document: Document) -> str:
         tps=text.tps,
         duration=text.duration,
         signed_duration=text.signed_duration,
-        percent=text.percent,
+        slowdown=slowdown_text,
         link=_link,
         breakable=_breakable,
     )
     axis = Axis.over(
-        test.throughput.paired
-        for test in document.tests
-        if test.throughput is not None and test.throughput.paired is not None
+        test.time.paired.verdict
+        for test in report.tests
+        if test.time is not None and test.time.paired is not None
     )
     return environment.get_template("page.html.j2").render(
-        document=document,
+        report=report,
         axis=axis,
         style=Markup(style),  # noqa: S704  the package's own file
         script=Markup(script),  # noqa: S704  the same
@@ -80,21 +74,24 @@ def render_html(document: Document) -> str:
         state=state,
         words=_words,
         counted=text.counted,
-        interval=text.interval,
+        evidence_lines=text.evidence_lines,
+        slowdowns_text=slowdowns_text,
         interval_picture=interval_picture,
         counts_picture=counts_picture,
         history_picture=history_picture,
     )
 
 
-def state(test: WorkloadEntry) -> str:
+def state(test: WorkloadFinding) -> str:
     """`bad`, `unsure` or `good`: how the verdict is coloured, beside its words."""
-    return "bad" if test.fails else _STATE.get(test.verdict, "unsure")
+    if test.fails:
+        return "bad"
+    return "good" if test.verdict in _GOOD else "unsure"
 
 
-def _words(test: WorkloadEntry) -> str:
+def _words(test: WorkloadFinding) -> str:
     """What the page's search looks through."""
-    return " ".join((test.key, test.verdict, *(call.target for call in test.calls))).lower()
+    return " ".join((test.key, test.verdict, *(call.target for call in test.targets))).lower()
 
 
 def _breakable(name: str) -> Markup:

@@ -1,4 +1,4 @@
-"""The document as JSON, for other tools."""
+"""A report as JSON, for other tools."""
 
 from __future__ import annotations
 
@@ -6,22 +6,27 @@ import json
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, cast
 
-if TYPE_CHECKING:
-    from cascade_budget.model.document import Document
+from cascade_budget.model.codec import to_json
 
+if TYPE_CHECKING:
+    from cascade_budget.model.report import Report
+
+FORMAT: Final = "cascade-budget-report"
+VERSION: Final = 1
 SCHEMA_FILE: Final = "report-1.schema.json"
 
 
-def render_json(document: Document) -> str:
-    """The document as the schema describes it; pure ASCII, so that any reader takes it.
+def render_json(report: Report) -> str:
+    """The report as the schema describes it; pure ASCII, so that any reader takes it.
 
     Raises:
         ValueError: A number is not finite, which JSON can't say.
     """
-    return json.dumps(document.to_json(), indent=1, allow_nan=False) + "\n"
+    document = {"format": FORMAT, "version": VERSION, **to_json(report)}
+    return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
 
 def load_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of the document."""
+    """The JSON Schema (2020-12) of a report."""
     text = files(__package__).joinpath(SCHEMA_FILE).read_text(encoding="utf-8")
     return cast("dict[str, Any]", json.loads(text))

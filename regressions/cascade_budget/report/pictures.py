@@ -10,11 +10,9 @@ from markupsafe import Markup
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from cascade_budget.model.document import (
-        CountPoint,
-        HistoryPoint,
-        PairedEntry,
-    )
+    from cascade_budget.model.findings import TargetFinding
+    from cascade_budget.model.report import HistoryPoint
+    from cascade_budget.model.throughput import PairedTiming, Throughput
 
 WIDTH: Final = 600
 _MARGIN: Final = 8
@@ -31,11 +29,12 @@ class Axis:
     reach: float
 
     @classmethod
-    def over(cls, entries: Iterable[PairedEntry]) -> Axis:
+    def over(cls, verdicts: Iterable[Throughput]) -> Axis:
         """The scale that shows every interval, and of the rounds those not far outside."""
         edges = [_SMALLEST_REACH]
-        for entry in entries:
-            edges += [abs(entry.lower), abs(entry.upper), abs(entry.slowdown), 2 * entry.tolerance]
+        for each in verdicts:
+            edges += map(abs, (each.interval.lower, each.interval.upper, each.slowdown))
+            edges.append(2 * each.tolerance)
         return cls(max(edges) * 1.1)
 
     def x(self, value: float) -> float:
@@ -45,32 +44,34 @@ class Axis:
         return WIDTH / 2 + half * clipped / self.reach
 
 
-def interval_picture(entry: PairedEntry, axis: Axis) -> Markup:
+def interval_picture(timing: PairedTiming, axis: Axis) -> Markup:
     """The interval as a bar over the tolerance, and below it one dot a round, in order."""
-    height = _ROUND_TOP + _ROUND_STEP * max(len(entry.rounds), 1) + 4
-    zero, left, right = axis.x(0), axis.x(-entry.tolerance), axis.x(entry.tolerance)
-    lower, upper, middle = axis.x(entry.lower), axis.x(entry.upper), axis.x(entry.slowdown)
+    verdict, interval = timing.verdict, timing.verdict.interval
+    height = _ROUND_TOP + _ROUND_STEP * max(len(timing.rounds), 1) + 4
+    zero, left, right = axis.x(0), axis.x(-verdict.tolerance), axis.x(verdict.tolerance)
+    lower, upper, middle = axis.x(interval.lower), axis.x(interval.upper), axis.x(verdict.slowdown)
     shapes = [
         _rectangle("tolerance", left, 0, right - left, height),
         _line("zero", zero, 0, zero, height),
-        _rectangle(f"interval {_kind(entry.outcome)}", lower, 12, max(upper - lower, 1.5), 12),
+        _rectangle(f"interval {verdict.outcome}", lower, 12, max(upper - lower, 1.5), 12),
         _line("middle", middle, 6, middle, 30),
     ]
     shapes += [
         _dot("round", axis.x(value), _ROUND_TOP + _ROUND_STEP * index, 2.6)
-        for index, value in enumerate(entry.rounds)
+        for index, value in enumerate(timing.slowdowns)
     ]
     return _picture(WIDTH, height, "interval and rounds", shapes)
 
 
-def counts_picture(points: Sequence[CountPoint]) -> Markup:
+def counts_picture(target: TargetFinding) -> Markup:
     """Calls over transactions: what was counted as dots, what was allowed as a dashed line."""
+    points = sorted(target.first.items())
     if len(points) < 2:  # noqa: PLR2004  one point is no picture
         return Markup()
     width, height, pad = 160, 64, 6
-    allowed = [(point.n, point.budget) for point in points if point.budget is not None]
-    highest = max([point.calls for point in points] + [calls for _, calls in allowed] + [1])
-    widest = max(point.n for point in points)
+    allowed = [(n, most) for n, _ in points if (most := target.allowed(n)) is not None]
+    highest = max([calls for _, calls in [*points, *allowed]] + [1])
+    widest = points[-1][0]
 
     def place(n: int, calls: int) -> tuple[float, float]:
         return (
@@ -81,7 +82,7 @@ def counts_picture(points: Sequence[CountPoint]) -> Markup:
     shapes = [_line("ground", pad, height - pad, width - pad, height - pad)]
     if len(allowed) > 1:
         shapes.append(_path("allowed", [place(n, calls) for n, calls in allowed]))
-    counted = [place(point.n, point.calls) for point in points]
+    counted = [place(n, calls) for n, calls in points]
     shapes.append(_path("counted", counted))
     shapes += [_dot("count", x, y, 2.6) for x, y in counted]
     return _picture(width, height, "calls by transactions, and the budget dashed", shapes)
@@ -100,11 +101,6 @@ def history_picture(points: Sequence[HistoryPoint]) -> Markup:
     shapes.append(_path("counted", placed))
     shapes += [_dot("count", x, y, 2.2) for x, y in placed]
     return _picture(width, height, "value by commit", shapes)
-
-
-def _kind(outcome: str) -> str:
-    known = ("regressed", "unchanged", "improved", "unresolved")
-    return outcome if outcome in known else "unresolved"
 
 
 def _picture(width: float, height: float, label: str, shapes: Sequence[Markup]) -> Markup:

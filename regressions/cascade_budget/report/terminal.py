@@ -8,26 +8,29 @@ from cascade_budget.model.findings import (
     CallVerdict,
     TargetFinding,
     TimeFinding,
+    TimeVerdict,
+    Verdict,
     WorkloadFinding,
+    gravest,
 )
 from cascade_budget.report.text import (
     counted,
     duration,
+    evidence_lines,
     signed_duration,
+    tps,
     visible,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from cascade_budget.model.profile_findings import (
-        ChangedFunction,
-        ProfileFinding,
-    )
     from cascade_budget.model.profiles import (
+        ChangedFunction,
         FunctionDifference,
         FunctionKey,
         ProfileDifference,
+        ProfileFinding,
     )
 
 WIDTH: Final = 80
@@ -56,7 +59,7 @@ def failure_text(findings: Sequence[WorkloadFinding], *, test: str) -> str:
     for finding in failing:
         lines.append(_heading(finding))
         lines += _target_lines(finding.targets)
-        if finding.time is not None and (finding.time.fails or finding.time.method != "coarse"):
+        if finding.time is not None and (finding.time.fails or finding.time.base):
             lines += _time_lines(finding.time)
         if finding.profile is not None:
             lines += _profile_lines(finding.profile)
@@ -65,7 +68,7 @@ def failure_text(findings: Sequence[WorkloadFinding], *, test: str) -> str:
 
 
 def _heading(finding: WorkloadFinding) -> str:
-    what = _HEADINGS[_verdict(finding)]
+    what = finding.verdict
     if not finding.sizes:
         return f"{finding.title}: {what}"
     sizes = ", ".join(f"{n}" for n in finding.sizes)
@@ -120,8 +123,8 @@ def _site_lines(target: TargetFinding) -> Iterator[str]:
 
 
 def _time_lines(time: TimeFinding) -> Iterator[str]:
-    yield from _entitled("throughput", time.sentence, len("throughput"))
-    for line in time.lines:
+    yield from _entitled("throughput", visible(time.sentence), len("throughput"))
+    for line in evidence_lines(time):
         yield f"    {line}"
 
 
@@ -187,15 +190,17 @@ def _remedies(findings: Sequence[WorkloadFinding], test: str) -> Iterator[str]:
     recorded = [target for target in broken if target.origin != "marker"]
     if any(target.verdict is CallVerdict.MISSING for target in recorded):
         yield f"  record with  pytest {UPDATE} {_argument(test)}"
-    elif recorded or any(_is_too_dear(each.time) for each in findings):
+    elif recorded or any(_is_over_record(each.time) for each in findings):
         yield f"  accept with {UPDATE}"
     if len(recorded) < len(broken):
-        yield "  the marker holds the budget: change the code, or the number there"
+        yield "  the budget is fixed in the test's marker: fix the code or edit the marker"
 
 
-def _is_too_dear(time: TimeFinding | None) -> bool:
-    """Whether the ledger's cost is exceeded, rather than a base's."""
-    return time is not None and time.fails and time.method == "coarse"
+def _is_over_record(time: TimeFinding | None) -> bool:
+    """Whether the ledger's cost is exceeded, which an update would replace."""
+    if time is None or time.recorded is None:
+        return False
+    return time.fails and time.recorded.calibrated_cost is not None
 
 
 def _argument(test: str) -> str:
@@ -226,13 +231,15 @@ def summary_lines(findings: Iterable[WorkloadFinding], *, verbosity: int = 0) ->
             yield path
         yield from _finding_rows(each, verbosity)
     unrecorded = {
-        each.time.sentence for each in shown if each.time and each.time.verdict == "not recorded"
+        each.time.sentence
+        for each in shown
+        if each.time is not None and each.time.verdict is TimeVerdict.NO_RECORD
     }
     if unrecorded and verbosity <= 0:
         yield from sorted(unrecorded)
 
 
-_UNREMARKABLE: Final = frozenset({"within", "recorded", "not recorded"})
+_UNREMARKABLE: Final = (TimeVerdict.WITHIN, TimeVerdict.RECORDED, TimeVerdict.NO_RECORD)
 _NAME: Final = 42
 _VERDICT: Final = 14
 _TPS: Final = 11
@@ -245,11 +252,11 @@ def _row(name: str, verdict: str, cpu: str, wall: str) -> str:
 def _finding_rows(finding: WorkloadFinding, verbosity: int) -> Iterator[str]:
     name = f"  {finding.key.partition('::')[2] or finding.key}"
     time = finding.time
-    cpu, wall = (_tps(time.cpu_tps), _tps(time.wall_tps)) if time else ("", "")
+    cpu, wall = (tps(time.cpu_tps), tps(time.wall_tps)) if time else ("", "")
     if len(name) > _NAME:
         yield name
         name = ""
-    yield _row(name, _verdict(finding), cpu, wall)
+    yield _row(name, finding.verdict.upper() if finding.fails else finding.verdict, cpu, wall)
     quiet = [target for target in finding.targets if _is_quiet(target)]
     listed = [target for target in finding.targets if verbosity > 0 or not _is_quiet(target)]
     width = min(max((len(target.target) for target in listed), default=0), WIDTH - 20)
@@ -275,46 +282,10 @@ def _listed(target: TargetFinding, width: int) -> Iterator[str]:
 
 
 def failure_word(findings: Iterable[WorkloadFinding]) -> str:
-    """What a test that fails is called, after the worst of its findings."""
-    verdicts = {_verdict(finding) for finding in findings if finding.fails}
-    return next(word for word in _HEADINGS if word in verdicts)
-
-
-def _verdict(finding: WorkloadFinding) -> str:
-    verdicts = {target.verdict for target in finding.targets}
-    if CallVerdict.EXCEEDED in verdicts:
-        return "OVER BUDGET"
-    if finding.time and finding.time.fails:
-        return "TOO SLOW"
-    for verdict, words in _WORDS.items():
-        if verdict in verdicts:
-            return words
-    return "as budgeted"
-
-
-_HEADINGS: Final = {
-    "OVER BUDGET": "over budget",
-    "TOO SLOW": "too slow",
-    "UNDER BUDGET": "under budget",
-    "NOT RECORDED": "no budget recorded",
-}
-"""What a broken budget is called in the table and over its explanation, worst first."""
-
-_WORDS: Final = {
-    CallVerdict.SLACK: "UNDER BUDGET",
-    CallVerdict.MISSING: "NOT RECORDED",
-    CallVerdict.RECORDED: "recorded",
-    CallVerdict.UNSTABLE: "unstable",
-    CallVerdict.UNCOUNTABLE: "uncountable",
-}
+    """What a test that fails is called, after the gravest of its findings."""
+    return gravest(finding.verdict for finding in findings if finding.fails).upper()
 
 
 def _is_notable(finding: WorkloadFinding) -> bool:
-    notable = any(target.verdict is not CallVerdict.AS_BUDGETED for target in finding.targets)
-    return notable or bool(finding.time and finding.time.fails)
-
-
-def _tps(tps: float | None) -> str:
-    if tps is None:
-        return ""
-    return f"{float(f'{tps:.3g}'):,.0f}" if tps >= 100 else f"{tps:.3g}"  # noqa: PLR2004 - three digits
+    changed = any(target.verdict is not CallVerdict.AS_BUDGETED for target in finding.targets)
+    return changed or finding.verdict is not Verdict.AS_BUDGETED

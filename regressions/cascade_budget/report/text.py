@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from cascade_budget.model.throughput import Outcome, slowdown_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cascade_budget.model.findings import TimeFinding
+    from cascade_budget.model.throughput import PairedTiming
 
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories that draw nothing or change how the rest is drawn: control characters, marks
@@ -52,16 +60,40 @@ def signed_duration(ns: float) -> str:
     return f"{'-' if ns < 0 else '+'}{duration(abs(ns))}"
 
 
-def percent(ratio: float) -> str:
-    """A signed ratio as a percentage: 0.021 gives `+2.1 %`."""
-    return f"{ratio * 100:+.1f} %"
-
-
-def interval(lower: float, upper: float) -> str:
-    """Bounds as percentages: `[-1.0 %, +2.1 %]`."""
-    return f"[{percent(lower)}, {percent(upper)}]"
-
-
 def counted(number: int, noun: str, plural: str = "") -> str:
     """`1 test`, `2 tests`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def evidence_lines(time: TimeFinding) -> Iterator[str]:
+    """What a verdict on time rests on, beside its sentence."""
+    if time.paired is not None:
+        yield from _paired_lines(time.paired)
+    yield from map(visible, time.notes)
+
+
+def _paired_lines(timing: PairedTiming) -> Iterator[str]:
+    verdict, chunking, speeds = timing.verdict, timing.chunking, timing.transactions_per_second
+    if verdict.outcome is Outcome.UNRESOLVED:
+        more = verdict.rounds_to_decide
+        would = f"; about {counted(more, 'more round')} would decide" if more else ""
+        limit = ", where the time limit came" if timing.timed_out else ""
+        yield (
+            f"{slowdown_text(verdict.smallest_detectable)} would have been found in "
+            f"{verdict.rounds} rounds{limit}{would}"
+        )
+    yield f"bounds with a confidence of {100 * verdict.confidence:g} %, {verdict.rounds} rounds"
+    yield (
+        f"{speeds['base cpu']:,.0f} to {speeds['head cpu']:,.0f} transactions a second of CPU time"
+    )
+    if chunking.waits:
+        yield (
+            f"the workload waits, so wall time is judged as well: {speeds['base wall']:,.0f} to "
+            f"{speeds['head wall']:,.0f} transactions a second"
+        )
+    yield (
+        f"{timing.processes} processes, {chunking.quads} x 4 chunks of "
+        f"{chunking.n * chunking.repeat:,} transactions a round, {timing.seconds:.0f} s"
+    )
+    if not timing.results_compared:
+        yield "results were not compared: they differ from run to run of the same code"

@@ -9,8 +9,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, final
 
-from cascade_budget.model.profile_findings import ChangedFunction
-from cascade_budget.model.profiles import function_times
+from cascade_budget.model.profiles import ChangedFunction, function_times
 from cascade_budget.source.definitions import constants, definitions
 from cascade_budget.source.files import read_text
 from cascade_budget.source.repository import Repository, RevisionError

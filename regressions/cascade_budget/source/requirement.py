@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distributions
@@ -19,8 +20,6 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from cascade_budget.errors import UsageError
-from cascade_budget.timing.calibration import machine_kind
-from cascade_budget.timing.pairing_errors import BaseInstallError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,6 +30,10 @@ _TAIL_LINES: Final = 8
 _INSTALL_SECONDS: Final = 600.0
 #: These run the worker itself; a release may not bring its own.
 _OWN: Final = frozenset({"pluggy", "pytest", "pytest-cascade-budget"})
+
+
+class BaseInstallError(UsageError):
+    """The release that was named as base cannot be installed."""
 
 
 @final
@@ -134,7 +137,7 @@ _PINNED: Final = "cascade-budget-pinned"
 def _key(requirement: Requirement, pins: Iterable[str]) -> str:
     single = [s for s in requirement.specifier if s.operator in ("==", "===")]
     exact = any("*" not in s.version for s in single)
-    parts = [str(requirement), machine_kind(), *pins]
+    parts = [str(requirement), sys.version, sysconfig.get_platform(), *pins]
     if not exact:
         parts.append(str(os.getpid()))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]

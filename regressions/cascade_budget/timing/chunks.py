@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Final
+
+from cascade_budget.model.throughput import Chunking
 
 if TYPE_CHECKING:
     from cascade_budget.timing.clocks import Cost
     from cascade_budget.timing.pairs import Pair, Side
 
-__all__ = ["Chunking", "find_chunking"]
+__all__ = ["find_chunking"]
 
 TARGET_NS: Final = 1_000_000
 """A shared machine changes its pace within milliseconds; pairs of chunks shorter than that see the
@@ -28,31 +29,6 @@ _GROWTH: Final = 4
 _THREADED: Final = 1.1
 _WAITING: Final = 0.7
 _SIDES: Final[tuple[Side, Side]] = ("base", "head")
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chunking:
-    """The shape of a round.
-
-    Attributes:
-        n: Transactions in one run of the workload.
-        repeat: Runs in a chunk.
-        quads: Groups of four chunks, two a side.
-        threaded: Whether other threads or child processes do a part of the work; then the processor
-            time of all of them is judged.
-        waits: Whether it waits for a good part of its time; then wall time is judged as well.
-    """
-
-    n: int
-    repeat: int
-    quads: int
-    threaded: bool
-    waits: bool
-
-    def cpu_ns(self, cost: Cost) -> int:
-        """The processor time that counts."""
-        return cost.process_ns if self.threaded else cost.thread_ns
 
 
 def find_chunking(pair: Pair, n: int) -> Chunking:

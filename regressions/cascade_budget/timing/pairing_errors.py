@@ -10,12 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Literal
 
-    from cascade_budget.process.channel import Failure
+    from cascade_budget.process.failures import Failure
 
     Side = Literal["base", "head"]
 
 __all__ = [
-    "BaseInstallError",
     "DifferingResultsError",
     "HangingWorkloadError",
     "KilledWorkerError",
@@ -30,10 +29,6 @@ _SIGNAL_EXIT = 128
 
 class PairingError(BudgetError):
     """Base and head could not be timed side by side."""
-
-
-class BaseInstallError(UsageError):
-    """The release that was named as base cannot be installed."""
 
 
 class NothingUnderTestError(UsageError):

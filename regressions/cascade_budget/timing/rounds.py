@@ -7,18 +7,18 @@ import random
 import statistics
 import time
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, final
 
 from cascade_budget.judge.statistics import SMALLEST_SAMPLE
 from cascade_budget.judge.throughput import (
     DEFAULT_TOLERANCE,
-    Outcome,
-    Throughput,
     halved,
     judge_throughput,
     worse_of,
 )
-from cascade_budget.timing.chunks import Chunking, find_chunking
+from cascade_budget.model.throughput import Chunking, Outcome, PairedTiming, Round, Throughput
+from cascade_budget.timing.chunks import find_chunking
 from cascade_budget.timing.fresh_pairs import FreshPairs
 from cascade_budget.timing.pairing_errors import (
     DifferingResultsError,
@@ -26,23 +26,26 @@ from cascade_budget.timing.pairing_errors import (
     ObstructedTimingError,
     PairingError,
 )
-from cascade_budget.timing.pairs import Pair, Processes, Side, can_fork
+from cascade_budget.timing.pairs import (
+    Pair,
+    Side,
+    can_fork,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from cascade_budget.judge.sequential import Plan
-    from cascade_budget.process.channel import SideSpec
+    from cascade_budget.process.job import Job
     from cascade_budget.timing.clocks import Cost
 
 __all__ = [
     "DEFAULT_LIMITS",
     "Limits",
-    "PairedTiming",
     "Progress",
-    "Round",
     "check_sides",
     "compare_results",
+    "cpu_clock",
     "judge_rounds",
     "measure_round",
     "run_rounds",
@@ -53,28 +56,6 @@ _QUADS: Final[tuple[tuple[Side, ...], ...]] = (
     ("head", "base", "base", "head"),
 )
 _WARM_CHUNKS: Final = 8
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Round:
-    """What one pair of processes showed.
-
-    Attributes:
-        cpu: ln(head / base) of processor time a transaction, the median over pairs of chunks.
-        wall: The same of wall time less run delay.
-        base_cpu_ns: Processor time a transaction, nanoseconds, the median over chunks.
-        head_cpu_ns: The same on head.
-        base_wall_ns: Wall time a transaction, nanoseconds, the median over chunks.
-        head_wall_ns: The same on head.
-    """
-
-    cpu: float
-    wall: float
-    base_cpu_ns: float
-    head_cpu_ns: float
-    base_wall_ns: float
-    head_wall_ns: float
 
 
 @final
@@ -110,44 +91,9 @@ class Progress:
     slowdown: float
 
 
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairedTiming:
-    """A verdict and what it came from.
-
-    Attributes:
-        verdict: What can be said.
-        rounds: In the order in which they were run.
-        chunking: The shape of each.
-        processes: "forked" siblings, or "spawned" ones where a process can't be forked.
-        results_compared: Whether both sides' results were held against each other; not where they
-            are chance.
-        seconds: What it took on the wall.
-        timed_out: Whether the time ran out before a verdict fell.
-    """
-
-    verdict: Throughput
-    rounds: tuple[Round, ...]
-    chunking: Chunking
-    processes: Processes
-    results_compared: bool
-    seconds: float
-    timed_out: bool
-
-    @property
-    def transactions_per_second(self) -> dict[str, float]:
-        """By "base cpu", "base wall", "head cpu" and "head wall": the median over the rounds."""
-        return {
-            f"{side} {clock}": 1e9
-            / statistics.median(getattr(one, f"{side}_{clock}_ns") for one in self.rounds)
-            for side in ("base", "head")
-            for clock in ("cpu", "wall")
-        }
-
-
 def run_rounds(
-    base: SideSpec,
-    head: SideSpec,
+    base: Job,
+    head: Job,
     *,
     plan: Plan,
     tolerance: float = DEFAULT_TOLERANCE,
@@ -222,7 +168,7 @@ def run_rounds(
     )
 
 
-def check_sides(pair: Pair, base: SideSpec, head: SideSpec) -> None:
+def check_sides(pair: Pair, base: Job, head: Job) -> None:
     """Raise what forbids a comparison: an obstacle to timing, or no code to compare."""
     for ready in pair.ready.values():
         if ready.obstacle:
@@ -262,7 +208,7 @@ def compare_results(pair: Pair, n: int, node: str) -> bool:
 
 
 def measure_round(
-    pair: Pair, chunking: Chunking, chance: random.Random, *, excess: float = 0.0
+    pair: Pair, chunking: Chunking, chance: random.Random, *, injected_slowdown: float = 0.0
 ) -> Round:
     """Time one pair of processes.
 
@@ -271,10 +217,14 @@ def measure_round(
         chunking: The shape of the round.
         chance: Decides which side of a quad comes first and last: ABBA or BAAB, so that a drift in
             the machine's pace and the order itself cancel out.
-        excess: Transactions that head is secretly given on top, as a share: 0.02 makes it 2 %
-            slower. For proving the gauge.
+        injected_slowdown: Transactions that head is given on top, as a share: 0.02 makes it 2 %
+            slower. For the self-check.
     """
-    sizes: dict[Side, int] = {"base": chunking.n, "head": round(chunking.n * (1 + excess))}
+    cpu_ns = cpu_clock(chunking)
+    sizes: dict[Side, int] = {
+        "base": chunking.n,
+        "head": round(chunking.n * (1 + injected_slowdown)),
+    }
     for side in _QUADS[0] * (_WARM_CHUNKS // 4):
         pair.run(side, sizes[side], chunking.repeat)
     pair.settle()
@@ -286,9 +236,7 @@ def measure_round(
         timed = [(side, pair.run(side, sizes[side], chunking.repeat)) for side in quad]
         for pairing in (timed[:2], timed[2:]):
             by_side = dict(pairing)
-            cpu.append(
-                math.log(chunking.cpu_ns(by_side["head"]) / chunking.cpu_ns(by_side["base"]))
-            )
+            cpu.append(math.log(cpu_ns(by_side["head"]) / cpu_ns(by_side["base"])))
             wall.append(math.log(by_side["head"].busy_wall_ns / by_side["base"].busy_wall_ns))
         for side, cost in timed:
             costs[side].append(cost)
@@ -300,11 +248,16 @@ def measure_round(
     return Round(
         cpu=statistics.median(cpu),
         wall=statistics.median(wall),
-        base_cpu_ns=typical("base", chunking.cpu_ns),
-        head_cpu_ns=typical("head", chunking.cpu_ns),
+        base_cpu_ns=typical("base", cpu_ns),
+        head_cpu_ns=typical("head", cpu_ns),
         base_wall_ns=typical("base", lambda cost: cost.wall_ns),
         head_wall_ns=typical("head", lambda cost: cost.wall_ns),
     )
+
+
+def cpu_clock(chunking: Chunking) -> Callable[[Cost], int]:
+    """Reads the processor time that counts off a cost."""
+    return attrgetter("process_ns" if chunking.threaded else "thread_ns")
 
 
 def judge_rounds(

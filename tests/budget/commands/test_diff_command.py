@@ -297,9 +297,26 @@ def test_a_folder_without_a_repository_is_refused(
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert main(["diff", "main"]) == 2
     assert capsys.readouterr().err == (
-        "cascade-budget diff: this folder is in no git checkout (fatal: not a git repository "
-        f"(or any of the parent directories): .git); {tmp_path}. Run inside a clone, or give "
+        f"cascade-budget diff: not inside a git repository; {tmp_path}. Run inside a clone, or give "
         "folders to compare in place of revisions\n"
+    )
+
+
+def test_a_repository_of_somebody_elses_is_refused_in_gits_words(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As git's own tests do it: https://github.com/git/git/blob/master/t/t0033-safe-directory.sh
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    assert shop.diff("main") == (
+        2,
+        [
+            (
+                "cascade-budget diff: git says: detected dubious ownership in repository at "
+                f"'{shop.root}'; {shop.root}. To add an exception for this directory, call: git "
+                f"config --global --add safe.directory {shop.root}"
+            )
+        ],
     )
 
 

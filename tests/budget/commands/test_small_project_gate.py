@@ -20,14 +20,15 @@ ACCEPT = "  accept with --cascade-budget-update"
 RED = {
     "B1": [
         OVER,
-        "  inspect:signature  n calls, budget 0: never has become once per transaction",
+        "  inspect:signature",
+        "    n calls, budget 0: was never called, is now called once per transaction",
         "    src/dispatch/registry.py:14 in signature_of        400 at n = 400",
         ACCEPT,
     ],
     "B3": [
         OVER,
         "  dispatch.pricing:rate",
-        "    2*n calls, budget n: once per transaction has become twice per transaction",
+        "    2*n calls, budget n: was called once, is now called twice per transaction",
         "    src/dispatch/pricing.py:16 in price        800 at n = 400",
         "      changed since HEAD",
         ACCEPT,
@@ -35,7 +36,7 @@ RED = {
     "V1": [
         OVER,
         "  inspect:signature",
-        "    n calls, budget 0: never has become once per transaction",
+        "    n calls, budget 0: was never called, is now called once per transaction",
         "    src/dispatch/sending.py:20 in send        400 at n = 400",
         "      changed since HEAD",
         "  dispatch.registry:cache_key     gone, was n",

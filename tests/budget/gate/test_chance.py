@@ -33,7 +33,7 @@ def test_what_is_drawn_before_the_workload_runs_is_drawn_alike_in_every_run(
         project.run_apart("--cascade-budget", *options).assert_outcomes(failed=1)
         laws |= {line for line in project.section("test_shop") if "budget 0" in line}
     (law,) = laws
-    assert "n calls, budget 0: never has become " in law
+    assert "n calls, budget 0: was never called, is now called " in law
 
 
 def test_numpy_draws_alike_too(project):
@@ -176,5 +176,5 @@ def test_red(cascade_budget):
     hashed.run_apart("--cascade-budget").assert_outcomes(failed=1)
     assert hashed.section("test_red")[:2] == [
         "test_red: over budget, counted at n = 10, 20, 30, 40",
-        "  shop:price  n + 1 calls, budget n: n has become n + 1",
+        "  shop:price  n + 1 calls, budget n: was n, is now n + 1",
     ]

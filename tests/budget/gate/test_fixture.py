@@ -58,10 +58,11 @@ def test_a_call_too_many_names_the_function_the_law_and_the_line(project, culpri
     assert project.result.ret == pytest.ExitCode.TESTS_FAILED
     assert project.section("test_serve") == [
         "test_serve: over budget, counted at n = 100, 200, 300, 400",
-        "  inspect:signature  n calls, budget 0: never has become once per transaction",
+        "  inspect:signature",
+        "    n calls, budget 0: was never called, is now called once per transaction",
         "    shop.py:10 in handle        400 at n = 400",
         "  shop:price         n + 1, as budgeted",
-        "  the marker holds the budget: change the code, or the number there",
+        "  the budget is fixed in the test's marker: fix the code or edit the marker",
     ]
     assert project.section("short test summary info") == [
         "OVER BUDGET test_shop.py::test_serve - OverBudget: test_serve: over budget, c...",
@@ -74,9 +75,9 @@ def test_a_call_too_few_is_slack_and_fails_too(project):
     assert project.section("test_serve") == [
         "test_serve: under budget, counted at n = 100, 200, 300, 400",
         "  shop:price",
-        "    n + 1 calls, budget 2*n: twice per transaction has become once per transaction",
+        "    n + 1 calls, budget 2*n: was called twice, is now called once per transaction",
         "  inspect:signature  0, as budgeted",
-        "  the marker holds the budget: change the code, or the number there",
+        "  the budget is fixed in the test's marker: fix the code or edit the marker",
     ]
 
 
@@ -123,7 +124,7 @@ def test_junit_sees_a_failure_and_the_facts(project, culprit):
     junit = (project.path / "junit.xml").read_text()
     assert (
         '<property name="cascade_budget shop:price" value="n + 1: as budgeted"/>'
-        '<property name="cascade_budget inspect:signature" value="n: exceeded"/>'
+        '<property name="cascade_budget inspect:signature" value="n: over budget"/>'
     ) in junit.replace(" />", "/>")
     assert 'failures="1"' in junit
     assert '<failure message="OverBudget: test_serve: over budget, counted at n = ' in junit
@@ -350,7 +351,7 @@ def test_cold_body():
     project.run("--cascade-budget").assert_outcomes(passed=2, failed=1)
     assert project.section("test_cold_body") == [
         "test_cold_body: over budget",
-        "  shop:price  3 calls, budget 2: twice has become 3 times",
+        "  shop:price  3 calls, budget 2: was called twice, is now called 3 times",
         "    shop.py:10 in serve          3",
-        "  the marker holds the budget: change the code, or the number there",
+        "  the budget is fixed in the test's marker: fix the code or edit the marker",
     ]

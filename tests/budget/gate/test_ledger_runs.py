@@ -24,7 +24,7 @@ def test_a_missing_entry_fails_with_the_command_that_records_it(project):
     project.test(SERVE)
     project.run("--cascade-budget").assert_outcomes(failed=1)
     assert project.section("test_serve") == [
-        "test_serve: no budget recorded, counted at n = 100, 200, 300, 400",
+        "test_serve: not recorded, counted at n = 100, 200, 300, 400",
         "  shop:price  n + 1 calls, no budget recorded",
         "  record with  pytest --cascade-budget-update test_shop.py::test_serve",
     ]
@@ -48,11 +48,15 @@ def test_an_entry_is_recorded_and_then_held(project):
 @pytest.mark.parametrize(
     ("recorded", "heading", "sentence"),
     [
-        ("1", "over budget", "n + 1 calls, budget 1: once has become once per transaction"),
+        (
+            "1",
+            "over budget",
+            "n + 1 calls, budget 1: was called once, is now called once per transaction",
+        ),
         (
             "2*n",
             "under budget",
-            "n + 1 calls, budget 2*n: twice per transaction has become once per transaction",
+            "n + 1 calls, budget 2*n: was called twice, is now called once per transaction",
         ),
     ],
 )
@@ -75,10 +79,10 @@ def test_a_marker_s_number_beats_the_ledger_and_no_update_changes_it(project):
     project.run("--cascade-budget-update").assert_outcomes(failed=1)
     assert project.section("test_serve") == [
         "test_serve: over budget, counted at n = 100, 200, 300, 400",
-        "  shop:price  n + 1 calls, budget n: n has become n + 1",
+        "  shop:price  n + 1 calls, budget n: was n, is now n + 1",
         "    shop.py:10 in handle        400 at n = 400",
         "    shop.py:14 in serve           1 at n = 400",
-        "  the marker holds the budget: change the code, or the number there",
+        "  the budget is fixed in the test's marker: fix the code or edit the marker",
     ]
 
 
@@ -217,7 +221,7 @@ def test_bits(cascade_budget):
         "  shop:price",
         (
             "    8, 9, 10, 10 calls at n = 100, 200, 300, 400, budget irregular 100: 7, 200: 8, "
-            "300: 9, 400: 9: irregular 100: 7, 200: 8, 300: 9, 400: 9 has become irregular 100: "
+            "300: 9, 400: 9: was irregular 100: 7, 200: 8, 300: 9, 400: 9, is now irregular 100: "
             "8, 200: 9, 300: 10, 400: 10"
         ),
     ]

@@ -48,9 +48,9 @@ def test_workers_of_xdist_report_and_the_controller_writes(project):
     assert project.section("test_red") == [
         project.section("test_red")[0],
         "test_red: over budget",
-        "  shop:price  1 call, budget 0: never has become once",
+        "  shop:price  1 call, budget 0: was never called, is now called once",
         "    shop.py:14 in serve          1",
-        "  the marker holds the budget: change the code, or the number there",
+        "  the budget is fixed in the test's marker: fix the code or edit the marker",
     ]
     assert project.section("cascade budget") == [
         "                                           verdict",
@@ -64,12 +64,12 @@ def test_workers_of_xdist_report_and_the_controller_writes(project):
         "  test_serve[3]                            as budgeted",
         "    shop:price  4",
         "  test_red                                 OVER BUDGET",
-        "    shop:price  1 call, budget 0: never has become once",
+        "    shop:price  1 call, budget 0: was never called, is now called once",
         "stale in cascade-budget.toml; an update of the whole suite removes them:",
         "  test_old.py::test_gone",
     ]
     junit = (project.path / "junit.xml").read_text().replace(" />", "/>")
-    assert '<property name="cascade_budget shop:price" value="1: exceeded"/>' in junit
+    assert '<property name="cascade_budget shop:price" value="1: over budget"/>' in junit
 
 
 def test_a_wrong_marker_is_reported_once_by_xdist(project):

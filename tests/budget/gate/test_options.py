@@ -129,14 +129,14 @@ def test_green():
         "                                           verdict",
         "test_shop.py",
         "  test_red                                 OVER BUDGET",
-        "    shop:price  1 call, budget 0: never has become once",
+        "    shop:price  1 call, budget 0: was never called, is now called once",
     ]
     project.run("--cascade-budget", "-v")
     assert project.section("cascade budget") == [
         "                                           verdict",
         "test_shop.py",
         "  test_red                                 OVER BUDGET",
-        "    shop:price  1 call, budget 0: never has become once",
+        "    shop:price  1 call, budget 0: was never called, is now called once",
         "  test_green                               as budgeted",
         "    shop:handle  1",
         "    shop:price   2",

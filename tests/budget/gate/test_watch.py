@@ -83,7 +83,8 @@ def test_a_function_called_less_often_and_one_gone_are_listed_and_green(watched)
         "test_shop.py",
         "  test_serve                               as budgeted",
         "    shop:handle  gone, was n",
-        "    shop:price   1 call, budget n + 1: once per transaction has become once",
+        "    shop:price",
+        "      1 call, budget n + 1: was called once per transaction, is now called once",
         "    1 watched function as recorded",
     ]
 
@@ -100,7 +101,7 @@ def test_a_function_called_more_often_is_red(watched):
     assert watched.section("test_serve") == [
         "test_serve: over budget, counted at n = 100, 200, 300, 400",
         "  shop:price",
-        "    2*n + 1 calls, budget n + 1: once per transaction has become twice per transaction",
+        "    2*n + 1 calls, budget n + 1: was called once, is now called twice per transaction",
         "    shop.py:10 in handle        400 at n = 400",
         "    shop.py:11 in handle        400 at n = 400",
         "    shop.py:15 in serve           1 at n = 400",
@@ -131,7 +132,8 @@ def test_a_bare_marker_watches_the_known_culprits(project, culprit):
     project.run("--cascade-budget").assert_outcomes(failed=1)
     assert project.section("test_serve") == [
         "test_serve: over budget, counted at n = 100, 200, 300, 400",
-        "  inspect:signature  n calls, budget 0: never has become once per transaction",
+        "  inspect:signature",
+        "    n calls, budget 0: was never called, is now called once per transaction",
         "    shop.py:10 in handle        400 at n = 400",
         "  accept with --cascade-budget-update",
     ]
@@ -177,7 +179,7 @@ def test_a_pattern_added_to_a_recorded_test_is_missing(watched):
     watched.test(WATCHED.replace('["shop.*"]', '["shop.*", "inspect:*"]'))
     watched.run("--cascade-budget").assert_outcomes(failed=1)
     assert watched.section("test_serve") == [
-        "test_serve: no budget recorded, counted at n = 100, 200, 300, 400",
+        "test_serve: not recorded, counted at n = 100, 200, 300, 400",
         "  inspect:*  nothing recorded",
         "  record with  pytest --cascade-budget-update test_shop.py::test_serve",
     ]

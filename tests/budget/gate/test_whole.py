@@ -18,10 +18,10 @@ def test_red():
     project.run("--cascade-budget").assert_outcomes(passed=1, failed=1)
     assert project.section("test_red") == [
         "test_red: over budget",
-        "  shop:price  4 calls, budget 3: 3 times has become 4 times",
+        "  shop:price  4 calls, budget 3: was called 3 times, is now called 4 times",
         "    shop.py:10 in handle          3",
         "    shop.py:14 in serve           1",
-        "  the marker holds the budget: change the code, or the number there",
+        "  the budget is fixed in the test's marker: fix the code or edit the marker",
     ]
     assert project.section("cascade budget") == [
         "                                           verdict",
@@ -30,7 +30,7 @@ def test_red():
         "    shop:price  4",
         "    shop:serve  1",
         "  test_red                                 OVER BUDGET",
-        "    shop:price  4 calls, budget 3: 3 times has become 4 times",
+        "    shop:price  4 calls, budget 3: was called 3 times, is now called 4 times",
     ]
 
 

@@ -110,7 +110,7 @@ def test_a_bench_that_nothing_matches(stored: Project, capsys) -> None:
 
 def test_a_bench_that_is_no_regular_expression(stored: Project, capsys) -> None:
     assert refused(capsys, "main~1", "main", "--bench", "time_(") == (
-        "cascade-budget asv: 'time_(' is no regular expression: missing ), unterminated "
+        "cascade-budget asv: 'time_(' is an invalid regular expression: missing ), unterminated "
         "subpattern at position 5; --bench. Escape what is meant literally with a backslash\n"
     )
 

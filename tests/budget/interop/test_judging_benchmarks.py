@@ -8,14 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cascade_budget.interop.asv_results import describe
-from cascade_budget.judge.stored_results import (
-    Pair,
-    Verdict,
-    judge_pairs,
-)
+from cascade_budget.judge.stored_results import judge_pairs
 from cascade_budget.model.benchmarks import (
     Benchmark,
     Measured,
+    Pair,
+    Verdict,
     process_values,
 )
 from cascade_budget.model.units import (

@@ -83,16 +83,16 @@ def test_results_that_asv_wrote_are_judged(measured: Project, capsys) -> None:
     assert main(["asv", "main~1", "main", "--bench", "track_|peakmem_", "--all"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[4:14] == [
-        "verdict     asv     benchmark",
-        "REGRESSED   same    parse.Parse.track_calls(1)",
-        "                      100 -> 101 calls, exact",
-        "REGRESSED   same    parse.Parse.track_calls(2)",
-        "                      200 -> 202 calls, exact",
-        "NO DATA     n/a     parse.Parse.track_broken",
-        "                      failed on base, failed on head",
-        "NO DATA     n/a     parse.Parse.track_skipped",
-        "                      skipped on base, skipped on head",
-        "UNCHANGED   same    parse.Parse.peakmem_parse",
+        "verdict     benchmark",
+        "REGRESSED   parse.Parse.track_calls(1)",
+        "              100 -> 101 calls, exact",
+        "REGRESSED   parse.Parse.track_calls(2)",
+        "              200 -> 202 calls, exact",
+        "NO DATA     parse.Parse.track_broken",
+        "              failed on base, failed on head",
+        "NO DATA     parse.Parse.track_skipped",
+        "              skipped on base, skipped on head",
+        "UNCHANGED   parse.Parse.peakmem_parse",
     ]
     main(["asv", "main~1", "main", "--bench", "time_"])
     lines = capsys.readouterr().out.splitlines()

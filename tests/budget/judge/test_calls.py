@@ -66,10 +66,15 @@ def test_laws_are_compared_at_every_size_and_without_bound(measured, allowed, di
         (
             "n + 1",
             "0",
-            "exceeded",
-            "n + 1 calls, budget 0: never has become once per transaction",
+            "over budget",
+            "n + 1 calls, budget 0: was never called, is now called once per transaction",
         ),
-        ("1", "n", "slack", "1 call, budget n: once per transaction has become once"),
+        (
+            "1",
+            "n",
+            "under budget",
+            "1 call, budget n: was called once per transaction, is now called once",
+        ),
         ("n/2", "n/2", "as budgeted", "n/2, as budgeted"),
     ],
 )
@@ -81,7 +86,7 @@ def test_a_named_function_is_held_both_ways(measured, budget, verdict, sentence)
 
 def test_a_function_without_a_budget_is_missing():
     finding = judge_named("m:f", counted("n"), None, SIZES)
-    assert told(finding) == ("m:f", "missing", "n calls, no budget recorded")
+    assert told(finding) == ("m:f", "not recorded", "n calls, no budget recorded")
 
 
 def test_an_irregular_budget_of_other_sizes_is_missing():
@@ -89,7 +94,7 @@ def test_an_irregular_budget_of_other_sizes_is_missing():
     finding = judge_named("m:f", irregular, ledger("irregular 1: 1, 2: 3"), (10, 20))
     assert told(finding) == (
         "m:f",
-        "missing",
+        "not recorded",
         "1, 3 calls at n = 10, 20, budget recorded at other sizes: irregular 1: 1, 2: 3",
     )
 
@@ -143,10 +148,18 @@ def test_under_a_pattern_only_growth_fails():
     )
     assert [told(finding) for finding in findings] == [
         ("m:gone", "gone", "gone, was 2"),
-        ("m:grew", "exceeded", "n calls, budget 1: once has become once per transaction"),
+        (
+            "m:grew",
+            "over budget",
+            "n calls, budget 1: was called once, is now called once per transaction",
+        ),
         ("m:kept", "as budgeted", "1, as budgeted"),
         ("m:new", "new", "3 calls, new"),
-        ("m:shrank", "shrank", "1 call, budget n: once per transaction has become once"),
+        (
+            "m:shrank",
+            "shrank",
+            "1 call, budget n: was called once per transaction, is now called once",
+        ),
     ]
     assert [finding.target for finding in findings if finding.verdict.fails] == ["m:grew"]
     assert all(finding.watched for finding in findings)
@@ -174,18 +187,18 @@ def test_an_unstable_function_under_a_pattern_is_not_gated():
 
 def test_a_pattern_without_a_record_is_missing():
     assert [told(finding) for finding in missing_patterns(["m.*"])] == [
-        ("m.*", "missing", "nothing recorded")
+        ("m.*", "not recorded", "nothing recorded")
     ]
 
 
 @pytest.mark.parametrize(
     ("verdict", "budget", "origin", "after", "sentence"),
     [
-        ("exceeded", "0", "ledger", "recorded", "recorded n, was 0"),
-        ("slack", "2*n", "ledger", "recorded", "recorded n, was 2*n"),
-        ("missing", None, None, "recorded", "recorded n"),
+        ("over budget", "0", "ledger", "recorded", "recorded n, was 0"),
+        ("under budget", "2*n", "ledger", "recorded", "recorded n, was 2*n"),
+        ("not recorded", None, None, "recorded", "recorded n"),
         ("gone", "2", "ledger", "recorded", "removed, was 2"),
-        ("exceeded", "0", "marker", "exceeded", "as it was"),
+        ("over budget", "0", "marker", "over budget", "as it was"),
         ("unstable", "0", "ledger", "unstable", "as it was"),
     ],
 )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 
+from cascade_budget.model.codec import from_json, to_json
 from cascade_budget.model.findings import (
     CallVerdict,
+    RecordedTiming,
     Site,
     TargetFinding,
     TimeFinding,
+    TimeVerdict,
     WorkloadFinding,
 )
 
@@ -35,14 +38,13 @@ FINDING = WorkloadFinding(
         ),
     ),
     time=TimeFinding(
-        method="coarse",
-        verdict="within",
-        fails=False,
-        sentence="+1 %",
-        lines=("why",),
+        verdict=TimeVerdict.WITHIN,
+        recorded=RecordedTiming(
+            calibrated_cost=2.5, python="cpython-3.11", machine="linux-x86_64-aa"
+        ),
+        notes=("why",),
         cpu_ns_per_transaction=2_000.0,
         wall_ns_per_transaction=4_000.0,
-        record=("cpython-3.11", 2.5, "linux-x86_64-aa"),
     ),
 )
 
@@ -56,9 +58,9 @@ def types_in(value):
 
 
 def test_a_finding_arrives_as_it_left():
-    sent = FINDING.to_json()
+    sent = to_json(FINDING)
     assert types_in(sent) <= {dict, list, str, int, float, bool, type(None)}
-    assert WorkloadFinding.from_json(json.loads(json.dumps(sent))) == FINDING
+    assert from_json(WorkloadFinding, json.loads(json.dumps(sent))) == FINDING
 
 
 def test_transactions_a_second_are_told_from_time_a_transaction():
@@ -68,7 +70,7 @@ def test_transactions_a_second_are_told_from_time_a_transaction():
 
 def test_a_finding_fails_when_a_count_or_the_time_does():
     within = TargetFinding(target="m:f", verdict=CallVerdict.AS_BUDGETED, sentence="")
-    slow = TimeFinding(method="coarse", verdict="slower", fails=True, sentence="")
+    slow = TimeFinding(verdict=TimeVerdict.TOO_SLOW)
 
     def finding(*targets, time=None):
         return WorkloadFinding(
@@ -79,7 +81,7 @@ def test_a_finding_fails_when_a_count_or_the_time_does():
     assert not finding(within).fails
     assert finding(within, time=slow).fails
     assert [verdict.value for verdict in CallVerdict if verdict.fails] == [
-        "exceeded",
-        "slack",
-        "missing",
+        "over budget",
+        "under budget",
+        "not recorded",
     ]

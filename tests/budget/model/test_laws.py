@@ -158,22 +158,26 @@ def test_an_irregular_law_knows_only_its_points():
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
-        ("0", "n + 1", "never has become once per transaction"),
-        ("1", "2", "once has become twice"),
-        ("1", "n", "once has become once per transaction"),
-        ("n + 1", "1", "once per transaction has become once"),
-        ("11*n", "12*n", "11 times per transaction has become 12 times per transaction"),
-        ("n", "n + 1", "n has become n + 1"),
-        ("n/100", "n", "once in 100 transactions has become once per transaction"),
+        ("0", "n + 1", "was never called, is now called once per transaction"),
+        ("1", "2", "was called once, is now called twice"),
+        ("1", "n", "was called once, is now called once per transaction"),
+        ("n + 1", "1", "was called once per transaction, is now called once"),
+        (
+            "11*n",
+            "12*n",
+            "was called 11 times, is now called 12 times per transaction",
+        ),
+        ("n", "n + 1", "was n, is now n + 1"),
+        ("n/100", "n", "was called once in 100 transactions, is now called once per transaction"),
         (
             "3*n/2",
             "n*n",
-            "3 times in 2 transactions has become with the square of the transactions",
+            "was called 3 times in 2 transactions, is now called with the square of the transactions",
         ),
-        ("0", "1000", "never has become 1,000 times"),
-        ("0", "n*n*n", "never has become with the transactions to the power of 3"),
-        ("1", "-n + 100", "once has become -n + 100 times"),
-        ("1", "irregular 1: 3, 2: 4", "once has become irregularly often"),
+        ("0", "1000", "was never called, is now called 1,000 times"),
+        ("0", "n*n*n", "was never called, is now called with the transactions to the power of 3"),
+        ("1", "-n + 100", "was called once, is now called -n + 100 times"),
+        ("1", "irregular 1: 3, 2: 4", "was called once, is now called irregularly often"),
     ],
 )
 def test_a_change_is_told_in_words(old, new, sentence):

@@ -4,13 +4,13 @@ import json
 import sys
 from pathlib import Path
 
-from cascade_budget.model.profiles import function_times
+from cascade_budget.model.codec import from_json
+from cascade_budget.model.profiles import ProfileSession, function_times
 from cascade_budget.process.workload import Workload
 from cascade_budget.profiling.answering import (
     SESSION_NS,
     answer_profile,
 )
-from cascade_budget.profiling.transfer import session_from_json
 
 HERE = str(Path(__file__).resolve().parent)
 
@@ -37,7 +37,7 @@ def test_a_worker_plans_once_and_records_all_sessions_alike() -> None:
     assert first["plan"] == second["plan"]
     assert first["plan"]["clock"] == "cpu"
     assert first["plan"]["n"] % 100 == 0
-    session = session_from_json(second["session"])
+    session = from_json(ProfileSession, second["session"])
     assert session.transactions == first["plan"]["n"]
     assert session.plain_ns_per_transaction * session.transactions > SESSION_NS / 10
     names = {str(key) for key in function_times(session)}
@@ -53,7 +53,7 @@ def test_a_worker_plans_once_and_records_all_sessions_alike() -> None:
 def test_a_workload_that_returns_a_coroutine_is_sampled_in_its_own_task() -> None:
     with Workload(work_async) as workload:
         answer = answer_profile(workload, 1000, own_roots=[HERE], packages=[], plan={})
-    session = session_from_json(answer["session"])
+    session = from_json(ProfileSession, answer["session"])
     outermost = {session.frames[stack[0]].function.rpartition(":")[2] for stack in session.stacks}
     assert "work_async" in outermost
 
@@ -69,7 +69,7 @@ def test_a_package_under_test_is_own_code_wherever_it_is_installed() -> None:
 
     with Workload(dump) as workload:
         answer = answer_profile(workload, 100, own_roots=[], packages=["json"], plan={})
-    session = session_from_json(answer["session"])
+    session = from_json(ProfileSession, answer["session"])
     own = {frame.function.partition(":")[0] for frame in session.frames if frame.own}
     assert "json.encoder" in own
     assert (folder / "encoder.py").exists()

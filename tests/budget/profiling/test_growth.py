@@ -10,10 +10,10 @@ from cascade_budget.judge.profile_entry import (
     find_entry,
     share_below,
 )
-from cascade_budget.model.profile_findings import ProfileFinding
 from cascade_budget.model.profiles import (
     CodeFrame,
     FunctionKey,
+    ProfileFinding,
     ProfileSession,
 )
 

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from cascade_budget.model.codec import from_json, to_json
 from cascade_budget.model.profiles import (
     CodeFrame,
     FunctionKey,
+    ProfileSession,
     function_times,
     key_of,
 )
@@ -23,7 +25,6 @@ from cascade_budget.profiling.recording import (
     record_session,
 )
 from cascade_budget.profiling.stacks import FrameNamer
-from cascade_budget.profiling.transfer import session_from_json, session_to_json
 from cascade_budget.profiling.waiting import Waiting
 from cascade_budget.timing.clocks import Cost
 
@@ -315,9 +316,9 @@ def test_a_session_survives_the_journey_through_json() -> None:
     clock = VirtualClock()
     session = record(lambda n: clock.spend(n * MS), 3, clock)
 
-    text = json.dumps(session_to_json(session))
+    text = json.dumps(to_json(session))
 
-    assert session_from_json(json.loads(text)) == session
+    assert from_json(ProfileSession, json.loads(text)) == session
 
 
 def test_another_profiler_is_named_and_left_alone() -> None:

@@ -1,36 +1,39 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cascade_budget.model.document import (
-    Document,
-    HistoryEntry,
-    HistoryPoint,
-    SessionInfo,
-)
 from cascade_budget.model.findings import (
     CallVerdict,
+    RecordedTiming,
     Site,
     TargetFinding,
     TimeFinding,
+    TimeVerdict,
     WorkloadFinding,
 )
-from cascade_budget.model.profile_findings import (
-    ChangedFunction,
-    ProfileFinding,
-)
 from cascade_budget.model.profiles import (
+    ChangedFunction,
     FunctionDifference,
     FunctionKey,
     ProfileDifference,
+    ProfileFinding,
 )
-from cascade_budget.report.collect import collect
+from cascade_budget.model.report import HistoryEntry, HistoryPoint, Report, SessionInfo
+from cascade_budget.model.throughput import (
+    Chunking,
+    Interval,
+    Outcome,
+    PairedTiming,
+    Round,
+    Throughput,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 SIZES = (100, 200, 300, 400)
 
@@ -57,7 +60,7 @@ def exceeded(**changes: Any) -> TargetFinding:
         **{
             "target": "inspect:signature",
             "verdict": CallVerdict.EXCEEDED,
-            "sentence": "n + 1 calls, budget 0: never has become once per transaction",
+            "sentence": "n + 1 calls, budget 0: was never called, is now called once per transaction",
             "measured": "n + 1",
             "budget": "0",
             "origin": "marker",
@@ -95,28 +98,42 @@ def as_budgeted(target: str = "app.build:build_graph", **changes: Any) -> Target
     )
 
 
+SLOWDOWNS = (0.41, 0.452, 0.448, 0.47, 0.455, 0.449, 0.46, 0.458, 0.444, 0.45, 0.462, 0.457)
+
+
+def paired(outcome: Outcome = Outcome.REGRESSED, slowdown: float = 0.457) -> PairedTiming:
+    return PairedTiming(
+        verdict=Throughput(
+            outcome=outcome,
+            slowdown=slowdown,
+            interval=Interval(lower=slowdown - 0.01, upper=slowdown + 0.013),
+            confidence=0.999,
+            rounds=len(SLOWDOWNS),
+            tolerance=0.01,
+            smallest_detectable=0.021,
+        ),
+        rounds=tuple(
+            Round(
+                cpu=math.log1p(one),
+                wall=0.0,
+                base_cpu_ns=2_000.0,
+                head_cpu_ns=3_100.0,
+                base_wall_ns=2_200.0,
+                head_wall_ns=3_300.0,
+            )
+            for one in SLOWDOWNS
+        ),
+        chunking=Chunking(n=300, repeat=1, quads=20, threaded=False, waits=False),
+        processes="forked",
+        results_compared=True,
+        seconds=9.2,
+        timed_out=False,
+    )
+
+
 def regressed(**changes: Any) -> TimeFinding:
-    rounds = [0.41, 0.452, 0.448, 0.47, 0.455, 0.449, 0.46, 0.458, 0.444, 0.45, 0.462, 0.457]
-    return TimeFinding(
-        **{
-            "method": "paired",
-            "verdict": "regressed",
-            "fails": True,
-            "sentence": "-31.4 % against main (3f2a1bc)",
-            "lines": ("99.9 % interval [-32.0, -30.9], 12 rounds",),
-            "cpu_ns_per_transaction": 3_100.0,
-            "wall_ns_per_transaction": 3_300.0,
-            "details": {
-                "slowdown": 0.457,
-                "slowdown_interval": [0.447, 0.47],
-                "confidence": 0.999,
-                "tolerance": 0.01,
-                "smallest_detectable": 0.021,
-                "rounds": [{"cpu": math.log1p(one), "wall": 0.0} for one in rounds],
-                "clock": "cpu",
-            },
-            **changes,
-        }
+    return replace(
+        TimeFinding.of_rounds(paired(), base="main (3f2a1bc)", commit="3f2a1bc" * 5), **changes
     )
 
 
@@ -173,10 +190,14 @@ def kept(name: str) -> WorkloadFinding:
         name,
         targets=(as_budgeted(), as_budgeted("uuid:uuid4", watched=True)),
         time=TimeFinding(
-            method="coarse",
-            verdict="within",
-            fails=False,
-            sentence="6.2 laps, 6.1 recorded",
+            verdict=TimeVerdict.WITHIN,
+            recorded=RecordedTiming(
+                calibrated_cost=6.2,
+                python="cpython-3.13",
+                machine="linux-x86_64-0a1b2c3d",
+                slowdown=0.016,
+                limit=0.25,
+            ),
             cpu_ns_per_transaction=3_000.0,
             wall_ns_per_transaction=3_200.0,
         ),
@@ -194,6 +215,12 @@ def history() -> HistoryEntry:
             for index, value in enumerate((3.1e-6, 3.0e-6, 3.2e-6, 6.4e-6))
         ),
     )
+
+
+def report(
+    session: SessionInfo, tests: Sequence[WorkloadFinding], stored: Sequence[HistoryEntry] = ()
+) -> Report:
+    return Report(session=session, tests=tuple(tests), history=tuple(stored))
 
 
 HOSTILE = (
@@ -215,7 +242,7 @@ HOSTILE = (
 )
 
 
-def hostile_document() -> Document:
+def hostile_document() -> Report:
     """Every text that comes from outside is hostile, in every place where one can stand."""
     tests = []
     for index, text in enumerate(HOSTILE):
@@ -237,7 +264,7 @@ def hostile_document() -> Document:
                     ),
                     as_budgeted(text, watched=True),
                 ),
-                time=regressed(sentence=text, lines=(text,)),
+                time=regressed(base=text, commit=text, notes=(text,)),
                 profile=profiled(
                     problem=text, files={text: text}, hottest=((text, 1.0),), difference=None
                 ),
@@ -275,7 +302,7 @@ def hostile_document() -> Document:
             )
         )
     told = HOSTILE[0]
-    return collect(
+    return report(
         session_info(base=told, base_revision=told, head_revision=told, ledger=told, platform=told),
         tests,
         [
@@ -290,21 +317,21 @@ def hostile_document() -> Document:
 
 
 @pytest.fixture
-def failed_document() -> Document:
-    return collect(session_info(), [kept("test_kept"), finding()], [history()])
+def failed_document() -> Report:
+    return report(session_info(), [kept("test_kept"), finding()], [history()])
 
 
 @pytest.fixture
-def kept_document() -> Document:
-    return collect(session_info(base=None, base_revision=None), [kept("test_kept")])
+def kept_document() -> Report:
+    return report(session_info(base=None, base_revision=None), [kept("test_kept")])
 
 
 @pytest.fixture
-def make_document() -> Callable[[int], Document]:
+def make_document() -> Callable[[int], Report]:
     """A document of many tests, a tenth of which failed."""
 
-    def make(tests: int) -> Document:
-        return collect(
+    def make(tests: int) -> Report:
+        return report(
             session_info(),
             [
                 finding(f"test_{index:04}") if index % 10 == 0 else kept(f"test_{index:04}")
@@ -317,5 +344,5 @@ def make_document() -> Callable[[int], Document]:
 
 
 @pytest.fixture
-def hostile() -> Document:
+def hostile() -> Report:
     return hostile_document()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import jsonschema
 import pytest
 
-from cascade_budget.model.profile_findings import ChangedFunction
+from cascade_budget.model.profiles import ChangedFunction, FunctionKey
 from cascade_budget.report.github import (
     MESSAGE_BYTES,
     SUMMARY_BYTES,
@@ -35,7 +35,7 @@ from cascade_budget.report.text import (
 )
 
 if TYPE_CHECKING:
-    from cascade_budget.model.document import Document
+    from cascade_budget.model.report import Report
 
 INVISIBLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -63,13 +63,14 @@ def test_json_of_a_failed_run_follows_the_schema_and_holds_every_figure(failed_d
     )
     assert value["totals"] == {"as budgeted": 1, "over budget": 1}
     failed = value["tests"][1]
-    signature = failed["calls"][0]
-    assert (signature["target"], signature["law"], signature["budget"]) == (
+    signature = failed["targets"][0]
+    assert (signature["target"], signature["measured"], signature["budget"]) == (
         "inspect:signature",
         "n + 1",
         "0",
     )
-    assert signature["counts"][0] == {"n": 100, "calls": 101, "again": 101, "budget": 0}
+    assert signature["first"] == {"100": 101, "200": 201, "300": 301, "400": 401}
+    assert signature["second"] == signature["first"]
     assert signature["sites"][1] == {
         "path": "app/resolve.py",
         "line": 41,
@@ -77,9 +78,11 @@ def test_json_of_a_failed_run_follows_the_schema_and_holds_every_figure(failed_d
         "calls": 400,
         "changed_since": "main",
     }
-    assert failed["throughput"]["paired"]["lower"] == 0.447
-    assert len(failed["throughput"]["paired"]["rounds"]) == 12
-    assert failed["profile"]["difference"][0]["head_ns"] == 3100.0
+    assert failed["time"]["paired"]["verdict"]["interval"]["lower"] == 0.447
+    assert failed["time"]["paired"]["slowdowns"] == pytest.approx(
+        [0.41, 0.452, 0.448, 0.47, 0.455, 0.449, 0.46, 0.458, 0.444, 0.45, 0.462, 0.457]
+    )
+    assert failed["profile"]["difference"]["functions"][0]["head_ns"] == 3100.0
     assert value["history"][0]["points"][-1]["value"] == 6.4e-6
 
 
@@ -90,15 +93,15 @@ def test_json_of_a_run_without_base_or_failures_follows_the_schema(kept_document
 
 def test_a_document_that_leaves_a_field_out_breaks_the_schema(failed_document) -> None:
     value = json.loads(render_json(failed_document))
-    del value["tests"][1]["calls"][0]["law"]
-    with pytest.raises(jsonschema.ValidationError, match="'law' is a required property"):
+    del value["tests"][1]["targets"][0]["measured"]
+    with pytest.raises(jsonschema.ValidationError, match="'measured' is a required property"):
         jsonschema.validate(value, load_schema())
 
 
 def test_json_refuses_a_number_that_json_cannot_say(failed_document) -> None:
     (first, *rest) = failed_document.tests
-    throughput = replace(first.throughput, cpu_tps=float("nan"))
-    broken = replace(failed_document, tests=(replace(first, throughput=throughput), *rest))
+    time = replace(first.time, cpu_ns_per_transaction=float("nan"))
+    broken = replace(failed_document, tests=(replace(first, time=time), *rest))
     with pytest.raises(ValueError, match="Out of range float values"):
         render_json(broken)
 
@@ -111,11 +114,13 @@ def test_markdown_of_a_failed_run_reads_line_by_line(failed_document) -> None:
         "",
         "### `tests/test_gate.py::test_simple_countdown`: over budget",
         "",
-        "- `inspect:signature`: n + 1 calls, budget 0: never has become once per transaction",
+        "- `inspect:signature`: n + 1 calls, budget 0: was never called, is now called once per transaction",
         "  - `app/core.py:12` in `load`: 2 calls at n = 400",
         "  - `app/resolve.py:41` in `resolve`: 400 calls at n = 400 **changed since main**",
-        "- throughput: -31.4 % against main (3f2a1bc)",
-        "  - cost a transaction +45.7 %, 99.9 % interval \\[+44.7 %, +47.0 %\\], 12 rounds",
+        "- throughput: 45.7 % slower than main (3f2a1bc), between 44.7 and 47.0 % slower",
+        "  - bounds with a confidence of 99.9 %, 12 rounds",
+        "  - 500,000 to 322,581 transactions a second of CPU time",
+        "  - forked processes, 20 x 4 chunks of 300 transactions a round, 9 s",
         "- self time a transaction since `main`, by function:",
         "",
         "  | function | difference | error |",
@@ -129,10 +134,10 @@ def test_markdown_of_a_failed_run_reads_line_by_line(failed_document) -> None:
 
 
 @pytest.fixture
-def slower(failed_document) -> Document:
+def slower(failed_document) -> Report:
     """A test that breaks no law, and is slower because a constant was changed."""
     failed = failed_document.failed[0]
-    (one,) = failed.profile.difference
+    (one,) = failed.profile.difference.functions
     edit = ChangedFunction(
         function="app.core:weigh",
         path="app/core.py",
@@ -143,21 +148,23 @@ def slower(failed_document) -> Document:
     )
     profile = replace(
         failed.profile,
-        difference=(),
-        entry=replace(one, function="app.core:load", caller="", path="app/core.py", line=8),
+        difference=replace(
+            failed.profile.difference,
+            functions=(),
+            entry=replace(one, key=FunctionKey("app.core:load"), path="app/core.py", line=8),
+        ),
         changed=(edit, replace(edit, read="", function="app.core:load", line=9, share=0.1)),
     )
     return replace(
         failed_document,
-        tests=(replace(failed, verdict="too slow", calls=failed.calls[1:], profile=profile),),
+        tests=(replace(failed, targets=failed.targets[1:], profile=profile),),
     )
 
 
 def test_json_of_a_slower_test_has_the_entry_and_what_was_changed(slower) -> None:
     profile = check_against_schema(render_json(slower))["tests"][0]["profile"]
-    assert profile["entry"] == {
-        "function": "app.core:load",
-        "caller": "",
+    assert profile["difference"]["entry"] == {
+        "key": {"function": "app.core:load", "caller": ""},
         "path": "app/core.py",
         "line": 8,
         "base_ns": 0.0,
@@ -176,8 +183,8 @@ def test_json_of_a_slower_test_has_the_entry_and_what_was_changed(slower) -> Non
 
 def test_markdown_of_a_slower_test_names_the_entry_and_what_was_changed(slower) -> None:
     lines = render_markdown(slower).splitlines()
-    start = lines.index("- throughput: -31.4 % against main (3f2a1bc)")
-    assert lines[start + 2 :] == [
+    start = lines.index("  - forked processes, 20 x 4 chunks of 300 transactions a round, 9 s")
+    assert lines[start + 1 :] == [
         "- +3.10 µs a transaction ± 120 ns in `app.core:load` and what it calls, `app/core.py:8`",
         "- changed since `main` and run here: `app/core.py:3` `ROUNDS`, read by `app.core:weigh`, 86 % of the time",
         "- changed since `main` and run here: `app/core.py:9` `app.core:load`, 10 % of the time",
@@ -199,7 +206,7 @@ def test_a_slower_test_is_annotated_on_the_line_that_changed_or_at_the_entry(slo
     (annotation,) = annotate(slower)
     assert annotation.command() == (
         "::error file=app/core.py,line=3,title=test_simple_countdown%3A too slow::"
-        "throughput: -31.4 %25 against main (3f2a1bc)%0A"
+        "throughput: 45.7 %25 slower than main (3f2a1bc), between 44.7 and 47.0 %25 slower%0A"
         "  changed since main: app/core.py:3 ROUNDS, read by app.core:weigh%0A"
         "  changed since main: app/core.py:9 app.core:load"
     )
@@ -214,24 +221,24 @@ def test_an_annotation_stands_on_the_line_that_changed_since_the_base(failed_doc
     assert annotation.command() == (
         "::error file=backend/app/resolve.py,line=41,"
         "title=test_simple_countdown%3A over budget::"
-        "inspect:signature: n + 1 calls, budget 0: never has become once per transaction%0A"
+        "inspect:signature: n + 1 calls, budget 0: was never called, is now called once per transaction%0A"
         "  app/core.py:12 in load: 2 calls%0A"
         "  app/resolve.py:41 in resolve: 400 calls, changed since main%0A"
-        "throughput: -31.4 %25 against main (3f2a1bc)"
+        "throughput: 45.7 %25 slower than main (3f2a1bc), between 44.7 and 47.0 %25 slower"
     )
 
 
 def test_a_test_without_call_sites_is_annotated_in_its_own_file(failed_document) -> None:
     failed = failed_document.failed[0]
-    bare = replace(failed, calls=tuple(replace(call, sites=()) for call in failed.calls))
+    bare = replace(failed, targets=tuple(replace(each, sites=()) for each in failed.targets))
     (annotation,) = annotate(replace(failed_document, tests=(bare,)))
     assert (annotation.path, annotation.line) == ("tests/test_gate.py", 1)
 
 
 def test_a_call_site_outside_the_project_is_annotated_without_a_file(failed_document) -> None:
     failed = failed_document.failed[0]
-    sites = (replace(failed.calls[0].sites[0], path="/usr/lib/python3/json/encoder.py"),)
-    outside = replace(failed, test="<doctest>", calls=(replace(failed.calls[0], sites=sites),))
+    sites = (replace(failed.targets[0].sites[0], path="/usr/lib/python3/json/encoder.py"),)
+    outside = replace(failed, test="<doctest>", targets=(replace(failed.targets[0], sites=sites),))
     (annotation,) = annotate(replace(failed_document, tests=(outside,)))
     assert annotation.command().startswith("::error title=")
 

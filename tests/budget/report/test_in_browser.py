@@ -20,7 +20,7 @@ from cascade_budget.report.profile_renderers import render_profile_html
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cascade_budget.model.document import Document
+    from cascade_budget.model.report import Report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (
@@ -72,7 +72,7 @@ class Visit:
 def visit(tmp_path: Path):
     """Open a document's page; with `ask`, in a frame of that width, where it is evaluated."""
 
-    def open_page(document: Document, *, ask: str = "", width: int = 1400) -> Visit:
+    def open_page(document: Report, *, ask: str = "", width: int = 1400) -> Visit:
         page = render_html(document)
         if ask:
             # A window has a least width, a frame has none.

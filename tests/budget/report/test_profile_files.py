@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from cascade_budget.gate.profile_folder import file_stem
+from cascade_budget.gate.profiles_of_tests import file_stem
 from cascade_budget.model.profiles import (
     CodeFrame,
     ProfileSession,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cascade_budget.gate.fixture import WorkloadCall
-from cascade_budget.gate.test_profiles import Profiles
+from cascade_budget.gate.profiles_of_tests import Profiles
 from cascade_budget.model.profiles import (
     CodeFrame,
     ProfileSession,

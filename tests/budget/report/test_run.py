@@ -87,7 +87,7 @@ def test_a_run_with_a_report_writes_every_format_and_the_profile_of_what_failed(
     jsonschema.validate(value, load_schema())
     assert value["totals"] == {"as budgeted": 1, "over budget": 1}
     (slow,) = (test for test in value["tests"] if test["fails"])
-    assert slow["calls"][0]["sites"][0]["line"] == 13
+    assert slow["targets"][0]["sites"][0]["line"] == 13
     assert slow["profile"]["difference"] is None
     assert slow["profile"]["hottest"][0][0].startswith("shop:slow_total > inspect:signature")
     assert sorted(slow["profile"]["files"].values()) == names[3:]
@@ -170,7 +170,7 @@ def test_on_github_the_line_is_annotated_and_the_summary_written(project, monkey
     folder = project.path.name
     assert (
         f"::error file={folder}/shop.py,line=13,title=test_slow%3A over budget::"
-        "inspect:signature: n calls, budget 0: never has become once per transaction%0A"
+        "inspect:signature: n calls, budget 0: was never called, is now called once per transaction%0A"
         "  shop.py:13 in slow_total: 400 calls"
     ) in result.outlines
     assert summary.read_text(encoding="utf-8").splitlines()[0] == (
@@ -188,6 +188,7 @@ def test_asvs_results_become_history(project) -> None:
         result = {
             "commit_hash": f"{index}" * 40,
             "date": 1_700_000_000_000 + index,
+            "version": 2,
             "result_columns": ["result", "params"],
             "results": {
                 "bench.time_total": [[value, None], [["10", "20"]]],
@@ -222,4 +223,4 @@ def test_junit_holds_the_facts_escaped(project) -> None:
     run(project, "--cascade-budget", "--junitxml=junit.xml", "test_odd.py")
     tree = ET.parse(project.path / "junit.xml")
     properties = {one.get("name"): one.get("value") for one in tree.iter("property")}
-    assert properties["cascade_budget (a ]]> <b>) inspect:signature"] == "n: exceeded"
+    assert properties["cascade_budget (a ]]> <b>) inspect:signature"] == "n: over budget"

@@ -5,16 +5,15 @@ from cascade_budget.model.findings import (
     Site,
     TargetFinding,
     TimeFinding,
+    TimeVerdict,
     WorkloadFinding,
 )
-from cascade_budget.model.profile_findings import (
-    ChangedFunction,
-    ProfileFinding,
-)
 from cascade_budget.model.profiles import (
+    ChangedFunction,
     FunctionDifference,
     FunctionKey,
     ProfileDifference,
+    ProfileFinding,
 )
 from cascade_budget.report.terminal import failure_text
 
@@ -31,7 +30,7 @@ def test_a_call_site_too_wide_for_the_window_leaves_no_blank_line() -> None:
             TargetFinding(
                 target="inspect:signature",
                 verdict=CallVerdict.EXCEEDED,
-                sentence="n calls, budget 0: never has become once per transaction",
+                sentence="n calls, budget 0: was never called, is now called once per transaction",
                 budget="0",
                 origin="marker",
                 sites=(
@@ -44,11 +43,12 @@ def test_a_call_site_too_wide_for_the_window_leaves_no_blank_line() -> None:
     )
     assert failure_text([finding], test=finding.test).splitlines() == [
         "test_load: over budget, counted at n = 1, 2, 3, 4",
-        "  inspect:signature  n calls, budget 0: never has become once per transaction",
+        "  inspect:signature",
+        "    n calls, budget 0: was never called, is now called once per transaction",
         f"    app/loading.py:33 in {function}          4 at n = 4",
         "    app/a.py:1 in f                                           1 at n = 4",
         "      changed since main",
-        "  the marker holds the budget: change the code, or the number there",
+        "  the budget is fixed in the test's marker: fix the code or edit the marker",
     ]
 
 
@@ -59,9 +59,7 @@ def slower(difference: ProfileDifference, **changes: object) -> WorkloadFinding:
         title="test_load",
         n=1_000,
         sizes=(1, 2, 3, 4),
-        time=TimeFinding(
-            method="paired", verdict="regressed", fails=True, sentence="-3.0 % against main"
-        ),
+        time=TimeFinding(verdict=TimeVerdict.TOO_SLOW, base="main", reason="by 3.0 %"),
         profile=ProfileFinding(clock="cpu", difference=difference, **changes),
     )
 
@@ -95,7 +93,7 @@ def test_what_most_of_a_slowdown_is_below_stands_over_the_functions_it_is_spent_
     )
     assert failure_text([finding], test=finding.test).splitlines() == [
         "test_load: too slow, counted at n = 1, 2, 3, 4",
-        "  throughput  -3.0 % against main",
+        "  throughput  too slow: by 3.0 %",
         "    +9.00 µs a transaction ± 120 ns in app.load:check and what it calls",
         "      app/load.py:12",
         "    app.build:add  +3.00 µs a transaction ± 120 ns",

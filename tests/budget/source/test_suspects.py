@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cascade_budget.model.profile_findings import ChangedFunction
 from cascade_budget.model.profiles import (
+    ChangedFunction,
     CodeFrame,
     ProfileSession,
 )

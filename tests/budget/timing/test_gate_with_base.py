@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from cascade_budget.timing.certificate import (
-    Certificate,
-    write_certificate,
+from cascade_budget.timing.selfcheck_result import (
+    SelfCheckResult,
+    write_result,
 )
 from tests.budget.timing.conftest import SHOP, SLOW_SHOP, TEST
 
@@ -54,9 +54,10 @@ def test_a_slower_head_fails_the_test_and_says_by_how_much(project):
     project.write("shop.py", SLOW_SHOP)
     done = project.gate("--cascade-budget-base=HEAD")
     assert done.returncode == 1, done.stdout
-    (sentence,) = lines_with(done.stdout, "% against HEAD (")[:1]
-    assert -90 < float(sentence.split()[0]) < -60, sentence
-    assert sentence.endswith("8 rounds")
+    (sentence,) = lines_with(done.stdout, "x slower than HEAD (")[:1]
+    assert 2.5 < float(sentence.split()[0].removesuffix("x")) < 10, sentence
+    assert sentence.endswith("x slower")
+    assert lines_with(done.stdout, "bounds with a confidence of 99.9 %, 8 rounds")
     assert lines_with(
         done.stdout, "forked processes, ", " x 4 chunks of ", " transactions a round, "
     )
@@ -81,7 +82,7 @@ def test_a_test_of_something_new_is_not_compared(project):
     assert done.returncode == 0, done.stdout
     assert lines_with(
         done.stdout,
-        "new here, not compared: on HEAD (",
+        "new here: not compared, on HEAD (",
         "AttributeError: module 'shop' has no attribute 'stock' (tests/test_shop.py:6)",
     )
 
@@ -191,7 +192,7 @@ def test_a_base_of_something_not_installed_here_is_wrong_usage(project):
 def test_a_machine_that_failed_its_selfcheck_gets_no_verdict(project):
     project.commit()
     project.write("shop.py", SLOW_SHOP)
-    certificate = Certificate(
+    result = SelfCheckResult(
         holds=False,
         date="2024-05-06",
         false_alarms=3,
@@ -200,7 +201,7 @@ def test_a_machine_that_failed_its_selfcheck_gets_no_verdict(project):
         smallest_detected=None,
         seconds=12.0,
     )
-    write_certificate(certificate)
+    write_result(result)
     done = project.gate("--cascade-budget-base=HEAD", "-v")
     assert done.returncode == 0, done.stdout
     sentence = "not judged against HEAD ("

@@ -5,14 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from cascade_budget.errors import UsageError
 from cascade_budget.judge.sequential import Plan
-from cascade_budget.judge.throughput import Outcome
-from cascade_budget.process.channel import Imports
+from cascade_budget.model.throughput import Chunking, Outcome, Round
+from cascade_budget.process.job import Imports
 from cascade_budget.timing import chunks
-from cascade_budget.timing.chunks import (
-    Chunking,
-    find_chunking,
-)
+from cascade_budget.timing.chunks import find_chunking
 from cascade_budget.timing.clocks import (
     Cost,
     Meter,
@@ -24,13 +22,13 @@ from cascade_budget.timing.pairing_errors import (
 from cascade_budget.timing.pairs import Ready
 from cascade_budget.timing.rounds import (
     Limits,
-    Round,
     check_sides,
+    cpu_clock,
     judge_rounds,
     measure_round,
     run_rounds,
 )
-from cascade_budget.timing.trials import fitting_chunking
+from cascade_budget.timing.trials import refuse_too_few
 
 
 class VirtualPair:
@@ -93,8 +91,8 @@ def test_waiting_and_threads_are_told_by_the_clocks():
     threaded = find_chunking(VirtualPair(elsewhere_ns=500), 1000)
     assert threaded.threaded
     cost = Cost(thread_ns=1, process_ns=2, wall_ns=3, delay_ns=0)
-    assert threaded.cpu_ns(cost) == 2
-    assert replace(threaded, threaded=False).cpu_ns(cost) == 1
+    assert cpu_clock(threaded)(cost) == 2
+    assert cpu_clock(replace(threaded, threaded=False))(cost) == 1
 
 
 CHUNKING = Chunking(n=1000, repeat=2, quads=40, threaded=False, waits=False)
@@ -131,18 +129,18 @@ def test_a_drift_of_the_machine_and_bursts_leave_a_round_alone():
     assert one.cpu == pytest.approx(0.0198, abs=0.004)
 
 
-def test_excess_transactions_make_head_slower_by_their_share():
-    one = measure_round(VirtualPair(), CHUNKING, random.Random(3), excess=0.02)
+def test_more_transactions_make_head_slower_by_their_share():
+    one = measure_round(VirtualPair(), CHUNKING, random.Random(3), injected_slowdown=0.02)
     assert one.cpu == pytest.approx(0.019803, abs=1e-6)
     assert one.head_cpu_ns == pytest.approx(1020)
 
 
 def test_a_chunk_of_few_transactions_cannot_be_made_half_a_percent_more():
     with pytest.raises(
-        ValueError, match=r"^a chunk holds 40 transactions, which can't be made 0\.5% more"
+        UsageError, match=r"^a chunk holds 40 transactions, which can't be made 0\.5% more"
     ):
-        fitting_chunking(replace(CHUNKING, n=40), [0.0, 0.02, 0.005])
-    assert fitting_chunking(replace(CHUNKING, n=40), [0.0]).n == 40
+        refuse_too_few(replace(CHUNKING, n=40), [0.0, 0.02, 0.005], "test_a")
+    refuse_too_few(replace(CHUNKING, n=40), [0.0], "test_a")
 
 
 def rounds_of(cpu, wall):

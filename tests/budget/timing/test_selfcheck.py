@@ -8,35 +8,31 @@ from itertools import chain, repeat
 import pytest
 
 from cascade_budget.cli import main
-from cascade_budget.commands import promise
-from cascade_budget.commands.promise import (
-    certify,
-    rates,
-)
 from cascade_budget.judge.sequential import Plan
-from cascade_budget.judge.statistics import Interval
-from cascade_budget.judge.throughput import (
-    Outcome,
-    Throughput,
-)
+from cascade_budget.model.throughput import Interval, Outcome, Throughput
 from cascade_budget.timing import chunks
-from cascade_budget.timing.certificate import (
-    Certificate,
-    certificate_path,
-    read_certificate,
-    write_certificate,
+from cascade_budget.timing import trials as room
+from cascade_budget.timing.selfcheck_result import (
+    SelfCheckResult,
+    read_result,
+    result_path,
+    write_result,
 )
-from cascade_budget.timing.trials import Trial
+from cascade_budget.timing.trials import (
+    Trial,
+    rates,
+    result_of,
+)
 
 
-def trials(excess, hits, of, *, missed=Outcome.UNCHANGED):
+def trials(injected, hits, of, *, missed=Outcome.UNCHANGED):
     outcomes = chain(repeat(Outcome.REGRESSED, hits), repeat(missed, of - hits))
     return [
         Trial(
-            excess=excess,
+            injected=injected,
             verdict=Throughput(
                 outcome=outcome,
-                slowdown=excess + 0.001,
+                slowdown=injected + 0.001,
                 interval=Interval(lower=-0.01, upper=0.05),
                 confidence=0.999,
                 rounds=8,
@@ -63,11 +59,11 @@ def trials(excess, hits, of, *, missed=Outcome.UNCHANGED):
     ],
 )
 def test_the_promise_holds_until_the_trials_rule_it_out(false_alarms, found, holds):
-    assert certify([*trials(0.0, *false_alarms), *trials(0.02, *found)]).holds is holds
+    assert result_of([*trials(0.0, *false_alarms), *trials(0.02, *found)]).holds is holds
 
 
-def test_a_certificate_names_the_smallest_slowdown_that_was_always_found():
-    certificate = certify(
+def test_a_result_names_the_smallest_slowdown_that_was_always_found():
+    result = result_of(
         [
             *trials(0.0, 0, 20),
             *trials(0.01, 3, 5),
@@ -75,11 +71,11 @@ def test_a_certificate_names_the_smallest_slowdown_that_was_always_found():
             *trials(0.05, 5, 5),
         ]
     )
-    assert certificate.smallest_detected == 0.02
-    assert certificate.found == {"1%": (3, 5), "2%": (20, 20), "5%": (5, 5)}
-    assert (certificate.false_alarms, certificate.trials, certificate.seconds) == (0, 20, 12.0)
-    assert certificate.found_at(0.02) == (20, 20)
-    assert certificate.found_at(0.03) == (0, 0)
+    assert result.smallest_detected == 0.02
+    assert result.found == {"1%": (3, 5), "2%": (20, 20), "5%": (5, 5)}
+    assert (result.false_alarms, result.trials, result.seconds) == (0, 20, 12.0)
+    assert result.found_at(0.02) == (20, 20)
+    assert result.found_at(0.03) == (0, 0)
 
 
 def test_rates_are_printed_as_a_table_of_eighty_columns():
@@ -98,10 +94,10 @@ def test_rates_are_printed_as_a_table_of_eighty_columns():
     ]
 
 
-def test_a_certificate_is_kept_and_read_again(tmp_path, monkeypatch):
+def test_a_result_is_kept_and_read_again(tmp_path, monkeypatch):
     monkeypatch.setenv("CASCADE_BUDGET_CACHE", str(tmp_path))
-    assert read_certificate() is None
-    certificate = Certificate(
+    assert read_result() is None
+    result = SelfCheckResult(
         holds=True,
         date="2024-05-06",
         false_alarms=0,
@@ -110,23 +106,23 @@ def test_a_certificate_is_kept_and_read_again(tmp_path, monkeypatch):
         smallest_detected=0.01,
         seconds=12.5,
     )
-    assert write_certificate(certificate) == certificate_path()
-    assert read_certificate() == certificate
-    assert [path.name for path in certificate_path().parent.iterdir()] == [certificate_path().name]
+    assert write_result(result) == result_path()
+    assert read_result() == result
+    assert [path.name for path in result_path().parent.iterdir()] == [result_path().name]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 2}', '{"version": 1, "found": 3}'])
-def test_a_certificate_that_cannot_be_read_certifies_nothing(tmp_path, monkeypatch, text):
+def test_a_result_that_cannot_be_read_is_none(tmp_path, monkeypatch, text):
     monkeypatch.setenv("CASCADE_BUDGET_CACHE", str(tmp_path))
-    certificate_path().parent.mkdir(parents=True)
-    certificate_path().write_text(text, encoding="utf-8")
-    assert read_certificate() is None
+    result_path().parent.mkdir(parents=True)
+    result_path().write_text(text, encoding="utf-8")
+    assert read_result() is None
 
 
 def test_selfcheck_times_the_built_in_workload_against_itself(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("CASCADE_BUDGET_CACHE", str(tmp_path))
     # Five short rounds: what they are taken for is not asked here.
-    monkeypatch.setattr(promise, "Plan", partial(Plan, looks=(5,)))
+    monkeypatch.setattr(room, "Plan", partial(Plan, looks=(5,)))
     monkeypatch.setattr(chunks, "ROUND_NS", 40_000_000)
     code = main(["selfcheck", "--trials", "1", "--slowdowns", "2"])
     printed = capsys.readouterr()
@@ -134,10 +130,10 @@ def test_selfcheck_times_the_built_in_workload_against_itself(tmp_path, monkeypa
     assert lines[0].startswith("the built-in workload, Python 3.")
     assert re.fullmatch(r"none       [01] of 1  .*", lines[3])
     assert re.fullmatch(r"2%         [01] of 1  .*", lines[4])
-    assert lines[-1] == "Not kept: a certificate needs 10 trials or more."
+    assert lines[-1] == "Not kept: a result needs 10 trials or more."
     assert printed.err.startswith("trial 1 of 1\n")
     assert code in (0, 1)
-    assert not certificate_path().exists()
+    assert not result_path().exists()
     assert list((tmp_path / "trees").iterdir()) == []
 
 
@@ -168,9 +164,9 @@ def test_selfcheck_refuses_numbers_that_make_no_sense(words, capsys):
     assert "invalid" in capsys.readouterr().err
 
 
-def test_the_certificate_is_json_that_people_can_read(tmp_path, monkeypatch):
+def test_the_result_is_json_that_people_can_read(tmp_path, monkeypatch):
     monkeypatch.setenv("CASCADE_BUDGET_CACHE", str(tmp_path))
-    certificate = certify([*trials(0.0, 0, 10), *trials(0.02, 10, 10)])
-    document = json.loads(write_certificate(certificate).read_text("utf-8"))
+    result = result_of([*trials(0.0, 0, 10), *trials(0.02, 10, 10)])
+    document = json.loads(write_result(result).read_text("utf-8"))
     assert document["version"] == 1
     assert document["found"] == {"2%": [10, 10]}

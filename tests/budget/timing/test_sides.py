@@ -6,14 +6,14 @@ import zipfile
 
 import pytest
 
-from cascade_budget.process.channel import Imports
 from cascade_budget.process.imports import redirect_imports
+from cascade_budget.process.job import Imports
 from cascade_budget.source.repository import RevisionError
 from cascade_budget.source.requirement import (
+    BaseInstallError,
     install_base,
     parse_requirement,
 )
-from cascade_budget.timing.pairing_errors import BaseInstallError
 from cascade_budget.timing.pairs import Pair
 from cascade_budget.timing.sides import (
     find_base,

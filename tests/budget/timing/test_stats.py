@@ -8,12 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as reference
 
-from cascade_budget.judge.statistics import (
-    Interval,
-    normal_quantile,
-    proportion_interval,
-    trimmed_mean,
-)
+from cascade_budget.judge.statistics import normal_quantile, proportion_interval, trimmed_mean
+from cascade_budget.model.throughput import Interval
 
 VALUES = [3.0, 1.0, 2.0, 100.0, 4.0, 5.0, 6.0, -50.0, 7.0, 8.0]
 

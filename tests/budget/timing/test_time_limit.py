@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from cascade_budget.judge.sequential import Plan
-from cascade_budget.judge.throughput import Outcome
+from cascade_budget.model.throughput import Outcome
 from cascade_budget.timing import fresh_pairs as starting
 from cascade_budget.timing import rounds as room
 from cascade_budget.timing.clocks import Cost

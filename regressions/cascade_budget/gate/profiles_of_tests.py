@@ -3,31 +3,55 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import re
 from typing import TYPE_CHECKING, Any, Final, final
 
+import pytest
 from _pytest import python as pytest_python
 
 from cascade_budget.errors import BudgetError
-from cascade_budget.gate.profile_folder import file_stem, profile_folder, shown_path
+from cascade_budget.gate.budgets import FIXTURE, state_of
+from cascade_budget.gate.fixture import PlainRunner
 from cascade_budget.judge.profile_comparison import compare_profiles
-from cascade_budget.model.profile_findings import ProfileFinding
-from cascade_budget.model.profiles import function_times
+from cascade_budget.model.profiles import ProfileFinding, function_times
 from cascade_budget.process.limits import time_limit
+from cascade_budget.process.workload import Workload
 from cascade_budget.report.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    import pytest
+    from collections.abc import Callable, Generator, Iterator, Sequence
+    from pathlib import Path
 
     from cascade_budget.gate.fixture import WorkloadCall
-    from cascade_budget.gate.throughput import ProfiledSides
+    from cascade_budget.gate.timers import ProfiledSides
     from cascade_budget.model.profiles import ProfileDifference, ProfileSession
-    from cascade_budget.process.workload import Workload
     from cascade_budget.profiling.stacks import RawFrame
     from cascade_budget.report.progress import Progress
     from cascade_budget.settings import Settings
     from cascade_budget.source.changes import Changes
+
+PROFILES: Final = "profiles"
+"""Folder of the profiles inside that of the reports."""
+
+_LONGEST: Final = 100
+
+
+def profile_folder(settings: Settings) -> Path | None:
+    """Where profiles go; None where they are shown and not kept."""
+    if settings.profile is not None:
+        return settings.profile
+    return settings.report / PROFILES if settings.report is not None else None
+
+
+def file_stem(key: str) -> str:
+    """A file name for a test's key: its readable part, and a digest where that lost something."""
+    stem = re.sub(r"[^A-Za-z0-9_.]+", "-", key).strip("-.")
+    if stem == key:
+        return stem
+    digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{stem[-_LONGEST:].lstrip('-.') or 'test'}-{digest}"
+
 
 SECTION: Final = "cascade budget profile"
 MOST_UNASKED: Final = 20
@@ -229,7 +253,7 @@ class Profiles:
         if folder is None:
             return {}, ""
         from cascade_budget.report.profile_renderers import render_profile_html, render_speedscope  # noqa: PLC0415 - needs the profiler's renderers
-        from cascade_budget.source.files import write_text  # noqa: PLC0415 - needs no file otherwise
+        from cascade_budget.source.files import shown_path, write_text  # noqa: PLC0415 - needs no file otherwise
 
         texts = {
             "html": render_profile_html(sides["head"], title=key),
@@ -292,3 +316,57 @@ def _reason(error: BaseException) -> str:
     text = str(error).strip().partition("\n")[0]
     kind = type(error).__name__
     return f"no profile: {kind}: {text}" if text else f"no profile: {kind}"
+
+
+@final
+class ProfilingRunner:
+    """Without the gate: runs a workload as a plain run does, and profiles it.
+
+    Args:
+        settings: of the run.
+        profiles: takes and writes the profiles.
+    """
+
+    def __init__(self, settings: Settings, profiles: Profiles) -> None:
+        self._settings = settings
+        self._profiles = profiles
+
+    def drive(self, call: WorkloadCall) -> Any:
+        """What the workload returned for the smallest size."""
+        result = PlainRunner(self._settings.timeout_seconds).drive(call)
+        with Workload(call.function, timeout_seconds=self._settings.timeout_seconds) as workload:
+            self._profiles.of_workload(call, workload, failed=False)
+        self._profiles.add_sections(call.item)
+        return result
+
+
+@final
+class BodyProfiler:
+    """Hooks of a run in which each test is profiled.
+
+    Args:
+        settings: of the run.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._profiles = Profiles(settings)
+        self.runner = ProfilingRunner(settings, self._profiles)
+        self._problems: dict[str, str] = {}
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Sample the body of a test that has no workload and no budgets of its own."""
+        if state_of(item) is not None or FIXTURE in getattr(item, "fixturenames", ()):
+            return (yield)
+        taken: list[ProfileFinding] = []
+        try:
+            with self._profiles.of_body(item, taken):
+                return (yield)
+        finally:
+            self._profiles.add_sections(item)
+            self._problems.update((item.nodeid, each.problem) for each in taken if each.problem)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say which tests have no profile."""
+        for test, problem in self._problems.items():
+            terminalreporter.write_line(f"{test}: {problem}")

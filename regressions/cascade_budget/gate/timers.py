@@ -1,12 +1,16 @@
-"""The coarse check: what the fixture's workload costs, held against the ledger."""
+"""Timing a workload against the ledger: the coarse check, where there is no base."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, final
 
-from cascade_budget.judge.coarse import CoarseJudgement, CoarseVerdict, judge_coarse
-from cascade_budget.model.findings import TimeFinding
-from cascade_budget.timing.calibration import machine_kind, python_key, sample_cost
+from cascade_budget.judge.coarse import judge_coarse
+from cascade_budget.model.findings import TimeFinding, TimeVerdict
+from cascade_budget.timing.calibration import (
+    machine_kind,
+    python_key,
+    sample_cost,
+)
 from cascade_budget.timing.obstacles import timing_obstacle
 
 if TYPE_CHECKING:
@@ -23,10 +27,9 @@ ProfiledSides: TypeAlias = "tuple[Sequence[ProfileSession], Sequence[ProfileSess
 """Sessions of base and of head, the i-th of each recorded next to each other."""
 
 MAX_ATTEMPTS: Final = 3
-_SIGNIFICANT: Final = 4
 
 
-class Gauge(Protocol):
+class Timer(Protocol):
     """A way to judge the throughput of a workload."""
 
     def measure(
@@ -49,7 +52,7 @@ class Gauge(Protocol):
 
 
 @final
-class CoarseGauge:
+class LedgerTimer:
     """Times in this process and holds the cost against the ledger's.
 
     Args:
@@ -68,13 +71,13 @@ class CoarseGauge:
     def measure(
         self, call: WorkloadCall, workload: Workload, entry: Entry | None
     ) -> tuple[TimeFinding | None, Any]:
-        """Time a workload; see `Gauge.measure`."""
+        """Time a workload; see `Timer.measure`."""
         tolerance = self._settings.coarse_tolerance
         if tolerance is None:
             return None, None
         obstacle = timing_obstacle()
         if obstacle:
-            return _not_timed(obstacle), None
+            return TimeFinding(verdict=TimeVerdict.NOT_TIMED, reason=obstacle), None
         if self._machine is None:
             self._machine = machine_kind()
         result = workload.run(call.n)
@@ -82,62 +85,21 @@ class CoarseGauge:
         samples: list[CostSample] = []
         while len(samples) < MAX_ATTEMPTS:
             samples.append(sample_cost(workload.run, call.n))
-            judgement = judge_coarse(
+            verdict, timing = judge_coarse(
                 [sample.calibrated_cost for sample in samples],
                 recorded,
-                self._machine,
+                python=python_key(),
+                machine=self._machine,
                 tolerance=tolerance,
                 tolerance_elsewhere=self._settings.coarse_tolerance_elsewhere,
             )
-            if judgement.verdict is not CoarseVerdict.SLOWER:
+            if verdict is not TimeVerdict.TOO_SLOW:
                 break
         cheapest = min(samples, key=lambda sample: sample.calibrated_cost)
-        update = self._settings.update
-        return _finding(judgement, cheapest, len(samples), self._machine, update=update), result
-
-
-def _not_timed(obstacle: str) -> TimeFinding:
-    return TimeFinding(
-        method="coarse",
-        verdict="not timed",
-        fails=False,
-        sentence=f"not timed: {obstacle}",
-    )
-
-
-def _finding(
-    judgement: CoarseJudgement, sample: CostSample, attempts: int, machine: str, *, update: bool
-) -> TimeFinding:
-    python = python_key()
-    laps = float(f"{judgement.laps:.{_SIGNIFICANT}g}")
-    return TimeFinding(
-        method="coarse",
-        verdict="recorded" if update else str(judgement.verdict),
-        fails=judgement.verdict is CoarseVerdict.SLOWER and not update,
-        sentence=_sentence(judgement, python, attempts),
-        cpu_ns_per_transaction=sample.cpu_ns_per_transaction,
-        wall_ns_per_transaction=sample.wall_ns_per_transaction,
-        details={
-            "python": python,
-            "machine": machine,
-            "laps": laps,
-            "slowdown_ratio": judgement.slowdown_ratio,
-            "limit_ratio": judgement.limit_ratio,
-            "attempts": attempts,
-            "chunks": sample.chunks,
-        },
-        record=(python, laps, machine),
-    )
-
-
-def _sentence(judgement: CoarseJudgement, python: str, attempts: int) -> str:
-    if judgement.slowdown_ratio is None or judgement.limit_ratio is None:
-        where = " comparable with this machine" if judgement.elsewhere else ""
-        return f"no cost recorded for {python}{where}: not judged"
-    change = f"{(judgement.slowdown_ratio - 1) * 100:+.0f} % CPU time a transaction"
-    place = " on another kind of machine" if judgement.elsewhere else ""
-    text = f"{change} against the ledger{place}"
-    if judgement.verdict is CoarseVerdict.SLOWER:
-        limit = (judgement.limit_ratio - 1) * 100
-        return f"{text}, limit {limit:+.0f} %, in each of {attempts} attempts"
-    return text
+        finding = TimeFinding(
+            verdict=TimeVerdict.RECORDED if self._settings.update else verdict,
+            recorded=timing,
+            cpu_ns_per_transaction=cheapest.cpu_ns_per_transaction,
+            wall_ns_per_transaction=cheapest.wall_ns_per_transaction,
+        )
+        return finding, result

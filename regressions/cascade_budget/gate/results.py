@@ -1,4 +1,4 @@
-"""What all tests found, wherever they ran: the ledger's update and the closing summary."""
+"""What all tests found, wherever they ran: the ledger's update, the reports and the summary."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ import pytest
 from cascade_budget.errors import LedgerError
 from cascade_budget.gate.reports import ReportError, Reports
 from cascade_budget.gate.verdicts import entry_of
-from cascade_budget.ledger import LedgerChange, read_ledger, render_ledger, update_ledger
+from cascade_budget.ledger import (
+    LedgerChange,
+    read_ledger,
+    render_ledger,
+    update_ledger,
+)
+from cascade_budget.model.codec import from_json
 from cascade_budget.model.findings import WorkloadFinding
 from cascade_budget.report.terminal import summary_lines
 
@@ -26,7 +32,7 @@ _COMPLETE: Final = frozenset({pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED})
 
 
 @final
-class Roll:
+class SessionResults:
     """Collects findings in the process that ends the run: the only one, or xdist's controller.
 
     Args:
@@ -59,16 +65,18 @@ class Roll:
         if not self._collected:
             self._collected = list(tests)
 
-    def add_facts(self, test: str, facts: Sequence[Mapping[str, Any]], *, settled: bool) -> None:
-        """Note what one test found.
+    def add_findings(
+        self, test: str, findings: Sequence[Mapping[str, Any]], *, settled: bool
+    ) -> None:
+        """Note what was found of one test.
 
         Args:
             test: its id.
-            facts: its findings in JSON's types.
+            findings: in JSON's types.
             settled: whether its body passed, so that an update may record it.
         """
-        for each in facts:
-            finding = WorkloadFinding.from_json(each)
+        for each in findings:
+            finding = from_json(WorkloadFinding, each)
             self._findings[finding.key] = finding
         if settled:
             self._settled.add(test)
