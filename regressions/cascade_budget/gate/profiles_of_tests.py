@@ -320,38 +320,25 @@ def _reason(error: BaseException) -> str:
 
 @final
 class ProfilingRunner:
-    """Without the gate: runs a workload as a plain run does, and profiles it.
-
-    Args:
-        settings: of the run.
-        profiles: takes and writes the profiles.
-    """
-
-    def __init__(self, settings: Settings, profiles: Profiles) -> None:
-        self._settings = settings
-        self._profiles = profiles
-
-    def drive(self, call: WorkloadCall) -> Any:
-        """What the workload returned for the smallest size."""
-        result = PlainRunner(self._settings.timeout_seconds).drive(call)
-        with Workload(call.function, timeout_seconds=self._settings.timeout_seconds) as workload:
-            self._profiles.of_workload(call, workload, failed=False)
-        self._profiles.add_sections(call.item)
-        return result
-
-
-@final
-class BodyProfiler:
-    """Hooks of a run in which each test is profiled.
+    """Hooks of a run without the gate in which each test is profiled.
 
     Args:
         settings: of the run.
     """
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._profiles = Profiles(settings)
-        self.runner = ProfilingRunner(settings, self._profiles)
         self._problems: dict[str, str] = {}
+
+    def run_workload(self, call: WorkloadCall) -> Any:
+        """Run a workload as a plain run does, and profile it."""
+        timeout_seconds = self._settings.timeout_seconds
+        result = PlainRunner(timeout_seconds).run_workload(call)
+        with Workload(call.function, timeout_seconds=timeout_seconds) as workload:
+            self._profiles.of_workload(call, workload, failed=False)
+        self._profiles.add_sections(call.item)
+        return result
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast, final
 from _pytest.runner import runtestprotocol
 
 from cascade_budget.counting import count_calls
+from cascade_budget.gate.fresh_counts import count_in_fresh_process
 from cascade_budget.interop.pytest_benchmark import FIXTURE as BENCHMARK
 from cascade_budget.interop.pytest_benchmark import (
     calls_made,
@@ -29,7 +30,6 @@ from cascade_budget.model.findings import (
     WorkloadFinding,
 )
 from cascade_budget.process.limits import time_limit
-from cascade_budget.process.probe import count_in_fresh_process
 from cascade_budget.process.workload import ThreadWatch, frozen_heap, quiet_collection
 
 if TYPE_CHECKING:
@@ -100,15 +100,15 @@ class Subject(ABC):
         Raises:
             ColdRunError: the process ended without reporting.
         """
-        count = count_in_fresh_process(
+        return count_in_fresh_process(
             self.item,
+            n,
             ordinal=self._ordinal,
             timeout_seconds=self._settings.timeout_seconds,
             attribute=attribute,
             warm=warm,
             hash_seed=hash_seed,
         )
-        return count(n)
 
     def time(self, entry: Entry | None) -> TimeFinding | None:
         """Time it against what the ledger holds, or against a base.
