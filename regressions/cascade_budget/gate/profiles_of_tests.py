@@ -114,20 +114,13 @@ class Profiles:
         if not self.wants(failed=failed):
             return None
 
-        def record() -> tuple[Sequence[ProfileSession], Sequence[ProfileSession]]:
+        def record() -> ProfiledSides:
             both = sides(call) if sides is not None else None
             if both is not None:
                 return both
-            from cascade_budget.profiling.passes import profile_workload  # noqa: PLC0415 - the sampler is loaded where it is used
-
-            head = profile_workload(
-                workload.function,
-                n=call.n,
-                own_roots=(self._settings.root,),
-                sessions=_SESSIONS,
-                call=lambda function, n: workload.variant(function).run(n),
+            return (), self._sessions(
+                workload.function, call.n, lambda function, n: workload.variant(function).run(n)
             )
-            return (), head
 
         return self._take(call.item, call.key, call.title, record)
 
@@ -157,19 +150,24 @@ class Profiles:
                 function(times)
 
         def record() -> ProfiledSides:
-            from cascade_budget.profiling.passes import profile_workload  # noqa: PLC0415 - the sampler is loaded where it is used
-
-            sessions = profile_workload(
-                repeated,
-                n=1,
-                most=most,
-                own_roots=(self._settings.root,),
-                sessions=_SESSIONS,
-                call=limited,
-            )
-            return (), sessions
+            return (), self._sessions(repeated, 1, limited, most=most)
 
         return self._take(item, item.nodeid, item.name, record)
+
+    def _sessions(
+        self,
+        function: Callable[[int], Any],
+        n: int,
+        call: Callable[[Callable[[int], Any], int], Any],
+        *,
+        most: int | None = None,
+    ) -> Sequence[ProfileSession]:
+        from cascade_budget.profiling.passes import profile_workload  # noqa: PLC0415 - the sampler is loaded where it is used
+
+        own_roots = (self._settings.root,)
+        return profile_workload(
+            function, n=n, own_roots=own_roots, sessions=_SESSIONS, call=call, most=most
+        )
 
     @contextlib.contextmanager
     def of_body(self, item: pytest.Item, taken: list[ProfileFinding]) -> Iterator[None]:
