@@ -58,9 +58,6 @@ class Ledger:
     entries: Mapping[str, Entry] = field(default_factory=dict)
 
 
-_REWRITE: Final = "Correct it, or delete the line and run pytest --cascade-budget-update"
-
-
 def read_ledger(path: Path, shown: str) -> Ledger:
     """The ledger at a path; an empty one where there is no file.
 
@@ -107,64 +104,63 @@ def parse_ledger(text: str, shown: str) -> Ledger:
             if version is None
             else "Upgrade pytest-cascade-budget, or restore the file from version control",
         )
-    return Ledger(entries={key: _entry(key, table, shown) for key, table in document.items()})
-
-
-def _entry(key: str, table: object, shown: str) -> Entry:
-    if not isinstance(table, dict):
+    try:
+        return Ledger(entries={key: _entry(key, table) for key, table in document.items()})
+    except _WrongValueError as error:
         raise LedgerFormatError(
-            f"{key!r} is {table!r}, not the table of a test", ledger=shown, remedy=_REWRITE
-        )
+            str(error),
+            ledger=shown,
+            remedy="Correct it, or delete the line and run pytest --cascade-budget-update",
+        ) from error
+
+
+class _WrongValueError(Exception):
+    """A value that no ledger holds."""
+
+
+def _entry(key: str, table: object) -> Entry:
+    if not isinstance(table, dict):
+        raise _WrongValueError(f"{key!r} is {table!r}, not the table of a test")
     laws: dict[str, Law | None] = {}
     watch: tuple[str, ...] = ()
     costs: dict[str, RecordedCost] = {}
     for name, value in table.items():
         if name == "watch":
-            watch = _patterns(key, value, shown)
+            watch = _patterns(key, value)
         elif ":" in name:
-            laws[name] = _law(key, name, value, shown)
+            laws[name] = _law(key, name, value)
         else:
-            costs[name] = _cost(key, name, value, shown)
+            costs[name] = _cost(key, name, value)
     return Entry(laws=laws, watch=watch, costs=costs)
 
 
-def _patterns(key: str, value: Any, shown: str) -> tuple[str, ...]:
+def _patterns(key: str, value: Any) -> tuple[str, ...]:
     if isinstance(value, list) and all(isinstance(pattern, str) for pattern in value):
         return tuple(value)
-    raise LedgerFormatError(
-        f"watch of {key!r} is {value!r}, not a list of patterns", ledger=shown, remedy=_REWRITE
-    )
+    raise _WrongValueError(f"watch of {key!r} is {value!r}, not a list of patterns")
 
 
-def _law(key: str, name: str, value: Any, shown: str) -> Law | None:
+def _law(key: str, name: str, value: Any) -> Law | None:
     if value == UNSTABLE_TEXT:
         return None
     if not isinstance(value, str):
-        raise LedgerFormatError(
-            f"{name!r} of {key!r} is {value!r}, not a formula in quotes",
-            ledger=shown,
-            remedy=_REWRITE,
-        )
+        raise _WrongValueError(f"{name!r} of {key!r} is {value!r}, not a formula in quotes")
     try:
         return parse_law(value)
     except LawSyntaxError as error:
-        raise LedgerFormatError(
-            f"{name!r} of {key!r}: {error.fact}", ledger=shown, remedy=_REWRITE
-        ) from error
+        raise _WrongValueError(f"{name!r} of {key!r}: {error.fact}") from error
 
 
-def _cost(key: str, name: str, value: Any, shown: str) -> RecordedCost:
+def _cost(key: str, name: str, value: Any) -> RecordedCost:
     match value:
         case {"calibrated_cost": float() | int() as cost, "machine": str(machine), **others} if (
             cost > 0 and not others and not isinstance(cost, bool)
         ):
             return RecordedCost(calibrated_cost=float(cost), machine=machine)
         case _:
-            raise LedgerFormatError(
+            raise _WrongValueError(
                 f"{name!r} of {key!r} is neither module:qualname with a formula nor a Python "
-                "version with calibrated_cost and machine",
-                ledger=shown,
-                remedy=_REWRITE,
+                "version with calibrated_cost and machine"
             )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cascade_budget.errors import UsageError
 from cascade_budget.judge.sequential import Plan
-from cascade_budget.model.throughput import Outcome, Throughput
+from cascade_budget.model.throughput import Outcome, Throughput, slowdown_text, slowdowns_text
 from cascade_budget.process.job import Imports
 from cascade_budget.source.layout import (
     USUAL_ROOTS,
@@ -82,7 +82,7 @@ class TimedCommits:
         def tell(progress: Progress) -> None:
             self.progress.step(
                 f"{text}: round {progress.rounds} of at most {progress.most}, "
-                f"{100 * progress.slowdown:+.1f} % time so far"
+                f"{slowdown_text(progress.slowdown)} so far"
             )
 
         try:
@@ -147,9 +147,7 @@ class TimedCommits:
 
 
 def _told(verdict: Throughput) -> str:
-    bounds = verdict.interval
     return (
-        f"{100 * verdict.slowdown:+.1f} % time a transaction, "
-        f"{100 * verdict.confidence:g} % bounds [{100 * bounds.lower:+.1f}, "
-        f"{100 * bounds.upper:+.1f}], {verdict.rounds} rounds"
+        f"{slowdown_text(verdict.slowdown)}, {slowdowns_text(verdict.interval)} "
+        f"(confidence {100 * verdict.confidence:g} %), {verdict.rounds} rounds"
     )

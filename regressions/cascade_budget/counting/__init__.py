@@ -8,9 +8,9 @@ holds on every Python: 3.12 and newer report starts by `sys.monitoring`, 3.11 by
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING
 
-from cascade_budget.counting.backend import Backend, CountingLostError, CountingUnavailableError
+from cascade_budget.counting.backend import CountingLostError, CountingUnavailableError
 from cascade_budget.counting.recorder import Recorder, Session
 from cascade_budget.counting.result import CallCounts, CallSite
 from cascade_budget.counting.targets import Target, TargetError, resolve_target
@@ -24,7 +24,6 @@ else:
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from contextlib import AbstractContextManager
-    from types import TracebackType
 
 __all__ = [
     "CallCounts",
@@ -34,8 +33,7 @@ __all__ = [
     "count_calls",
 ]
 
-_RECORDER = Recorder()
-_BACKEND: Backend = _Backend(_RECORDER)
+_RECORDER = Recorder(_Backend)
 
 
 def count_calls(
@@ -68,37 +66,14 @@ def count_calls(
     """
     patterns = parse_watch(watch)
     watched, absent = _resolve(patterns.names)
-    return _Block(
-        Session(
-            named=tuple(targets),
-            watched=watched,
-            watch=patterns,
-            attribute=attribute,
-            counts=CallCounts(backend=_BACKEND.name, blind=absent),
-        )
+    return Session(
+        recorder=_RECORDER,
+        named=tuple(targets),
+        watched=watched,
+        watch=patterns,
+        attribute=attribute,
+        counts=CallCounts(backend=_Backend.name, blind=absent),
     )
-
-
-# Not contextlib.contextmanager: its own functions would start inside the block that they open and
-# close, and someone may count those.
-@final
-class _Block:
-    """The `with` block of `count_calls`."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def __enter__(self) -> CallCounts:
-        _RECORDER.open(self._session, _BACKEND)
-        return self._session.counts
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
-        _RECORDER.close(self._session, _BACKEND, settle=kind is None)
 
 
 def _resolve(names: tuple[str, ...]) -> tuple[tuple[Target, ...], dict[str, str]]:

@@ -6,6 +6,7 @@ may overlap on several threads, with one hold of the interpreter's hook.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from threading import RLock
 from types import BuiltinFunctionType, ClassMethodDescriptorType, MethodDescriptorType
 from typing import TYPE_CHECKING, final
@@ -15,7 +16,7 @@ from cascade_budget.counting.call_sites import blamed, call_sites, is_project, q
 from cascade_budget.counting.tallies import Body, Counted, Native, Site, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import CodeType, FrameType
 
     from cascade_budget.counting.backend import Backend
@@ -24,11 +25,15 @@ if TYPE_CHECKING:
     from cascade_budget.counting.watch import Watch
 
 
+# A context manager by its own methods: the functions of contextlib would start inside the block
+# that they open and close, and someone may count those.
 @final
+@dataclass(slots=True, kw_only=True, eq=False)
 class Session:
-    """One open block.
+    """One block that counts.
 
     Attributes:
+        recorder: Where it is open.
         counts: Where its result goes.
         named: The targets asked for.
         watched: The targets that a pattern without a wildcard names.
@@ -36,51 +41,48 @@ class Session:
         attribute: Whether callers are wanted.
     """
 
-    __slots__ = ("_before", "attribute", "counts", "named", "watch", "watched")
+    recorder: Recorder
+    counts: CallCounts
+    named: tuple[Target, ...]
+    watched: tuple[Target, ...]
+    watch: Watch
+    attribute: bool
+    _before: dict[int, int] = field(default_factory=dict)
 
-    def __init__(
-        self,
-        *,
-        counts: CallCounts,
-        named: tuple[Target, ...],
-        watched: tuple[Target, ...],
-        watch: Watch,
-        attribute: bool,
-    ) -> None:
-        self.counts = counts
-        self.named = named
-        self.watched = watched
-        self.watch = watch
-        self.attribute = attribute
-        self._before: dict[int, int] = {}
+    def __enter__(self) -> CallCounts:
+        self.recorder.open(self)
+        return self.counts
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.recorder.close(self, settle=kind is None)
 
     @property
     def targets(self) -> tuple[Target, ...]:
         """All that is counted by name."""
         return (*self.named, *self.watched)
 
-    def begin(self, recorder: Recorder) -> None:
+    def begin(self) -> None:
         """Remember where every tally stands."""
-        self.counts.follow(lambda: recorder.read(self))
-        self._before = self._stand(recorder)
+        self.counts.follow(lambda: self.recorder.read(self))
+        self._before = self._stand()
 
-    def calls_of(self, target: Target, recorder: Recorder) -> int:
+    def calls_of(self, target: Target) -> int:
         """Calls of one target since the beginning."""
         return sum(
             counted.read() - self._before.get(id(counted), 0)
-            for counted in recorder.counted_for(target)
+            for counted in self.recorder.counted_for(target)
         )
 
-    def finish(self, recorder: Recorder) -> None:
+    def finish(self) -> None:
         """Hand over the final numbers."""
         # Read before anything else: what follows may call C functions that someone counts.
-        after = self._stand(recorder)
+        after = self._stand()
         totals = {key: after[key] - self._before.get(key, 0) for key in after}
         parts: dict[str, list[Counted]] = {
-            target.name: recorder.counted_for(target) for target in self.targets
+            target.name: self.recorder.counted_for(target) for target in self.targets
         }
         patterned = []
-        for body in recorder.bodies.values():
+        for body in self.recorder.bodies.values():
             if body.module is None or body.qualname is None or not totals[id(body)]:
                 continue
             if self.watch.matches(body.module, body.qualname):
@@ -101,9 +103,9 @@ class Session:
             },
         )
 
-    def _stand(self, recorder: Recorder) -> dict[int, int]:
+    def _stand(self) -> dict[int, int]:
         """Where every tally stands, by its id."""
-        counted = recorder.everything_counted()
+        counted: list[Counted] = [*self.recorder.bodies.values(), *self.recorder.natives.values()]
         sites = [site for one in counted for site in tuple(one.sites.values())]
         tallies: list[Tally] = [*counted, *(sites if self.attribute else ())]
         return {id(tally): tally.read() for tally in tallies}
@@ -113,6 +115,9 @@ class Session:
 class Recorder:
     """The tallies of all open blocks, by what they count.
 
+    Args:
+        backend: Makes the source of events.
+
     Attributes:
         bodies: By id of the code, which the body holds.
         natives: By id of the C function, which the native holds.
@@ -120,69 +125,67 @@ class Recorder:
         failure: What went wrong inside an event, where nothing may be raised.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, backend: Callable[[Recorder], Backend]) -> None:
         self.bodies: dict[int, Body] = {}
         self.natives: dict[int, Native] = {}
         self.methods: dict[str, list[Native]] = {}
         self.failure: Exception | None = None
+        self._backend = backend(self)
         self._sessions: list[Session] = []
         self._observed: tuple[object, ...] | None = None
         self._lock = RLock()
 
-    def open(self, session: Session, backend: Backend) -> None:
+    def open(self, session: Session) -> None:
         """Begin to count for a block.
 
         Raises:
             CountingUnavailableError: Another tool holds the hook.
         """
         with self._lock:
-            backend.claim()
+            self._backend.claim()
             self._sessions.append(session)
             try:
                 # Asked before C functions are observed: finding out makes calls of its own.
-                session.counts.blind.update(_blind(session, backend))
-                self._observe(self._enlist(session), backend)
-                session.begin(self)
+                session.counts.blind.update(_blind(session, self._backend))
+                self._observe(self._enlist(session))
+                session.begin()
             except BaseException:
-                self._leave(session, backend)
+                self._leave(session)
                 raise
 
-    def close(self, session: Session, backend: Backend, *, settle: bool) -> None:
+    def close(self, session: Session, *, settle: bool) -> None:
         """End a block.
 
         Args:
             session: What `open` was given.
-            backend: What `open` was given.
             settle: Whether the counts are wanted; not after an exception in the block.
 
         Raises:
             CountingLostError: Events may have been missed.
         """
         with self._lock:
+            session.counts.settle()  # no counts, unless what follows ends well
             try:
                 if settle:
-                    backend.check()
-                    if self.failure is not None:
-                        raise CountingLostError(
-                            f"a call could not be counted, {type(self.failure).__name__} was raised"
-                            f" on the way: {self.failure}",
-                            holder=None,
-                            remedy="Recurse less deeply in the counted block",
-                        ) from self.failure
-                    session.finish(self)
+                    self._check()
+                    session.finish()
             finally:
-                if not session.counts.settled:
-                    session.counts.abandon()
-                self._leave(session, backend)
+                self._leave(session)
+
+    def _check(self) -> None:
+        self._backend.check()
+        if self.failure is not None:
+            raise CountingLostError(
+                f"a call could not be counted, {type(self.failure).__name__} was raised on the way:"
+                f" {self.failure}",
+                holder=None,
+                remedy="Recurse less deeply in the counted block",
+            ) from self.failure
 
     def read(self, session: Session) -> dict[str, int]:
         """The calls so far, by target name."""
         with self._lock:
-            return {target.name: session.calls_of(target, self) for target in session.named}
-
-    def everything_counted(self) -> list[Counted]:
-        """Every tally there is."""
-        return [*self.bodies.values(), *self.natives.values()]
+            return {target.name: session.calls_of(target) for target in session.named}
 
     def counted_for(self, target: Target) -> list[Counted]:
         """The tallies that make up a target."""
@@ -259,7 +262,7 @@ class Recorder:
                     self.methods.setdefault(name, []).append(native)
         return new
 
-    def _observe(self, new: list[Body], backend: Backend) -> None:
+    def _observe(self, new: list[Body]) -> None:
         globs = frozenset(glob for session in self._sessions for glob in session.watch.globs)
         natives = any(
             target.function is not None for session in self._sessions for target in session.targets
@@ -269,15 +272,15 @@ class Recorder:
         # A block inside another that asks for the same costs nothing to open or to leave; to start
         # over would have every function in the process reported once more.
         if new or observed != self._observed:
-            backend.observe(new, everything=bool(globs), natives=natives, attribute=attribute)
+            self._backend.observe(new, everything=bool(globs), natives=natives, attribute=attribute)
             self._observed = observed
 
-    def _leave(self, session: Session, backend: Backend) -> None:
+    def _leave(self, session: Session) -> None:
         self._sessions.remove(session)
         if self._sessions:
-            self._observe([], backend)
+            self._observe([])
             return
-        backend.release()
+        self._backend.release()
         self._observed = None
         self.bodies.clear()
         self.natives.clear()

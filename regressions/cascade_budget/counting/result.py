@@ -45,7 +45,7 @@ class CallCounts(Mapping[str, int]):
         blind: Target or watched name to the reason why this Python can't count all of its calls.
     """
 
-    __slots__ = ("_calls", "_read", "_settled", "_sites", "_watched", "backend", "blind")
+    __slots__ = ("_calls", "_read", "_sites", "_watched", "backend", "blind")
 
     def __init__(self, *, backend: str, blind: Mapping[str, str]) -> None:
         self.backend = backend
@@ -53,7 +53,6 @@ class CallCounts(Mapping[str, int]):
         self._calls: dict[str, int] = {}
         self._watched: dict[str, int] = {}
         self._sites: dict[str, tuple[CallSite, ...]] = {}
-        self._settled = False
         self._read: Callable[[], dict[str, int]] | None = None
 
     @property
@@ -85,22 +84,13 @@ class CallCounts(Mapping[str, int]):
     def _current(self) -> dict[str, int]:
         return self._calls if self._read is None else self._read()
 
-    @property
-    def settled(self) -> bool:
-        """Whether the numbers are final."""
-        return self._settled
-
-    def abandon(self) -> None:
-        """Have no counts: the block did not end as it should."""
-        self._read, self._calls = None, {}
-
     def settle(
         self,
         *,
-        calls: dict[str, int],
-        watched: dict[str, int],
-        sites: dict[str, tuple[CallSite, ...]],
+        calls: Mapping[str, int] = MappingProxyType({}),
+        watched: Mapping[str, int] = MappingProxyType({}),
+        sites: Mapping[str, tuple[CallSite, ...]] = MappingProxyType({}),
     ) -> None:
-        """Take the final numbers."""
-        self._calls, self._watched, self._sites, self._read = calls, watched, sites, None
-        self._settled = True
+        """Take the final numbers: none where the block did not end as it should."""
+        self._calls, self._watched, self._sites = dict(calls), dict(watched), dict(sites)
+        self._read = None

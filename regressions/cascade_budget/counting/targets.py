@@ -46,7 +46,7 @@ class TargetError(UsageError):
         nearest: The existing name most like it, or None.
     """
 
-    def __init__(self, fact: str, *, name: str, nearest: str | None, remedy: str) -> None:
+    def __init__(self, fact: str, *, name: str, remedy: str, nearest: str | None = None) -> None:
         super().__init__(fact, place=f"target '{name}'", remedy=remedy)
         self.name = name
         self.nearest = nearest
@@ -88,20 +88,18 @@ def resolve_target(name: str) -> Target:
         codes, functions = _walk(module, qualname.split("."), name=name)
     except UncountableError as error:
         raise TargetError(
-            f"what it names {error.fact}", name=name, nearest=None, remedy=_sentence(error.remedy)
+            f"what it names {error.fact}", name=name, remedy=_sentence(error.remedy)
         ) from None
     if codes and functions:
         raise TargetError(
             "what it names is partly Python and partly C",
             name=name,
-            nearest=None,
             remedy="Name one of its implementations",
         )
     if len(functions) > 1:
         raise TargetError(
             f"what it names has {len(functions)} implementations in C",
             name=name,
-            nearest=None,
             remedy="Name one of its implementations",
         )
     return Target(name=name, codes=codes, function=functions[0] if functions else None)
@@ -132,7 +130,6 @@ def _import(module_name: str, *, name: str) -> ModuleType:
         raise TargetError(
             f"importing '{module_name}' raised {type(error).__name__}: {error}",
             name=name,
-            nearest=None,
             remedy=f"Make `import {module_name}` work, or name another module",
         ) from error
 

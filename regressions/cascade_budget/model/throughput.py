@@ -166,10 +166,11 @@ def slowdown_text(slowdown: float, *, digits: int = 1) -> str:
     """A slowdown in words: `31.4 % slower`, `12.0 % faster`, `20.0x slower` from twofold on.
 
     Args:
-        slowdown: Cost over the cost that it is held against, less one; above -1.
+        slowdown: Cost over the cost that it is held against, less one.
         digits: Behind the point of a percentage.
     """
-    word, factor = ("faster", 1 / (1 + slowdown)) if slowdown < 0 else ("slower", 1 + slowdown)
+    ratio = 1 + slowdown
+    word, factor = ("faster", 1 / ratio if ratio > 0 else 1.0) if ratio < 1 else ("slower", ratio)
     if factor >= _TWICE:
         return f"{factor:.1f}x {word}"
     share = f"{100 * abs(slowdown):.{digits}f}"

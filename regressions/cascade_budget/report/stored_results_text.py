@@ -11,8 +11,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from cascade_budget.model.benchmarks import FEWEST_PROCESSES, Verdict
-from cascade_budget.model.units import Quantity, quantity
-from cascade_budget.report.text import counted, duration, interval, percent, visible
+from cascade_budget.model.throughput import slowdown_text, slowdowns_text
+from cascade_budget.model.units import Kind, Quantity, quantity
+from cascade_budget.report.text import counted, duration, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -128,8 +129,8 @@ def _evidence(judged: Judged) -> str:
     text = f"{amount(base, unit)} -> {amount(head, unit)}"
     found = judged.throughput
     if found is not None:
-        bounds = interval(found.interval.lower, found.interval.upper)
-        return f"{text}, {percent(found.slowdown)} {bounds}, {judged.reason}"
+        change = f"{slowdown_text(found.slowdown)}, {slowdowns_text(found.interval)}"
+        return f"{text}, {change}, {judged.reason}"
     if base == head:
         return f"{amount(base, unit)}, {judged.reason}"
     exact = judged.reason == _EXACT or quantity(pair.benchmark.kind, unit, base, head) is (
@@ -137,12 +138,19 @@ def _evidence(judged: Judged) -> str:
     )
     if exact:
         return f"{amount(base, '')} -> {amount(head, unit)}, {judged.reason}"
-    change = "" if judged.change is None else f", {percent(judged.change)}"
+    change = "" if judged.change is None else f", {_change(judged.change, pair.benchmark.kind)}"
     return f"{text}{change}; {judged.reason}"
 
 
+def _change(change: float, kind: Kind) -> str:
+    """Head's value over base's, less one, in words: `5.2 % slower`, or `5.2 % more` of bytes."""
+    if kind is Kind.TIME:
+        return slowdown_text(change)
+    return f"{100 * abs(change):.1f} % {'less' if change < 0 else 'more'}"
+
+
 def _outlook(found: Throughput) -> str:
-    text = f"these could have told {percent(found.smallest_detectable).lstrip('+')}"
+    text = f"these could have told {slowdown_text(found.smallest_detectable)}"
     if found.rounds_to_decide is None:
         return text
     return f"{text}; about {found.rounds_to_decide} more rounds might decide"

@@ -60,16 +60,6 @@ def signed_duration(ns: float) -> str:
     return f"{'-' if ns < 0 else '+'}{duration(abs(ns))}"
 
 
-def percent(ratio: float) -> str:
-    """A signed ratio as a percentage: 0.021 gives `+2.1 %`."""
-    return f"{ratio * 100:+.1f} %"
-
-
-def interval(lower: float, upper: float) -> str:
-    """Bounds as percentages: `[-1.0 %, +2.1 %]`."""
-    return f"[{percent(lower)}, {percent(upper)}]"
-
-
 def counted(number: int, noun: str, plural: str = "") -> str:
     """`1 test`, `2 tests`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -12,7 +12,6 @@ from cascade_budget.timing.pairs import Pair
 if TYPE_CHECKING:
     import random
     from collections.abc import Iterator, Sequence
-    from types import TracebackType
 
     from cascade_budget.process.job import Job
 
@@ -52,13 +51,8 @@ class FreshPairs:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._end_waiting(at_once=error is not None)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._end_waiting(at_once=kind is not None)
 
     def take(self, wanted: int) -> Pair:
         """A pair whose sides both hold their workload; who takes it leaves it.

@@ -117,9 +117,9 @@ def test_memory_has_a_tolerance_of_5_percent(project: Project, capsys) -> None:
     assert code == 1
     assert lines[5:9] == [
         "REGRESSED   bench.Parse.peakmem_parse",
-        "              47.68 MiB -> 50.16 MiB, +5.2 %; tolerance 5 %",
+        "              47.68 MiB -> 50.16 MiB, 5.2 % more; tolerance 5 %",
         "UNCHANGED   bench.Parse.peakmem_other",
-        "              47.68 MiB -> 49.59 MiB, +4.0 %; tolerance 5 %",
+        "              47.68 MiB -> 49.59 MiB, 4.0 % more; tolerance 5 %",
     ]
     code, lines = judge(capsys, "main~1", "main", "--memory-tolerance", "6")
     assert (code, set(verdicts(lines).values())) == (0, {"UNCHANGED"})
@@ -136,7 +136,8 @@ def test_3_percent_over_12_processes_is_a_regression(project, capsys) -> None:
     assert code == 1
     assert lines[5:] == [
         "REGRESSED   bench.Parse.time_parse",
-        "              1.00 ms -> 1.03 ms, +3.1 % [+2.7 %, +3.5 %], 12 processes a side",
+        "              1.00 ms -> 1.03 ms, 3.1 % slower, between 2.7 and 3.5 % slower, 12",
+        "              processes a side",
         "",
         "Intervals are of processes; samples within one are not independent.",
         "They hold where rounds were interleaved (asv continuous does that by itself);",
@@ -169,7 +170,7 @@ def test_120_samples_of_2_processes_are_unresolved(project, capsys) -> None:
     assert code == 0
     assert lines[5:] == [
         "UNRESOLVED  bench.Parse.time_parse",
-        "              1.00 ms -> 1.15 ms, +14.9 %; 2 processes a side",
+        "              1.00 ms -> 1.15 ms, 14.9 % slower; 2 processes a side",
         "",
         "With fewer than 5 processes a side, or without samples, only a",
         "doubling can be told. Measure with --record-samples -a rounds=12, and name a",
@@ -213,7 +214,7 @@ def test_one_sample_a_side_tells_nothing(project: Project, capsys) -> None:
     assert code == 0
     assert lines[5:7] == [
         "UNRESOLVED  bench.Parse.time_parse",
-        "              1.00 ms -> 2.50 ms, +150.0 %; 1 process a side",
+        "              1.00 ms -> 2.50 ms, 2.5x slower; 1 process a side",
     ]
 
 
@@ -228,7 +229,7 @@ def test_without_samples_the_statistics_serve_and_it_is_said(project: Project, c
     assert code == 0
     assert lines[5:8] == [
         "UNRESOLVED  bench.Parse.time_parse",
-        "              1.00 ms -> 1.20 ms, +20.1 %; no samples kept for head, only",
+        "              1.00 ms -> 1.20 ms, 20.1 % slower; no samples kept for head, only",
         "              statistics of them",
     ]
 
@@ -239,14 +240,14 @@ def test_a_repeat_given_on_asvs_command_line_is_given_again(project: Project, ca
     project.pair(TIME, timed(base), timed([2 * value for value in base]))
     _, lines = judge(capsys)
     assert lines[6:8] == [
-        "              1.01 ms -> 2.02 ms, +100.0 %; which process took which sample is",
-        "              unknown",
+        "              1.01 ms -> 2.02 ms, 2.0x slower; which process took which sample",
+        "              is unknown",
     ]
     code, lines = judge(capsys, "main~1", "main", "--repeat", "1")
     assert code == 1
     assert lines[6:8] == [
-        "              1.01 ms -> 2.02 ms, +100.0 % [+100.0 %, +100.0 %], 8 processes a",
-        "              side",
+        "              1.01 ms -> 2.02 ms, 2.0x slower, between 2.0 and 2.0x slower, 8",
+        "              processes a side",
     ]
 
 

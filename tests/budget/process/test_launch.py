@@ -148,7 +148,20 @@ def test_it(pytestconfig):
     assert pytestconfig.getoption("--ds") == "prod"
     assert sys.argv[1:3] == ["-q", "--lf"]
 """
-    arguments = ("-q", "--lf", "-k", "other", "--junitxml=out.xml", "-n", "2", "--ds", "prod", ".")
+    arguments = (
+        "-q",
+        "--lf",
+        "-k",
+        "other",
+        "--junitxml=out.xml",
+        "-p",
+        "xdist",
+        "-n",
+        "2",
+        "--ds",
+        "prod",
+        ".",
+    )
     code, printed = outcome(job(tmp_path, text, arguments=arguments))
     assert (code, "1 passed" in printed) == (0, True), printed
     assert not (tmp_path / "out.xml").exists()
