@@ -13,9 +13,6 @@ if TYPE_CHECKING:
 
     import pytest
 
-PROBE_VARIABLE: Final = "CASCADE_BUDGET_PROBE"
-"""In the environment of a fresh process: the order that it carries out."""
-
 DEFAULT_LEDGER: Final = "cascade-budget.toml"
 DEFAULT_PROFILES: Final = "reports"
 OFF: Final = "off"

@@ -40,6 +40,7 @@ from cascade_budget.interop.asv_results import (
 )
 from cascade_budget.judge.stored_results import judge_pairs
 from cascade_budget.model.benchmarks import Judged, Pair, Verdict
+from cascade_budget.report.stored_results_text import results
 from cascade_budget.source.repository import (
     Repository,
     RevisionError,
@@ -112,9 +113,6 @@ def run(arguments: argparse.Namespace) -> int:
         UsageError: A revision is unknown or has no results, a regular expression is none or finds
             nothing, or asv's files are not there or broken.
     """
-    # rich takes longer to import than the files to read.
-    from cascade_budget.report.stored_results_text import results  # noqa: PLC0415
-
     require_throughput("judging times")
     chosen, exact = _patterns("--bench", arguments.bench), _patterns("--exact", arguments.exact)
     config = read_config(_config(arguments.config))

@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING
 from cascade_budget.commands.console import ProgressLine, show
 from cascade_budget.commands.counted_revision import Revision, below, compare_counts, explain
 from cascade_budget.commands.timed_commits import TimedCommits
+from cascade_budget.counting.suite import SuiteError
 from cascade_budget.errors import BudgetError, UsageError
 from cascade_budget.extras import require_throughput
-from cascade_budget.process.suite_run import CensusError
 from cascade_budget.report.growth_text import cause_lines
 from cascade_budget.source.cache import scratch_folder
 from cascade_budget.source.copies import checkout_source, make_tree, revision_source
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from cascade_budget.commands.counted_revision import Counted
     from cascade_budget.model.comparison import Comparison
-    from cascade_budget.model.suite_counts import Census
+    from cascade_budget.model.suite_counts import SuiteCounts
     from cascade_budget.source.copies import Tree
     from cascade_budget.source.repository import Commit
 
@@ -230,14 +230,14 @@ class CountedCommits:
         """Count the good commit.
 
         Raises:
-            CensusError: The test could not be run there.
+            SuiteError: The test could not be run there.
             UsageError: It does not pass there.
         """
         counted = self._count(good, f"run 1, the good commit {good.short}")
-        if not counted.census.passed():
+        if not counted.counts.passed():
             raise UsageError(
                 f"{self.test} does not pass on the good commit {good.short}: "
-                f"{_why(counted.census)}",
+                f"{_why(counted.counts)}",
                 place=str(self.repository.root),
                 remedy="Name as --good a commit on which it passes",
             )
@@ -248,11 +248,11 @@ class CountedCommits:
         good = next(iter(self._counted.values()))
         try:
             counted = self._count(commit, f"run {self._runs + 1}, {commit.short}, {left:,} left")
-        except CensusError as error:
+        except SuiteError as error:
             self.skipped[sha] = error.fact
             return None
         if not good.passed_with(counted):
-            self.skipped[sha] = _why(self._counted.pop(sha).census)
+            self.skipped[sha] = _why(self._counted.pop(sha).counts)
             return None
         return bool(self._compared(good, counted).grown)
 
@@ -291,6 +291,6 @@ class CountedCommits:
         return counted
 
 
-def _why(census: Census) -> str:
-    reasons = [*census.uncollected.values(), *(record.reason for record in census.tests.values())]
+def _why(counts: SuiteCounts) -> str:
+    reasons = [*counts.uncollected.values(), *(record.reason for record in counts.tests.values())]
     return next(iter(reasons), "it was not collected")

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cascade_budget.counting.suite import SuiteRequest, count_suite
+from cascade_budget.counting.suite_store import SuiteStore, suite_key
 from cascade_budget.counting.watch import DEFAULT_WATCH
 from cascade_budget.errors import UsageError
 from cascade_budget.judge.growth import Evidence, compare, find_causes, nearest_edits
 from cascade_budget.model.comparison import Edit
-from cascade_budget.process.suite_run import CensusRequest, take_census
-from cascade_budget.process.suite_store import CensusStore, census_key
 from cascade_budget.source.cache import cache_folder
 from cascade_budget.source.changes import Changes
 from cascade_budget.source.definitions import defines, definitions, renamed
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from cascade_budget.commands.console import ProgressLine
     from cascade_budget.model.comparison import Cause, Comparison
-    from cascade_budget.model.suite_counts import Census
+    from cascade_budget.model.suite_counts import SuiteCounts
     from cascade_budget.source.copies import Tree
     from cascade_budget.source.definitions import Definition
 
@@ -48,37 +48,37 @@ class Counted:
 
     Args:
         tree: The copy.
-        census: The counts.
+        counts: The counts.
     """
 
-    def __init__(self, tree: Tree, census: Census) -> None:
+    def __init__(self, tree: Tree, counts: SuiteCounts) -> None:
         self.tree = tree
-        self.census = census
+        self.counts = counts
         self.definitions = functools.cache(self._definitions)
 
     def passed_with(self, head: Counted) -> list[str]:
         """Tests that passed here and on head, in head's order."""
-        here = self.census.passed()
-        return [test for test in head.census.passed() if test in here]
+        here = self.counts.passed()
+        return [test for test in head.counts.passed() if test in here]
 
     def evidence(self) -> dict[str, Evidence]:
         """Counts and callers, test by test."""
-        modules = {path: name for name, path in self.census.modules.items()}
+        modules = {path: name for name, path in self.counts.modules.items()}
         return {
             test: Evidence(calls=record.calls, sites=record.sites, modules=modules)
-            for test, record in self.census.tests.items()
+            for test, record in self.counts.tests.items()
         }
 
     def holds(self, function: str, other: Counted) -> bool:
         """Whether a function that the other side called is defined here."""
-        path = self.census.path_of(function) or other.census.path_of(function)
+        path = self.counts.path_of(function) or other.counts.path_of(function)
         return defines(self.definitions(path), function.partition(":")[2])
 
     def fingerprints(self, functions: Collection[str]) -> dict[str, str]:
         """Of functions that were called here; empty where no text defines them."""
         found = {}
         for name in functions:
-            definition = self.definitions(self.census.path_of(name)).get(name.partition(":")[2])
+            definition = self.definitions(self.counts.path_of(name)).get(name.partition(":")[2])
             found[name] = "" if definition is None else definition.fingerprint
         return found
 
@@ -97,7 +97,7 @@ class Revision:
     """
 
     tree: Tree
-    request: CensusRequest
+    request: SuiteRequest
     progress: ProgressLine
 
     @classmethod
@@ -114,7 +114,7 @@ class Revision:
         """
         folder = tree.folder / below
         origins = tuple(origin.resolve() for origin in tree.origins)
-        request = CensusRequest(
+        request = SuiteRequest(
             label=tree.source.label,
             project=tree.folder,
             working_folder=folder if folder.is_dir() else tree.folder,
@@ -145,22 +145,22 @@ class Revision:
                 drew more on one of them; what a side counts under two seeds tells what is chance.
 
         Raises:
-            CensusError: The tests could not be run.
+            SuiteError: The tests could not be run.
             ImportedElsewhereError: They ran against code from outside its copy.
         """
         request = replace(
             self.request, attribute=attribute, only=only, hash_seed=seed, random_seed=seed
         )
-        store = CensusStore(folder=cache_folder() / "counts")
-        key = census_key(request, self.tree.digest)
+        store = SuiteStore(folder=cache_folder() / "counts")
+        key = suite_key(request, self.tree.digest)
         text = text or f"counting on {self.tree.source.label}"
-        census = store.find(key)
-        if census is not None:
+        counts = store.find(key)
+        if counts is not None:
             self.progress.step(f"{text}: kept from an earlier run")
-            return Counted(self.tree, census)
+            return Counted(self.tree, counts)
         self.progress.step(text)
-        census = take_census(request, lambda done, total: self.progress.count(text, done, total))
-        for module, path in census.astray.items():
+        counts = count_suite(request, lambda done, total: self.progress.count(text, done, total))
+        for module, path in counts.wrong_origin.items():
             raise ImportedElsewhereError(
                 f"the tests on {self.tree.source.label} import the project as it is installed, not "
                 "this revision",
@@ -169,8 +169,8 @@ class Revision:
                 remedy="Install the project in editable mode (pip install -e .), or name its "
                 "folder in pytest's pythonpath setting",
             )
-        store.keep(key, census)
-        return Counted(self.tree, census)
+        store.keep(key, counts)
+        return Counted(self.tree, counts)
 
 
 def compare_counts(
@@ -188,8 +188,8 @@ def compare_counts(
         tests: The tests that passed on both.
         unstable: By test, functions whose count differs between two runs of one side.
     """
-    on_base = {test: base.census.tests[test].calls for test in tests}
-    on_head = {test: head.census.tests[test].calls for test in tests}
+    on_base = {test: base.counts.tests[test].calls for test in tests}
+    on_head = {test: head.counts.tests[test].calls for test in tests}
     called_on_base = {name for calls in on_base.values() for name in calls}
     called_on_head = {name for calls in on_head.values() for name in calls}
     fresh = called_on_head - called_on_base
@@ -220,7 +220,7 @@ def explain(comparison: Comparison, base: Counted, head: Counted) -> tuple[Cause
         if evidence is None or any(site.changed for site in cause.sites):
             return cause
         modules = {name.partition(":")[0] for name in evidence.calls}
-        paths = {name: path for name, path in head.census.modules.items() if name in modules}
+        paths = {name: path for name, path in head.counts.modules.items() if name in modules}
         edits = {
             f"{module}:{name}": Edit(path=path, line=line, function=name)
             for module, path in paths.items()
@@ -236,7 +236,7 @@ def explain(comparison: Comparison, base: Counted, head: Counted) -> tuple[Cause
 def _changes(comparison: Comparison, base: Counted, head: Counted) -> Changes:
     # A file was moved to where most of the functions are that it lost.
     moves = Counter(
-        (head.census.path_of(move.new), base.census.path_of(move.old)) for move in comparison.moved
+        (head.counts.path_of(move.new), base.counts.path_of(move.old)) for move in comparison.moved
     )
     former = {now: was for (now, was), _ in reversed(moves.most_common())}
 

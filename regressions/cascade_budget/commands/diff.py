@@ -190,14 +190,14 @@ def _compare(
         raise NothingComparedError(
             f"no test passed both on {base.tree.source.label} and on {head.tree.source.label}",
             place="; ".join(notes)
-            or f"{len(on_head.census.tests)} tests on head, {len(on_base.census.tests)} on base",
+            or f"{len(on_head.counts.tests)} tests on head, {len(on_base.counts.tests)} on base",
             remedy="Compare revisions that the same tests run on",
         )
     first = compare_counts(on_base, on_head, tests)
     if not first.grown:
         return first, (), notes
     suspects = frozenset(change.test for growth in first.grown for change in growth.changes)
-    again = _again(list(on_head.census.tests), tests, suspects)
+    again = _again(list(on_head.counts.tests), tests, suspects)
     head_again, base_again = (
         side.count(
             f"counting again on {side.tree.source.label}", attribute=suspects, only=again, seed=1
@@ -206,7 +206,7 @@ def _compare(
     )
     passed = set(base_again.passed_with(head_again))
     loose = [
-        differing(one.census.passed(), other.census.passed())
+        differing(one.counts.passed(), other.counts.passed())
         for one, other in ((on_base, base_again), (on_head, head_again))
     ]
     second = compare_counts(
@@ -237,25 +237,25 @@ def _again(
 
 
 def _notes(base: Counted, head: Counted) -> Iterator[str]:
-    source, on_base = head.tree.source, base.census.passed()
+    source, on_base = head.tree.source, base.counts.passed()
     yield from _not_compared(
         f"{base.tree.source.name} does not pass",
-        [test for test in head.census.passed() if test not in on_base],
+        [test for test in head.counts.passed() if test not in on_base],
     )
     yield from _not_compared(
         f"{source.name} fails",
-        [test for test, record in head.census.tests.items() if record.outcome == "failed"],
+        [test for test, record in head.counts.tests.items() if record.outcome == "failed"],
     )
     yield from _not_compared(
         f"{source.name} does not import",
-        [f"{file}: {reason}" for file, reason in head.census.uncollected.items()],
+        [f"{file}: {reason}" for file, reason in head.counts.uncollected.items()],
     )
     if source.commit is not None and source.repository is not None:
         changes = len(source.repository.changes())
         if changes:
             what = counted(changes, "uncommitted change is", "uncommitted changes are")
             yield f"{what} no part of {source.name}; leave HEAD out to compare them."
-    for name, reason in head.census.blind.items():
+    for name, reason in head.counts.blind.items():
         yield f"{name} is not counted exactly on this Python: {reason}."
 
 
@@ -269,12 +269,12 @@ def _not_compared(why: str, tests: Sequence[str]) -> Iterator[str]:
 
 def _check_own_functions(head: Counted) -> None:
     """Raise where the tests call nothing of the project: green would mean nothing."""
-    tree, census = head.tree, head.census
-    called = {name for record in census.tests.values() for name in record.calls}
-    paths = {census.path_of(name) for name in called} - {""}
+    tree, counts = head.tree, head.counts
+    called = {name for record in counts.tests.values() for name in record.calls}
+    paths = {counts.path_of(name) for name in called} - {""}
     if any(not tree.tests.covers(path) for path in paths):
         return
-    for package, path in sorted(census.foreign.items()):
+    for package, path in sorted(counts.installed_copy.items()):
         raise ImportedElsewhereError(
             f"the tests import an installed copy of {package}, the same one on both sides",
             module=package,
@@ -285,7 +285,7 @@ def _check_own_functions(head: Counted) -> None:
     roots = [root.relative_to(tree.folder).as_posix() for root in tree.roots] or ["."]
     told = ", ".join("the top folder" if root == "." else root for root in roots)
     raise NothingComparedError(
-        f"the {len(census.tests):,} tests that ran call no Python function of the project",
+        f"the {len(counts.tests):,} tests that ran call no Python function of the project",
         place=f"{tree.source.label}, functions looked for in {told}",
         remedy="Run tests that call the project in their own process",
     )

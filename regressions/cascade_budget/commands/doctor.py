@@ -17,18 +17,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cascade_budget.commands.console import ProgressLine, show
+from cascade_budget.counting.suite import (
+    SuiteRequest,
+    count_suite,
+)
 from cascade_budget.errors import UsageError
 from cascade_budget.judge.instability import diagnose
 from cascade_budget.model.comparison import Diagnosis, Influence
 from cascade_budget.model.suite_counts import (
     PASSED,
-    Census,
+    SuiteCounts,
 )
 from cascade_budget.process.seeds import GATE_SEED
-from cascade_budget.process.suite_run import (
-    CensusRequest,
-    take_census,
-)
 from cascade_budget.report.instability_text import diagnosis_text
 from cascade_budget.source.layout import import_roots, importable_names
 from cascade_budget.source.repository import (
@@ -76,14 +76,14 @@ def examine(test: str, *, here: Path, progress: ProgressLine) -> dict[str, tuple
         progress: Where to say what is going on.
 
     Raises:
-        CensusError: The test could not be run.
+        SuiteError: The test could not be run.
         UsageError: No test passes.
     """
     request = _request(test, here)
 
-    def count(text: str, asked: CensusRequest) -> Census:
+    def count(text: str, asked: SuiteRequest) -> SuiteCounts:
         progress.step(text)
-        return take_census(asked, lambda done, tests: progress.count(text, done, tests))
+        return count_suite(asked, lambda done, tests: progress.count(text, done, tests))
 
     reference = count("counting", request)
     passed = reference.passed()
@@ -129,13 +129,13 @@ def examine(test: str, *, here: Path, progress: ProgressLine) -> dict[str, tuple
     }
 
 
-def _request(test: str, here: Path) -> CensusRequest:
+def _request(test: str, here: Path) -> SuiteRequest:
     try:
         project = Repository.at(here).root
     except RevisionError:
         project = here.resolve()
     roots = [project / root for root in import_roots(project)]
-    return CensusRequest(
+    return SuiteRequest(
         label="the working tree",
         project=project,
         working_folder=here,
@@ -147,7 +147,7 @@ def _request(test: str, here: Path) -> CensusRequest:
     )
 
 
-def _runs(runs: list[Census], test: str) -> list[dict[str, int]]:
+def _runs(runs: list[SuiteCounts], test: str) -> list[dict[str, int]]:
     # A run in which the test failed counted less than a test: it says nothing about its counts.
     return [
         dict(run.tests[test].calls)

@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING
 from cascade_budget.errors import UsageError
 from cascade_budget.judge.sequential import Plan
 from cascade_budget.model.throughput import Outcome, Throughput, slowdown_text, slowdowns_text
-from cascade_budget.process.channel import (
-    Imports,
-    SideSpec,
-)
+from cascade_budget.process.job import Imports
 from cascade_budget.source.layout import (
     USUAL_ROOTS,
     importable,
@@ -20,6 +17,7 @@ from cascade_budget.timing.pairing_errors import (
     PairingError,
     SideFailedError,
 )
+from cascade_budget.timing.pairs import timing_job
 from cascade_budget.timing.rounds import (
     Limits,
     Progress,
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cascade_budget.commands.console import ProgressLine
+    from cascade_budget.process.job import Job
     from cascade_budget.source.copies import Tree
     from cascade_budget.source.repository import (
         Commit,
@@ -132,11 +131,11 @@ class TimedCommits:
     def _plan(self) -> Plan:
         return Plan(tests=self.steps)
 
-    def _spec(self, name: str, tree: Tree) -> SideSpec:
+    def _spec(self, name: str, tree: Tree) -> Job:
         # Where nothing is installed, pytest's own settings lead to one of the usual folders.
         usual = (tree.folder / root for root in USUAL_ROOTS)
         roots = tree.roots or tuple(folder for folder in usual if importable(folder))
-        return SideSpec(
+        return timing_job(
             name=name,
             root=str(tree.folder / self.below),
             node=self.test,

@@ -10,7 +10,7 @@ from cascade_budget.gate.budgets import FIXTURE
 from cascade_budget.judge.sequential import Plan
 from cascade_budget.model.findings import TimeFinding, TimeVerdict
 from cascade_budget.model.throughput import slowdown_text
-from cascade_budget.process.probe import pytest_arguments
+from cascade_budget.process.launch import arguments_of_run
 from cascade_budget.timing.pairing_errors import SideFailedError
 from cascade_budget.timing.rounds import Limits, run_rounds
 from cascade_budget.timing.selfcheck_result import SelfCheckResult, read_result
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cascade_budget.gate.timers import ProfiledSides
     from cascade_budget.ledger import Entry
     from cascade_budget.model.throughput import PairedTiming
+    from cascade_budget.process.job import Job
     from cascade_budget.process.workload import Workload
     from cascade_budget.report.progress import Progress
     from cascade_budget.settings import Settings
@@ -74,8 +75,7 @@ class PairedTimer:
             return None
         from cascade_budget.profiling.paired_profiles import profile_sides  # noqa: PLC0415 - the sampler is loaded where it is used
 
-        node, *arguments = pytest_arguments(call.item)
-        base, head = self._sides.specs(node, arguments, call.ordinal)
+        base, head = _jobs(self._sides, call)
         return profile_sides(
             base,
             head,
@@ -90,8 +90,7 @@ class PairedTimer:
             self._sides = self._laid_out.enter_context(
                 lay_out_sides(self._base, self._settings.root)
             )
-        node, *arguments = pytest_arguments(call.item)
-        base, head = self._sides.specs(node, arguments, call.ordinal)
+        base, head = _jobs(self._sides, call)
 
         def tell(progress: RoundProgress) -> None:
             self._progress.say(
@@ -147,6 +146,16 @@ class PairedTimer:
                 "cascade-budget selfcheck tries again",
             ),
         )
+
+
+def _jobs(sides: Sides, call: WorkloadCall) -> tuple[Job, Job]:
+    config = call.item.config
+    return sides.specs(
+        call.item.nodeid,
+        arguments_of_run(config),
+        call.ordinal,
+        started_in=config.invocation_params.dir,
+    )
 
 
 def _tests_timed(item: pytest.Item) -> int:

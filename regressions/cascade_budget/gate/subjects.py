@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast, final
 from _pytest.runner import runtestprotocol
 
 from cascade_budget.counting import count_calls
+from cascade_budget.gate.fresh_counts import count_in_fresh_process
 from cascade_budget.interop.pytest_benchmark import FIXTURE as BENCHMARK
 from cascade_budget.interop.pytest_benchmark import (
     calls_made,
@@ -29,7 +30,6 @@ from cascade_budget.model.findings import (
     WorkloadFinding,
 )
 from cascade_budget.process.limits import time_limit
-from cascade_budget.process.probe import count_in_fresh_process
 from cascade_budget.process.workload import ThreadWatch, frozen_heap, quiet_collection
 
 if TYPE_CHECKING:
@@ -100,15 +100,15 @@ class Subject(ABC):
         Raises:
             ColdRunError: the process ended without reporting.
         """
-        count = count_in_fresh_process(
+        return count_in_fresh_process(
             self.item,
+            n,
             ordinal=self._ordinal,
             timeout_seconds=self._settings.timeout_seconds,
             attribute=attribute,
             warm=warm,
             hash_seed=hash_seed,
         )
-        return count(n)
 
     def time(self, entry: Entry | None) -> TimeFinding | None:
         """Time it against what the ledger holds, or against a base.
@@ -127,6 +127,30 @@ class Subject(ABC):
             failed: whether a budget is broken.
             slower: whether it is that of time.
         """
+
+    def finding(
+        self,
+        targets: tuple[TargetFinding, ...],
+        *,
+        backend: str = "",
+        time: TimeFinding | None = None,
+        profile: ProfileFinding | None = None,
+    ) -> WorkloadFinding:
+        """All that was found of it."""
+        budgets = self.state.budgets
+        return WorkloadFinding(
+            key=self.key,
+            test=self.item.nodeid,
+            title=self.title,
+            n=self.n,
+            sizes=self.sizes if self.n else (),
+            cold=budgets.cold,
+            backend=backend,
+            watch=budgets.watch_label,
+            targets=targets,
+            time=time,
+            profile=profile,
+        )
 
     def _count_calls(self, *, attribute: bool) -> AbstractContextManager[CallCounts]:
         # Entered by the caller: what a generator around it calls on its way out would be counted.
@@ -389,23 +413,13 @@ class WholeTest(Subject):
 
     def abandoned(self) -> WorkloadFinding:
         """The finding of a test that passes now and did not before: its calls say nothing."""
-        budgets = self.state.budgets
-        return WorkloadFinding(
-            key=self.key,
-            test=self.key,
-            title=self.title,
-            n=None,
-            sizes=(),
-            cold=budgets.cold,
-            watch=budgets.watch_label,
-            targets=tuple(
-                TargetFinding(
-                    target=name,
-                    verdict=CallVerdict.UNSTABLE,
-                    sentence="the test passes and fails in runs of the same code: not gated",
-                    origin="marker" if law is not None else None,
-                )
-                for name, law in budgets.named.items()
-            ),
-            profile=self._profiled[0] if self._profiled else None,
+        unstable = tuple(
+            TargetFinding(
+                target=name,
+                verdict=CallVerdict.UNSTABLE,
+                sentence="the test passes and fails in runs of the same code: not gated",
+                origin="marker" if law is not None else None,
+            )
+            for name, law in self.state.budgets.named.items()
         )
+        return self.finding(unstable, profile=self.profile(failed=False, slower=False))

@@ -1,14 +1,14 @@
-"""What a census holds, and the lines in which the counting process hands it over.
+"""What the counts of a suite hold, and the messages in which the counting process sends them.
 
-A line of JSON a test, written when the test has ended, so that a run that is killed has reported
-all that came before, and the progress of one that runs can be read. Names of functions are sent
-once and then referred to by number: a suite of thousands of tests calls the same few hundred.
+A message a test, sent when the test has ended, so that a run that is killed has reported all that
+came before, and the progress of one that runs can be read. Names of functions are sent once and
+then referred to by number: a suite of thousands of tests calls the same few hundred.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from cascade_budget.model.findings import Site
@@ -16,9 +16,11 @@ from cascade_budget.model.findings import Site
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 PASSED: Final = "passed"
+FAILED: Final = "failed"
+SKIPPED: Final = "skipped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,16 +45,17 @@ class TestRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Census:
+class SuiteCounts:
     """One run of a suite.
 
     Attributes:
         tests: By node id, in the order in which they ran.
         uncollected: Files from which no tests could be collected -> why.
         modules: The project's own modules: name -> path, relative to the project.
-        astray: Modules that came from the project as it is installed, not from the copy that was to
-            be measured: name -> path.
-        foreign: Packages that lie in the copy and were imported from elsewhere: name -> path.
+        wrong_origin: Modules that came from the project as it is installed, not from the copy that
+            was to be measured: name -> path.
+        installed_copy: Packages that lie in the copy and were imported from elsewhere: name ->
+            path.
         blind: Functions that this Python cannot count exactly -> why.
         backend: What counted.
         seconds: Wall time of the tests, without start-up and collection.
@@ -61,8 +64,8 @@ class Census:
     tests: Mapping[str, TestRecord]
     uncollected: Mapping[str, str]
     modules: Mapping[str, str]
-    astray: Mapping[str, str]
-    foreign: Mapping[str, str]
+    wrong_origin: Mapping[str, str]
+    installed_copy: Mapping[str, str]
     blind: Mapping[str, str]
     backend: str
     seconds: float
@@ -78,100 +81,107 @@ class Census:
         return self.modules.get(function.partition(":")[0], "")
 
 
-class CensusWriter:
-    """Turns records into lines."""
+class SuiteWriter:
+    """Turns a run into messages, in JSON's types."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
 
-    def collected(self, tests: int) -> str:
-        """The line that says how many tests will run."""
-        return _line({"collected": tests, "format": FORMAT})
+    def collected(self, tests: int) -> dict[str, Any]:
+        """Says how many tests will run."""
+        return {"collected": tests, "format": FORMAT}
 
-    def test(self, node_id: str, record: TestRecord) -> str:
-        """The line of a test that has ended."""
+    def test(self, node_id: str, record: TestRecord) -> dict[str, Any]:
+        """Says what a test did that has ended."""
         fresh = [name for name in record.calls if name not in self._numbers]
         for name in fresh:
             self._numbers[name] = len(self._numbers)
-        return _line(
-            {
-                "test": node_id,
-                "outcome": record.outcome,
-                "names": fresh,
-                "calls": [[self._numbers[name], calls] for name, calls in record.calls.items()],
-                "sites": {
-                    name: [[site.path, site.line, site.function, site.calls] for site in sites]
-                    for name, sites in record.sites.items()
-                },
-                "reason": record.reason,
-                "threads": record.threads,
-            }
-        )
+        return {
+            "test": node_id,
+            "outcome": record.outcome,
+            "names": fresh,
+            "calls": [[self._numbers[name], calls] for name, calls in record.calls.items()],
+            "sites": {
+                name: [[site.path, site.line, site.function, site.calls] for site in sites]
+                for name, sites in record.sites.items()
+            },
+            "reason": record.reason,
+            "threads": record.threads,
+        }
 
-    def end(self, census: Census) -> str:
-        """The last line: all but the tests."""
-        return _line(
-            {
-                "uncollected": dict(census.uncollected),
-                "modules": dict(census.modules),
-                "astray": dict(census.astray),
-                "foreign": dict(census.foreign),
-                "blind": dict(census.blind),
-                "backend": census.backend,
-                "seconds": census.seconds,
-            }
-        )
+    def end(self, counts: SuiteCounts) -> dict[str, Any]:
+        """The last message: all but the tests."""
+        names = [field.name for field in fields(counts) if field.name != "tests"]
+        return {name: getattr(counts, name) for name in names}
 
 
-def encode(census: Census) -> str:
-    """A whole census as text."""
-    writer = CensusWriter()
-    lines = [writer.collected(len(census.tests))]
-    lines += [writer.test(node_id, record) for node_id, record in census.tests.items()]
-    return "".join([*lines, writer.end(census)])
+class SuiteReader:
+    """Takes the messages of a run.
 
-
-def decode(lines: Iterable[str]) -> Census | None:
-    """A census from its lines; None where the last one is missing: the process did not finish.
-
-    Raises:
-        ValueError: A line is not of this format.
+    Attributes:
+        collected: How many tests will run.
     """
-    names: list[str] = []
-    tests: dict[str, TestRecord] = {}
-    for line in lines:
-        entry: dict[str, Any] = json.loads(line)
-        if "collected" in entry:
-            if entry["format"] != FORMAT:
-                raise ValueError(f"census format {entry['format']}")
-        elif "test" in entry:
-            names += entry["names"]
-            tests[entry["test"]] = TestRecord(
-                outcome=entry["outcome"],
-                calls={names[number]: calls for number, calls in entry["calls"]},
+
+    def __init__(self) -> None:
+        self.collected = 0
+        self._names: list[str] = []
+        self._tests: dict[str, TestRecord] = {}
+
+    @property
+    def done(self) -> int:
+        """Tests that have ended."""
+        return len(self._tests)
+
+    def take(self, message: dict[str, Any]) -> SuiteCounts | None:
+        """Take the next message. Returns the whole run after the last.
+
+        Raises:
+            ValueError: It is of another format.
+        """
+        if "collected" in message:
+            if message["format"] != FORMAT:
+                raise ValueError(f"format {message['format']}")
+            self.collected = message["collected"]
+        elif "test" in message:
+            self._names += message["names"]
+            self._tests[message["test"]] = TestRecord(
+                outcome=message["outcome"],
+                calls={self._names[number]: calls for number, calls in message["calls"]},
                 sites={
                     name: tuple(
                         Site(path=path, line=at, function=function, calls=calls)
                         for path, at, function, calls in sites
                     )
-                    for name, sites in entry["sites"].items()
+                    for name, sites in message["sites"].items()
                 },
-                reason=entry["reason"],
-                threads=tuple(entry["threads"]),
+                reason=message["reason"],
+                threads=tuple(message["threads"]),
             )
         else:
-            return Census(
-                tests=tests,
-                uncollected=entry["uncollected"],
-                modules=entry["modules"],
-                astray=entry["astray"],
-                foreign=entry["foreign"],
-                blind=entry["blind"],
-                backend=entry["backend"],
-                seconds=entry["seconds"],
-            )
+            return SuiteCounts(tests=self._tests, **message)
+        return None
+
+
+def encode(counts: SuiteCounts) -> str:
+    """A whole run as text, a message a line."""
+    writer = SuiteWriter()
+    messages = [
+        writer.collected(len(counts.tests)),
+        *(writer.test(node_id, record) for node_id, record in counts.tests.items()),
+        writer.end(counts),
+    ]
+    return "".join(json.dumps(each, separators=(",", ":")) + "\n" for each in messages)
+
+
+def decode(lines: Iterable[str]) -> SuiteCounts | None:
+    """A run from its lines; None where the last one is missing: the run did not finish.
+
+    Raises:
+        ValueError: A line is not of this format.
+    """
+    reader = SuiteReader()
+    for line in lines:
+        counts = reader.take(json.loads(line))
+        if counts is not None:
+            return counts
     return None
-
-
-def _line(entry: dict[str, Any]) -> str:
-    return json.dumps(entry, separators=(",", ":")) + "\n"

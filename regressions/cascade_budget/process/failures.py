@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import traceback
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from cascade_budget.process.channel import Failure
-
-__all__ = ["describe_failure"]
+__all__ = ["Failure", "describe_failure"]
 
 _LONGEST = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a side has no workload, or none that ends well.
+
+    Attributes:
+        kind: The exception's type, or "skipped" or "not found".
+        message: Its text, one line.
+        where: "path:line" relative to the side's root; may be empty.
+        missing: Whether it says that the code lacks a name which the test uses.
+    """
+
+    kind: str
+    message: str
+    where: str = ""
+    missing: bool = False
+
+    def __str__(self) -> str:
+        text = f"{self.kind}: {self.message}" if self.message else self.kind
+        return f"{text} ({self.where})" if self.where else text
 
 
 def describe_failure(error: BaseException, root: str) -> Failure:

@@ -1,7 +1,7 @@
-"""A worker process: runs one test under pytest up to the fixture call, and serves its workload.
+"""What runs in a fresh interpreter: one job, or one job in each process that it is forked into.
 
 Started as `python -m cascade_budget.process HANDLE [HANDLE]`. With two handles the process
-imports pytest and then forks one process a side: both start from the very same memory, which makes
+imports pytest and then forks one process a job: both start from the very same memory, which makes
 them differ less than two processes started apart. It then only waits for them.
 """
 
@@ -9,54 +9,79 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import importlib
 import io
 import os
 import sys
-from dataclasses import asdict
 from importlib.metadata import entry_points
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 import pytest
 
-from cascade_budget.process.channel import (
-    Channel,
-    Failure,
-    Imports,
-    Message,
-    SideSpec,
-    open_channel,
-)
-from cascade_budget.process.failures import describe_failure
-from cascade_budget.process.imports import (
-    imported_files,
-    is_redirected,
-    redirect_imports,
-)
-from cascade_budget.process.seeds import (
-    seed_plugins,
-    seed_random,
-)
+import cascade_budget
+from cascade_budget.process.channel import Channel
+from cascade_budget.process.imports import is_redirected, redirect_imports
+from cascade_budget.process.job import Imports, Job
+from cascade_budget.process.seeds import seed_plugins, seed_random
 from cascade_budget.process.workload import Workload
-from cascade_budget.timing.serving import serve_workload
+from cascade_budget.settings import read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
-__all__ = ["PLUGIN_NAME", "HandOver", "leave", "main"]
+__all__ = ["PLUGIN_NAME", "FixtureCall", "WorkerPlugin", "leave", "main"]
 
 PLUGIN_NAME: Final = "cascade_budget_worker"
 """Under which the fixture looks for what takes its workloads over."""
 
 SIGNAL_EXIT: Final = 128
+"""What a shell adds to the number of the signal that ended a process."""
 
-#: pytest would rewrite this package's assertions, but it is the one that has started pytest here.
-_OWN_WARNING: Final = "ignore:Module already imported so cannot be rewritten; cascade_budget"
-_NO_TEST: Final = (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED)
+# Of the run that asked for the job. Taken back here and not by arguments, because an option of a
+# plugin that a project has blocked is a usage error. Each would make counts and times depend on
+# other processes, on chance, or on another tool's measuring,
+_TAKEN_BACK: Final[Mapping[str, Any]] = {
+    "benchmark_disable": True,
+    "benchmark_only": False,
+    "dist": "no",
+    "distload": False,
+    "hypothesis_seed": "0",
+    "no_cov": True,
+    "numprocesses": 0,
+    "randomly_reorganize": False,
+    "tx": [],
+    # stop for input,
+    "trace": False,
+    "usepdb": False,
+    # or write over the reports of the run.
+    "allure_report_dir": None,
+    "benchmark_json": None,
+    "htmlpath": None,
+    "json_report": False,
+    "log_file": None,
+    "pastebin": None,
+    "report_log": None,
+    "xmlpath": None,
+}
+#: Each would leave a test out that has been asked for by its name.
+_SELECTION: Final[Mapping[str, Any]] = {
+    "failedfirst": False,
+    "lf": False,
+    "newfirst": False,
+    "pyargs": False,
+    "stepwise": False,
+    "stepwise_skip": False,
+}
+_CACHE_WRITERS: Final = ("lfplugin", "nfplugin")
 
 
-class ServedCall(Protocol):
+class FixtureCall(Protocol):
     """What of a call of the fixture is read here."""
+
+    @property
+    def item(self) -> pytest.Item:
+        """The test that makes it."""
 
     @property
     def ordinal(self) -> int:
@@ -75,167 +100,149 @@ class ServedCall(Protocol):
         """Transactions at which calls are counted, rising."""
 
 
-@final
-class HandOver:
-    """Takes the workload over from the fixture, and tells the gate when there is none to take.
+class WorkerPlugin:
+    """The plugin of pytest in a fresh interpreter. What is done with the tests is a subclass's.
 
     Args:
-        channel: To the gate.
-        spec: The side that this process is.
+        channel: To the process that asked for the job.
+        job: What it asked for.
+
+    Attributes:
+        settled: Whether all has been told that was asked for.
     """
 
-    def __init__(self, channel: Channel, spec: SideSpec) -> None:
-        self._channel = channel
-        self._spec = spec
+    # What pytest registers a plugin under that it is handed.
+    __name__ = PLUGIN_NAME
+
+    own_options: Mapping[str, Any] = MappingProxyType({})
+    """Options of pytest that this job needs, by the name that they are kept under."""
+
+    def __init__(self, channel: Channel, job: Job) -> None:
+        self.channel = channel
+        self.job = job
         self.settled = False
 
-    def drive(self, call: ServedCall) -> Any:
-        """Serve the workload if it is the one asked for.
-
-        Args:
-            call: As the fixture makes it.
-
-        Returns:
-            What the workload returned for the smallest size.
-        """
-        with Workload(call.function) as workload:
-            if call.ordinal == self._spec.ordinal:
-                serve_workload(
-                    workload.perform,
-                    call.n,
-                    self._channel,
-                    self._code_under_test(),
-                    lambda request: self._profile(workload, request),
-                )
-                self.settled = True
+    def run_workload(self, call: FixtureCall) -> Any:
+        """Run a workload of the fixture. Returns what it returned for the smallest size."""
+        timeout_seconds = read_settings(call.item.config).timeout_seconds
+        with Workload(call.function, timeout_seconds=timeout_seconds) as workload:
             return workload.run(call.sizes[0])
 
-    def _profile(self, workload: Workload, request: Message) -> Message:
-        from cascade_budget.profiling.answering import answer_profile  # noqa: PLC0415 - the sampler is loaded where it is used
+    def finish(self, code: int) -> None:
+        """Tell what is left to tell when pytest has ended.
 
-        imports = self._spec.imports
-        folders = [self._spec.root, *imports.roots, imports.package_folder]
-        return answer_profile(
-            workload,
-            request["n"],
-            own_roots=[folder for folder in folders if folder],
-            packages=request["packages"],
-            plan=request["plan"],
-        )
+        Args:
+            code: The exit code of pytest.
+        """
 
-    def _code_under_test(self) -> list[str]:
-        """What was imported of it; neither the test's own file nor a conftest."""
-        imports = self._spec.imports
-        folders = [folder for folder in (*imports.roots, imports.package_folder) if folder]
-        test = Path(self._spec.root, self._spec.node.partition("::")[0])
-        return [
-            file
-            for file in imported_files(folders)
-            if Path(file) != test and Path(file).name != "conftest.py"
-        ]
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_load_initial_conftests(
+        self, early_config: pytest.Config
+    ) -> Generator[None, None, None]:
+        """Before plugins read options, and before the first file of the project is imported."""
+        self._take_back(early_config.known_args_namespace)
+        seed_random(self.job.random_seed)
+        return (yield)
 
-    def fail(self, failure: Failure) -> None:
-        """Tell the gate why there is no workload, once."""
-        if not self.settled:
-            self.settled = True
-            with contextlib.suppress(EOFError):
-                self._channel.send({"event": "failed", **asdict(failure)})
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, Any, Any]:
+        """Before plugins are configured: take options back, choose the test."""
+        self._take_back(config.option)
+        seed_plugins(config.option, self.job.random_seed)
+        if self.job.node:
+            config.args[:] = [os.path.join(self.job.root, self.job.node)]  # noqa: PTH118 - `::` follows
+        return (yield)
 
-    @pytest.hookimpl(tryfirst=True)
+    @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Before a plugin draws a seed of its own."""
-        seed_plugins(config.option, self._spec.seed)
+        """Leave what the last run of the user has noted as it is."""
+        for name in _CACHE_WRITERS:
+            if config.pluginmanager.has_plugin(name):
+                config.pluginmanager.unregister(name=name)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Generator[None, Any, Any]:
+        """Data that a module makes when it is imported is the same in each process."""
+        if isinstance(collector, pytest.Module):
+            seed_random(self.job.random_seed)
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(
+        self,
+        config: pytest.Config,  # noqa: ARG002 - subclasses use it
+        items: list[pytest.Item],
+    ) -> Generator[None, Any, Any]:
+        """Keep the test that was asked for, whatever else this run selects."""
+        found = list(items)
+        yield
+        if self.job.node:
+            items[:] = found
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self) -> None:
-        """Fixtures and the test itself make the same data on both sides."""
-        seed_random(self._spec.seed)
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_exception_interact(self, call: pytest.CallInfo[Any]) -> None:
-        """An error in collection, set-up or the test itself."""
-        if call.excinfo is not None:
-            self.fail(describe_failure(call.excinfo.value, self._spec.root))
+    def pytest_runtest_setup(self) -> None:
+        """Fixtures and the test itself make the same data in each process."""
+        seed_random(self.job.random_seed)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
-        """End here once the workload has been served and every fixture torn down.
+        """End here once all has been told and every fixture torn down.
 
         What a session does after that is for people to read, and can take longer than a round.
         """
         if self.settled:
-            with contextlib.suppress(EOFError):
-                self._channel.send({"event": "ended"})
+            self.end()
             leave(0)
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """A skip; skips do not interact."""
-        if report.skipped:
-            self._fail_skipped(report.longrepr)
+    def end(self) -> None:
+        """Say that nothing more will be told."""
+        with contextlib.suppress(EOFError):
+            self.channel.send({"event": "ended"})
 
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """A skip of the whole module."""
-        if report.skipped:
-            self._fail_skipped(report.longrepr)
-
-    def _fail_skipped(self, longrepr: object) -> None:
-        reason = longrepr[2] if isinstance(longrepr, tuple) else str(longrepr)
-        reason = str(reason).removeprefix("Skipped: ")
-        self.fail(Failure(kind="skipped", message=reason, missing=True))
+    def _take_back(self, options: Any) -> None:
+        selection = _SELECTION if self.job.node else {}
+        for name, value in {**_TAKEN_BACK, **selection, **self.own_options}.items():
+            if hasattr(options, name):
+                setattr(options, name, value)
 
 
-@final
-class _Registrar:
-    """Gives the hand-over its name: `pytest.main` registers what it is handed without one."""
-
-    def __init__(self, hand_over: HandOver) -> None:
-        self._hand_over = hand_over
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_addoption(self, pluginmanager: pytest.PytestPluginManager) -> None:
-        """Register it before any plugin is configured."""
-        pluginmanager.register(self._hand_over, PLUGIN_NAME)
-
-
-def run_side(channel: Channel, spec: SideSpec) -> int:
-    """Be one side, to the end of the test.
+def run_job(channel: Channel, job: Job) -> int:
+    """Do a job, to the end of pytest.
 
     Returns:
         The exit code of pytest.
     """
-    if spec.cpu is not None and sys.platform == "linux":
-        os.sched_setaffinity(0, {spec.cpu})
-    os.chdir(spec.root)
-    redirect_imports(spec.imports)
-    seed_random(spec.seed)
-    hand_over = HandOver(channel, spec)
-    code = pytest.main(
-        ["-W", _OWN_WARNING, *spec.arguments, "--capture=no", spec.node],
-        plugins=[_Registrar(hand_over)],
-    )
-    if code in _NO_TEST:
-        message = f"no test {spec.node} (pytest ended with {int(code)})"
-        hand_over.fail(Failure(kind="not found", message=message, missing=True))
-    elif not hand_over.settled:
-        message = f"the test made no call number {spec.ordinal} of cascade_budget"
-        hand_over.fail(Failure(kind="not found", message=message))
-    channel.send({"event": "ended"})
-    return int(code)
+    if job.processor is not None and sys.platform == "linux":
+        os.sched_setaffinity(0, {job.processor})
+    os.chdir(job.folder or job.root)
+    redirect_imports(job.imports)
+    seed_random(job.random_seed)
+    module, _, name = job.plugin.partition(":")
+    plugin: WorkerPlugin = getattr(importlib.import_module(module), name)(channel, job)
+    # Instead of a warning that it was imported before pytest could rewrite its assertions.
+    cascade_budget.__doc__ = "PYTEST_DONT_REWRITE"
+    # As tests find it that read it.
+    sys.argv = [pytest.__file__.replace("__init__", "__main__"), *job.arguments]
+    elsewhere = ["-o", f"cache_dir={os.path.join(job.scratch, 'cache')}"]  # noqa: PTH118 - text
+    if "no:cacheprovider" in job.arguments:
+        elsewhere = []
+    code = int(pytest.main([*elsewhere, *job.arguments], plugins=[plugin]))
+    plugin.finish(code)
+    return code
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Be a worker. See the module's docstring for the arguments."""
-    handles = [int(word) for word in (sys.argv[1:] if arguments is None else arguments)]
-    channels = [open_channel(handle) for handle in handles]
+    channels = [Channel.inherited(int(word)) for word in arguments]
     try:
-        sides = [(channel, SideSpec.from_message(channel.receive())) for channel in channels]
-        if len(sides) == 1:
-            return run_side(*sides[0])
-        load_plugins([spec.imports for _, spec in sides])
-        return _fork_sides(sides)
+        jobs = [Job.from_message(channel.receive()) for channel in channels]
     except EOFError:
-        # The gate is gone; nobody waits for this process any more.
+        # Nobody waits for this process any more.
         return 1
+    if len(jobs) == 1:
+        return run_job(channels[0], jobs[0])
+    load_plugins([job.imports for job in jobs])
+    return _fork_jobs(list(zip(channels, jobs, strict=True)))
 
 
 def leave(code: int) -> NoReturn:
@@ -261,30 +268,31 @@ def load_plugins(sides: Sequence[Imports]) -> None:
         for entry in entry_points(group="pytest11")
         if any(is_redirected(entry.module, imports) for imports in sides)
     ]
+    # A plugin that it names may be the code under test.
+    own_options = os.environ.pop("PYTEST_ADDOPTS", None)
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         pytest.main(["-VV", "--noconftest", "-c", os.devnull, "--rootdir", os.curdir, *left_out])
+    if own_options is not None:
+        os.environ["PYTEST_ADDOPTS"] = own_options
 
 
-def _fork_sides(sides: Sequence[tuple[Channel, SideSpec]]) -> int:
+def _fork_jobs(jobs: Sequence[tuple[Channel, Job]]) -> int:
     if sys.platform == "win32":
-        raise NotImplementedError("two handles need os.fork, which Windows lacks")
+        raise NotImplementedError("two jobs need os.fork, which Windows lacks")
     children = []
-    for channel, spec in sides:
+    for channel, job in jobs:
         child = os.fork()
         if child == 0:
-            for other, _ in sides:
+            for other, _ in jobs:
                 if other is not channel:
                     other.close()
-            try:
-                code = run_side(channel, spec)
-            except EOFError:
-                code = 1
+            code = run_job(channel, job)
             sys.stdout.flush()
             sys.stderr.flush()
             # Past here lies the parent's work; pytest has run the test's and the session's ends.
             os._exit(code)
         children.append(child)
-    for channel, _ in sides:
+    for channel, _ in jobs:
         channel.close()
     codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
     # As a shell reports a signal, so that it survives being an exit code.

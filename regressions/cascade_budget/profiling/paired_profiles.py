@@ -13,14 +13,9 @@ from cascade_budget.timing.fresh_pairs import FreshPairs
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from cascade_budget.process.channel import (
-        Message,
-        SideSpec,
-    )
-    from cascade_budget.timing.pairs import (
-        Pair,
-        Side,
-    )
+    from cascade_budget.process.channel import Message
+    from cascade_budget.process.job import Job
+    from cascade_budget.timing.pairs import Pair, Side
 
 PROCESSES: Final = 4
 """Pairs of processes: what is chance in how one of them lies in memory should not look like a
@@ -36,8 +31,8 @@ _SIDES: Final[tuple[Side, ...]] = ("base", "head")
 
 
 def profile_sides(
-    base: SideSpec,
-    head: SideSpec,
+    base: Job,
+    head: Job,
     *,
     n: int | None = None,
     timeout_seconds: float,
@@ -70,7 +65,7 @@ def profile_sides(
         while done < PROCESSES and time.monotonic() - started <= TOTAL_SECONDS:
             progress(f"profiling base and head, {done} of {PROCESSES} pairs of processes done")
             with fresh.together(PROCESSES - done) as pairs:
-                for side, answer in _sessions(pairs, n, plan, base.imports.packages):
+                for side, answer in _sessions(pairs, n, plan, tuple(base.imports.packages)):
                     plan = answer["plan"]
                     recorded[side].append(from_json(ProfileSession, answer["session"]))
             done += len(pairs)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Iterator, Sequence
 
-    from cascade_budget.process.channel import SideSpec
+    from cascade_budget.process.job import Job
 
 __all__ = ["AT_ONCE", "FreshPairs"]
 
@@ -40,7 +40,7 @@ class FreshPairs:
     """
 
     def __init__(
-        self, base: SideSpec, head: SideSpec, *, chance: random.Random, timeout_seconds: float
+        self, base: Job, head: Job, *, chance: random.Random, timeout_seconds: float
     ) -> None:
         self._base = base
         self._head = head

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Literal
 
-    from cascade_budget.process.channel import Failure
+    from cascade_budget.process.failures import Failure
 
     Side = Literal["base", "head"]
 

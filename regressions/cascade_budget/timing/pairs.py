@@ -5,20 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-import signal
-import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass, replace
-from multiprocessing import Pipe
 from typing import TYPE_CHECKING, Final, Literal, Self, final
 
-from cascade_budget.process.channel import (
-    Channel,
-    Failure,
-    Message,
-    SideSpec,
+from cascade_budget.process.failures import Failure
+from cascade_budget.process.job import Imports, Job
+from cascade_budget.process.launch import (
+    STARTUP_SECONDS,
+    FreshInterpreter,
+    working_folder_is_on_path,
 )
 from cascade_budget.timing.clocks import Cost
 from cascade_budget.timing.pairing_errors import (
@@ -28,16 +25,52 @@ from cascade_budget.timing.pairing_errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
-    from typing import IO
 
-__all__ = ["Pair", "Ready", "Side", "can_fork"]
+    from cascade_budget.process.channel import Channel, Message
+
+__all__ = ["Pair", "Ready", "Side", "can_fork", "timing_job"]
 
 Side = Literal["base", "head"]
 
-_TAIL_LINES: Final = 12
-_STARTUP_SECONDS: Final = 120.0
 _END_SECONDS: Final = 10.0
+
+
+def timing_job(
+    *,
+    name: str,
+    root: str,
+    node: str,
+    folder: str = "",
+    arguments: Sequence[str] = (),
+    ordinal: int = 1,
+    imports: Imports = Imports(),  # noqa: B008 - a frozen value
+) -> Job:
+    """One side of a timing.
+
+    Args:
+        name: "base" or "head".
+        root: The project's folder on this side.
+        node: The test's id, relative to `root`.
+        folder: Where pytest is started; empty for `root`.
+        arguments: Of pytest.
+        ordinal: Which call of the fixture in the test, from 1.
+        imports: Where the code under test comes from.
+    """
+    return Job(
+        plugin="cascade_budget.timing.serving:ServeTiming",
+        name=name,
+        root=root,
+        folder=folder,
+        arguments=arguments,
+        node=node,
+        imports=imports,
+        task={
+            "ordinal": ordinal,
+            "profile": "cascade_budget.profiling.answering:answer_profile",
+        },
+    )
 
 
 def can_fork() -> bool:
@@ -83,8 +116,8 @@ class Pair:
 
     def __init__(
         self,
-        base: SideSpec,
-        head: SideSpec,
+        base: Job,
+        head: Job,
         *,
         seed: int,
         processor: int | None = None,
@@ -96,17 +129,13 @@ class Pair:
         self._hash_seed = chance.randrange(2**32)
         self._seed = seed
         self._processor = processor
-        self._specs: dict[Side, SideSpec] = {
-            "base": replace(base, cpu=processor, seed=self._hash_seed),
-            "head": replace(head, cpu=processor, seed=self._hash_seed),
+        self._specs: dict[Side, Job] = {
+            "base": replace(base, processor=processor, random_seed=self._hash_seed),
+            "head": replace(head, processor=processor, random_seed=self._hash_seed),
         }
         self._timeout_seconds = timeout_seconds
         self._channels: dict[Side, Channel] = {}
-        self._running: list[subprocess.Popen[bytes]] = []
-        # Closed with the pair, in __exit__ or where __enter__ fails.
-        self._log: IO[bytes] = tempfile.TemporaryFile(  # noqa: SIM115
-            prefix="cascade-budget-worker-"
-        )
+        self._running: list[FreshInterpreter] = []
         self._ended = False
         self.ready: dict[Side, Ready] = {}
 
@@ -129,10 +158,19 @@ class Pair:
 
     def start(self) -> None:
         """Start the processes, unless they have been; `end` is then to be called."""
-        if not self._running:
-            self._start()
-            for side in self._order:
-                self._channels[side].send(self._specs[side].as_message())
+        if self._running:
+            return
+        sides = [self._order] if can_fork() else [[side] for side in self._order]
+        for group in sides:
+            started = FreshInterpreter(
+                [self._specs[side] for side in group],
+                hash_seed=self._hash_seed,
+                working_folder_on_path=working_folder_is_on_path(),
+                # Compiled files of the two copies are kept, so that only the first round compiles.
+                environment={"PYTHONDONTWRITEBYTECODE": ""},
+            )
+            self._running.append(started)
+            self._channels.update(zip(group, started.channels, strict=True))
 
     def wait(self) -> None:
         """Wait until both sides hold their workload.
@@ -146,7 +184,7 @@ class Pair:
             return
         failures: dict[Side, Failure] = {}
         for side in self._order:
-            message = self._receive(side, _STARTUP_SECONDS + self._timeout_seconds)
+            message = self._receive(side, STARTUP_SECONDS + self._timeout_seconds)
             if message.pop("event") == "ready":
                 message["imported"] = tuple(message["imported"])
                 self.ready[side] = Ready(**message)
@@ -219,64 +257,14 @@ class Pair:
         # The other side ends when its pipe does, and with it the process that forked both.
         for channel in self._channels.values():
             channel.close()
-        codes = []
-        for process in self._running:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                codes.append(process.wait(_END_SECONDS))
-        self._log.seek(0)
-        lines = self._log.read().decode(errors="replace").splitlines()
+        codes = [process.exit_code(_END_SECONDS) for process in self._running]
         return KilledWorkerError(
             side,
             self._specs[side].node,
-            exit_code=max((abs(code) + 128 * (code < 0) for code in codes), default=None),
-            printed="\n".join(lines[-_TAIL_LINES:]),
-        )
-
-    def _start(self) -> None:
-        handles: list[int] = []
-        theirs = []
-        for side in self._order:
-            our_end, their_end = Pipe(duplex=True)
-            self._channels[side] = Channel(our_end)
-            theirs.append(their_end)
-            handles.append(their_end.fileno())
-        groups = [handles] if can_fork() else [[handle] for handle in handles]
-        for group in groups:
-            self._running.append(self._spawn(group))
-        for end in theirs:
-            end.close()
-
-    def _spawn(self, handles: list[int]) -> subprocess.Popen[bytes]:
-        environment = {
-            **os.environ,
-            "PYTHONHASHSEED": str(self._hash_seed),
-            # Compiled files of the two copies are kept, so that only the first round compiles.
-            "PYTHONDONTWRITEBYTECODE": "",
-        }
-        # An interactive or a CI setting must not make a worker trace itself or stop for input.
-        for name in ("PYTEST_ADDOPTS", "PYTHONINSPECT", "PYTHONBREAKPOINT"):
-            environment.pop(name, None)
-        command = [sys.executable, "-m", "cascade_budget.process", *map(str, handles)]
-        if sys.platform == "win32":
-            for handle in handles:
-                os.set_handle_inheritable(handle, True)
-            return subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
-                command,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=self._log,
-                stderr=self._log,
-                close_fds=False,
-            )
-        return subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
-            command,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            pass_fds=handles,
-            # A group of its own: Ctrl-C reaches the gate alone, which then ends the whole group.
-            start_new_session=True,
+            exit_code=max(
+                (abs(code) + 128 * (code < 0) for code in codes if code is not None), default=None
+            ),
+            printed="\n".join(process.last_lines() for process in self._running),
         )
 
     def end(self, *, at_once: bool) -> None:
@@ -289,10 +277,7 @@ class Pair:
                 self._let_finish()
         finally:
             for process in self._running:
-                _end_group(process)
-            for channel in self._channels.values():
-                channel.close()
-            self._log.close()
+                process.end()
 
     def _let_finish(self) -> None:
         """Let the tests clean up after themselves."""
@@ -304,16 +289,4 @@ class Pair:
                 while self._channels[side].receive(deadline - time.monotonic())["event"] != "ended":
                     pass
         for process in self._running:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_END_SECONDS)
-
-
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a worker and all that it started."""
-    if sys.platform == "win32":
-        process.kill()
-    else:
-        # The leader may be gone while a process that it forked lives on in its group.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+            process.exit_code(_END_SECONDS)

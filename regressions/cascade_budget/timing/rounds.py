@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from cascade_budget.judge.sequential import Plan
-    from cascade_budget.process.channel import SideSpec
+    from cascade_budget.process.job import Job
     from cascade_budget.timing.clocks import Cost
 
 __all__ = [
@@ -92,8 +92,8 @@ class Progress:
 
 
 def run_rounds(
-    base: SideSpec,
-    head: SideSpec,
+    base: Job,
+    head: Job,
     *,
     plan: Plan,
     tolerance: float = DEFAULT_TOLERANCE,
@@ -168,7 +168,7 @@ def run_rounds(
     )
 
 
-def check_sides(pair: Pair, base: SideSpec, head: SideSpec) -> None:
+def check_sides(pair: Pair, base: Job, head: Job) -> None:
     """Raise what forbids a comparison: an obstacle to timing, or no code to compare."""
     for ready in pair.ready.values():
         if ready.obstacle:

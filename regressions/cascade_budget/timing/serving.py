@@ -1,4 +1,4 @@
-"""The worker's side of the conversation: runs chunks of one workload as they are asked for."""
+"""What a fresh process does for a timing: runs chunks of one workload as they are asked for."""
 
 from __future__ import annotations
 
@@ -6,86 +6,156 @@ import contextlib
 import dataclasses
 import gc
 import hashlib
+import importlib
 import re
 import threading
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, final
 
+import pytest
+
+from cascade_budget.process.failures import Failure, describe_failure
+from cascade_budget.process.imports import imported_files
+from cascade_budget.process.worker import WorkerPlugin
+from cascade_budget.process.workload import Workload
 from cascade_budget.timing.clocks import Meter
 from cascade_budget.timing.obstacles import timing_obstacle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from cascade_budget.process.channel import Message
+    from cascade_budget.process.worker import FixtureCall
 
-    from cascade_budget.process.channel import (
-        Channel,
-        Message,
-    )
+__all__ = ["ServeTiming", "digest_result"]
 
-__all__ = ["digest_result", "serve_workload"]
-
+_NO_TEST: Final = (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _PREVIEW_LENGTH = 60
 
 
-def serve_workload(
-    run: Callable[[int], Any],
-    n: int,
-    channel: Channel,
-    imported: list[str],
-    profile: Callable[[Message], Message],
-) -> None:
-    """Answer requests until `done`, or until the gate is gone: then the test ends as it would.
+@final
+class ServeTiming(WorkerPlugin):
+    """Runs the workload of one call of the fixture as often as it is asked to.
 
-    Args:
-        run: Performs that many transactions.
-        n: The number of transactions that the test names.
-        channel: To the gate.
-        imported: Files of the side's code that have been imported.
-        profile: Answers a request for a session of a profile.
+    The requests are `run`, `result`, `settle`, `profile` and `done`. Each is answered by one
+    message whose `event` says what it is: `ready` before the first request, then `cost`, `result`,
+    `settled` or `profile`; `failed` instead of any; `ended` after the last.
     """
-    with contextlib.suppress(EOFError):
-        _serve(run, n, channel, imported, profile)
 
+    # What a test prints is kept for the error of a process that dies.
+    own_options = MappingProxyType({"capture": "no"})
 
-def _serve(
-    run: Callable[[int], Any],
-    n: int,
-    channel: Channel,
-    imported: list[str],
-    profile: Callable[[Message], Message],
-) -> None:
-    channel.send(
-        {
-            "event": "ready",
-            "n": n,
-            "obstacle": timing_obstacle(),
-            "threads": threading.active_count(),
-            "imported": imported,
-        }
-    )
-    meter = Meter()
-    while True:
-        request = channel.receive()
-        if request["do"] == "run":
-            size, repeat = request["n"], range(request["repeat"])
-            meter.start()
-            for _ in repeat:
-                run(size)
-            channel.send({"event": "cost", **asdict(meter.stop())})
-        elif request["do"] == "result":
-            digest, preview = digest_result(run(request["n"]))
-            channel.send({"event": "result", "digest": digest, "preview": preview})
-        elif request["do"] == "settle":
-            # What was made so far is no garbage and need not be looked at again: a collection that
-            # falls into a chunk pays for the chunk's own objects.
-            gc.collect()
-            gc.freeze()
-            channel.send({"event": "settled"})
-        elif request["do"] == "profile":
-            channel.send({"event": "profile", **profile(request)})
+    def run_workload(self, call: FixtureCall) -> Any:
+        """Serve the workload if it is the one asked for.
+
+        Returns:
+            What the workload returned for the smallest size.
+        """
+        with Workload(call.function) as workload:
+            if call.ordinal == self.job.task["ordinal"]:
+                # Where the other side is gone the test ends as it would.
+                with contextlib.suppress(EOFError):
+                    self._serve(workload, call.n)
+                self.settled = True
+            return workload.run(call.sizes[0])
+
+    def _serve(self, workload: Workload, n: int) -> None:
+        self.channel.send(
+            {
+                "event": "ready",
+                "n": n,
+                "obstacle": timing_obstacle(),
+                "threads": threading.active_count(),
+                "imported": self._code_under_test(),
+            }
+        )
+        run, meter = workload.perform, Meter()
+        while True:
+            request = self.channel.receive()
+            if request["do"] == "run":
+                size, repeat = request["n"], range(request["repeat"])
+                meter.start()
+                for _ in repeat:
+                    run(size)
+                answer = {"event": "cost", **asdict(meter.stop())}
+            elif request["do"] == "result":
+                digest, preview = digest_result(run(request["n"]))
+                answer = {"event": "result", "digest": digest, "preview": preview}
+            elif request["do"] == "settle":
+                # What was made so far is no garbage and need not be looked at again: a collection
+                # that falls into a chunk pays for the chunk's own objects.
+                gc.collect()
+                gc.freeze()
+                answer = {"event": "settled"}
+            elif request["do"] == "profile":
+                answer = {"event": "profile", **self._profile(workload, request)}
+            else:
+                return
+            self.channel.send(answer)
+
+    def _profile(self, workload: Workload, request: Message) -> Message:
+        # The sampler is above this room, and loaded where it is used.
+        module, _, name = self.job.task["profile"].partition(":")
+        answer: Message = getattr(importlib.import_module(module), name)(
+            workload,
+            request["n"],
+            own_roots=[self.job.root, *self._folders()],
+            packages=request["packages"],
+            plan=request["plan"],
+        )
+        return answer
+
+    def _folders(self) -> list[str]:
+        imports = self.job.imports
+        return [folder for folder in (*imports.roots, imports.package_folder) if folder]
+
+    def _code_under_test(self) -> list[str]:
+        """What was imported of it; neither the test's own file nor a conftest."""
+        test = Path(self.job.root, self.job.node.partition("::")[0])
+        return [
+            file
+            for file in imported_files(self._folders())
+            if Path(file) != test and Path(file).name != "conftest.py"
+        ]
+
+    def _fail(self, failure: Failure) -> None:
+        """Tell why there is no workload, once."""
+        if not self.settled:
+            self.settled = True
+            with contextlib.suppress(EOFError):
+                self.channel.send({"event": "failed", **asdict(failure)})
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_exception_interact(self, call: pytest.CallInfo[Any]) -> None:
+        """An error in collection, set-up or the test itself."""
+        if call.excinfo is not None:
+            self._fail(describe_failure(call.excinfo.value, self.job.root))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A skip; skips do not interact."""
+        self._fail_skipped(report)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A skip of the whole module."""
+        self._fail_skipped(report)
+
+    def _fail_skipped(self, report: pytest.TestReport | pytest.CollectReport) -> None:
+        if report.skipped:
+            why = report.longrepr
+            reason = str(why[2] if isinstance(why, tuple) else why).removeprefix("Skipped: ")
+            self._fail(Failure(kind="skipped", message=reason, missing=True))
+
+    def finish(self, code: int) -> None:
+        """Say that the workload has not been reached, where nothing else did."""
+        if code in _NO_TEST:
+            message = f"no test {self.job.node} (pytest ended with {code})"
+            self._fail(Failure(kind="not found", message=message, missing=True))
         else:
-            return
+            ordinal = self.job.task["ordinal"]
+            message = f"the test made no call number {ordinal} of cascade_budget"
+            self._fail(Failure(kind="not found", message=message))
+        self.end()
 
 
 def digest_result(value: object) -> tuple[str, str]:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-from cascade_budget.process.channel import Imports, SideSpec
+from cascade_budget.process.job import Imports
 from cascade_budget.source.cache import cache_folder, scratch_folder
 from cascade_budget.source.copies import Source, checkout_source, find_source, make_tree
 from cascade_budget.source.repository import Repository, RevisionError
 from cascade_budget.source.requirement import InstalledBase, install_base, parse_requirement
+from cascade_budget.timing.pairs import timing_job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
+    from cascade_budget.process.job import Job
     from cascade_budget.source.copies import Tree
 
 __all__ = ["Base", "Sides", "find_base", "lay_out_sides"]
@@ -46,33 +47,40 @@ class Sides:
     commit: str = ""
 
     def specs(
-        self, node: str, arguments: Sequence[str], ordinal: int = 1
-    ) -> tuple[SideSpec, SideSpec]:
-        """What a worker of base and one of head needs to know.
+        self,
+        node: str,
+        arguments: Sequence[str],
+        ordinal: int = 1,
+        *,
+        started_in: Path | None = None,
+    ) -> tuple[Job, Job]:
+        """What a process of base and one of head are asked to do.
 
         Args:
-            node: The test: its id, or a path with the id behind it.
-            arguments: Of pytest. Where they and `node` name the project's root, each side gets its
-                own counterpart.
+            node: The test's id.
+            arguments: Of pytest. Where they name the project's root, each side gets its own
+                counterpart.
             ordinal: Which call of the fixture in the test, from 1.
+            started_in: The folder that the arguments hold for; None for the project's root.
         """
+        below = Path()
+        if started_in is not None and started_in.is_relative_to(self.project):
+            below = started_in.relative_to(self.project)
 
-        def spec(name: str, root: Path, imports: Imports) -> SideSpec:
-            def mapped(word: str) -> str:
-                return word.replace(str(self.project), str(root))
-
-            return SideSpec(
+        def job(name: str, root: Path, imports: Imports) -> Job:
+            return timing_job(
                 name=name,
                 root=str(root),
-                node=mapped(node.removeprefix(f"{self.project}{os.sep}")),
-                arguments=tuple(mapped(word) for word in arguments),
+                folder=str(root / below),
+                node=node,
+                arguments=[word.replace(str(self.project), str(root)) for word in arguments],
                 ordinal=ordinal,
                 imports=imports,
             )
 
         return (
-            spec("base", self.base_root, self.base_imports),
-            spec("head", self.head_root, self.head_imports),
+            job("base", self.base_root, self.base_imports),
+            job("head", self.head_root, self.head_imports),
         )
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from cascade_budget.process.channel import SideSpec
+    from cascade_budget.process.job import Job
 
 __all__ = ["PROMISED", "Trial", "rates", "result_of", "run_trial", "run_trials"]
 
@@ -72,8 +72,8 @@ class Trial:
 
 
 def run_trial(
-    base: SideSpec,
-    head: SideSpec,
+    base: Job,
+    head: Job,
     *,
     slowdowns: Sequence[float],
     plan: Plan,

@@ -26,7 +26,7 @@ from tests.budget.timing.conftest import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cascade_budget.process.channel import SideSpec
+    from cascade_budget.process.job import Job
 
 KILLED = """
 import os, signal
@@ -46,7 +46,7 @@ def test_serve(cascade_budget):
 
 def two_sides(
     tmp_path: Path, *, head_shop: str = SHOP, base_test: str = TEST, head_test: str = TEST
-) -> tuple[SideSpec, SideSpec]:
+) -> tuple[Job, Job]:
     """Two projects that differ in the code or in the test."""
     made = []
     for name, shop, test in (("base", SHOP, base_test), ("head", head_shop, head_test)):

@@ -188,6 +188,7 @@ def test_asvs_results_become_history(project) -> None:
         result = {
             "commit_hash": f"{index}" * 40,
             "date": 1_700_000_000_000 + index,
+            "version": 2,
             "result_columns": ["result", "params"],
             "results": {
                 "bench.time_total": [[value, None], [["10", "20"]]],

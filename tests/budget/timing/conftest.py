@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cascade_budget.process.channel import (
-    Imports,
-    SideSpec,
-)
+from cascade_budget.timing.pairs import timing_job
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from cascade_budget.process.job import Job
 
 SHOP = """
 def price(item):
@@ -78,16 +77,15 @@ class Project:
         self.git("commit", "--quiet", "--message", message)
         return self.git("rev-parse", "HEAD")
 
-    def specs(self, test: str = "tests/test_shop.py::test_serve") -> tuple[SideSpec, SideSpec]:
+    def specs(self, test: str = "tests/test_shop.py::test_serve") -> tuple[Job, Job]:
         """Both sides as the same code: what happens in a test is then the test's own doing."""
 
-        def spec(name: str) -> SideSpec:
-            return SideSpec(
+        def spec(name: str) -> Job:
+            return timing_job(
                 name=name,
                 root=str(self.path),
                 node=test,
                 arguments=("-q", "-p", "no:cacheprovider", f"--rootdir={self.path}"),
-                imports=Imports(),
             )
 
         return spec("base"), spec("head")

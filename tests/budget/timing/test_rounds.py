@@ -8,7 +8,7 @@ import pytest
 from cascade_budget.errors import UsageError
 from cascade_budget.judge.sequential import Plan
 from cascade_budget.model.throughput import Chunking, Outcome, Round
-from cascade_budget.process.channel import Imports
+from cascade_budget.process.job import Imports
 from cascade_budget.timing.chunks import find_chunking
 from cascade_budget.timing.clocks import (
     Cost,

@@ -6,8 +6,8 @@ import zipfile
 
 import pytest
 
-from cascade_budget.process.channel import Imports
 from cascade_budget.process.imports import redirect_imports
+from cascade_budget.process.job import Imports
 from cascade_budget.source.repository import RevisionError
 from cascade_budget.source.requirement import (
     BaseInstallError,

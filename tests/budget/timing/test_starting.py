@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from cascade_budget.timing import pairs as pairing
+from cascade_budget.process.launch import FreshInterpreter
 from cascade_budget.timing.fresh_pairs import (
     AT_ONCE,
     FreshPairs,
@@ -99,9 +99,9 @@ def test_a_pair_that_nobody_took_finishes_its_test_unless_something_went_wrong(p
 def test_where_a_side_has_no_workload_no_process_is_left(project, monkeypatch):
     project.write("tests/test_shop.py", "def test_serve():\n    pass\n")
     processes = []
-    end_group = pairing._end_group
-    monkeypatch.setattr(pairing, "_end_group", lambda it: (end_group(it), processes.append(it)))
+    end = FreshInterpreter.end
+    monkeypatch.setattr(FreshInterpreter, "end", lambda it: (end(it), processes.append(it)))
     with fresh(project) as pairs, pytest.raises(SideFailedError):
         pairs.take(2)
     assert len(processes) == min(2, usable_processors())
-    assert all(process.returncode is not None for process in processes)
+    assert all(process.exit_code() is not None for process in processes)

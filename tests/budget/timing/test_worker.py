@@ -178,7 +178,10 @@ def test_serve(cascade_budget):
     )
     base, head = project.specs()
     with Pair(
-        replace(base, ordinal=2), replace(head, ordinal=2), seed=1, timeout_seconds=60
+        replace(base, task={**base.task, "ordinal": 2}),
+        replace(head, task={**head.task, "ordinal": 2}),
+        seed=1,
+        timeout_seconds=60,
     ) as pair:
         assert pair.ready["head"].n == 3000
         assert pair.result("base", 1)[1] == "'second'"
@@ -229,14 +232,14 @@ def test_a_hanging_worker_is_ended_and_told(project):
     assert str(caught.value) == (
         f"the workload did not end within 0.2 seconds on head; {NODE}. Make it smaller, or raise cascade_budget_timeout in the ini file"
     )
-    assert all(process.poll() is not None for process in pair._running)
+    assert all(process.exit_code() is not None for process in pair._running)
 
 
 def test_no_process_is_left_when_the_block_is_interrupted(project):
     pair = opened(project)
     with pytest.raises(KeyboardInterrupt), pair:
         raise KeyboardInterrupt
-    assert all(process.poll() is not None for process in pair._running)
+    assert all(process.exit_code() is not None for process in pair._running)
     assert group_ends(pair._running[0].pid)
 
 
@@ -380,9 +383,8 @@ def test_a_worker_ends_when_the_gate_is_gone(project):
     script = (
         "import sys, os\n"
         "sys.path[:0] = []\n"
-        "from cascade_budget.timing.pairs import Pair\n"
-        "from cascade_budget.process.channel import SideSpec\n"
-        f"spec = lambda name: SideSpec(name=name, root={str(project.path)!r}, node={NODE!r}, arguments=('-q',))\n"
+        "from cascade_budget.timing.pairs import Pair, timing_job\n"
+        f"spec = lambda name: timing_job(name=name, root={str(project.path)!r}, node={NODE!r}, arguments=('-q',))\n"
         "pair = Pair(spec('base'), spec('head'), seed=1, timeout_seconds=60).__enter__()\n"
         "print(pair._running[0].pid, flush=True)\n"
         "os._exit(0)\n"

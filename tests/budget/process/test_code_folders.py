@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import cascade_budget
-from cascade_budget.process.folders import CodeFolders
+from cascade_budget.process.imports import CodeFolders
 
 
 @pytest.fixture
