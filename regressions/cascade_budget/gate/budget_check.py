@@ -14,7 +14,7 @@ from cascade_budget.gate.subjects import DRY_RUNS
 from cascade_budget.gate.verdicts import CountedCalls, exceeded, judge_calls, with_sites
 from cascade_budget.judge.calls import Counted
 from cascade_budget.judge.chance import is_chance
-from cascade_budget.model.findings import CallVerdict, Site, TimeFinding, WorkloadFinding
+from cascade_budget.model.findings import CallVerdict, Site, TimeFinding
 from cascade_budget.model.laws import parse_law
 from cascade_budget.source.files import shown_path
 
@@ -72,20 +72,9 @@ class BudgetCheck:
                 targets = self._attribute(subject, targets)
             time = self._time(subject, entry)
             slower = time is not None and time.fails and time.is_measured
+            profile = subject.profile(failed=slower or exceeded(targets), slower=slower)
             subject.state.findings.append(
-                WorkloadFinding(
-                    key=subject.key,
-                    test=subject.item.nodeid,
-                    title=subject.title,
-                    n=subject.n,
-                    sizes=subject.sizes if subject.n else (),
-                    cold=subject.state.budgets.cold,
-                    backend=calls.backend,
-                    watch=subject.state.budgets.watch_label,
-                    targets=targets,
-                    time=time,
-                    profile=subject.profile(failed=slower or exceeded(targets), slower=slower),
-                )
+                subject.finding(targets, backend=calls.backend, time=time, profile=profile)
             )
 
     def dry_run(self, test: WholeTest) -> None:

@@ -64,10 +64,6 @@ class Budgets:
         """The patterns, parsed."""
         return parse_watch(self.patterns)
 
-    def targets(self) -> tuple[Target, ...]:
-        """The named functions, resolved. Raises TargetError for one that can't be found."""
-        return tuple(resolve_target(name) for name in self.named)
-
 
 @final
 @dataclass(slots=True)
@@ -97,7 +93,8 @@ def prepare_state(item: pytest.Item, ini_watch: tuple[str, ...] | None) -> TestS
     budgets = read_budgets(item, ini_watch)
     if budgets is None:
         return None
-    state = item.stash[_STATE] = TestState(budgets=budgets, targets=budgets.targets())
+    targets = tuple(map(resolve_target, budgets.named))
+    state = item.stash[_STATE] = TestState(budgets=budgets, targets=targets)
     return state
 
 

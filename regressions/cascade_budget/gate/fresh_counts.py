@@ -103,7 +103,7 @@ class CountWorkload(WorkerPlugin):
 
     _warming = False
 
-    def drive(self, call: FixtureCall) -> Any:
+    def run_workload(self, call: FixtureCall) -> Any:
         """Count a run of the call that was asked for; run others as plain pytest does."""
         task = self.job.task
         timeout_seconds = read_settings(call.item.config).timeout_seconds

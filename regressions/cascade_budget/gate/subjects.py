@@ -128,6 +128,30 @@ class Subject(ABC):
             slower: whether it is that of time.
         """
 
+    def finding(
+        self,
+        targets: tuple[TargetFinding, ...],
+        *,
+        backend: str = "",
+        time: TimeFinding | None = None,
+        profile: ProfileFinding | None = None,
+    ) -> WorkloadFinding:
+        """All that was found of it."""
+        budgets = self.state.budgets
+        return WorkloadFinding(
+            key=self.key,
+            test=self.item.nodeid,
+            title=self.title,
+            n=self.n,
+            sizes=self.sizes if self.n else (),
+            cold=budgets.cold,
+            backend=backend,
+            watch=budgets.watch_label,
+            targets=targets,
+            time=time,
+            profile=profile,
+        )
+
     def _count_calls(self, *, attribute: bool) -> AbstractContextManager[CallCounts]:
         # Entered by the caller: what a generator around it calls on its way out would be counted.
         budgets = self.state.budgets
@@ -389,23 +413,13 @@ class WholeTest(Subject):
 
     def abandoned(self) -> WorkloadFinding:
         """The finding of a test that passes now and did not before: its calls say nothing."""
-        budgets = self.state.budgets
-        return WorkloadFinding(
-            key=self.key,
-            test=self.key,
-            title=self.title,
-            n=None,
-            sizes=(),
-            cold=budgets.cold,
-            watch=budgets.watch_label,
-            targets=tuple(
-                TargetFinding(
-                    target=name,
-                    verdict=CallVerdict.UNSTABLE,
-                    sentence="the test passes and fails in runs of the same code: not gated",
-                    origin="marker" if law is not None else None,
-                )
-                for name, law in budgets.named.items()
-            ),
-            profile=self._profiled[0] if self._profiled else None,
+        unstable = tuple(
+            TargetFinding(
+                target=name,
+                verdict=CallVerdict.UNSTABLE,
+                sentence="the test passes and fails in runs of the same code: not gated",
+                origin="marker" if law is not None else None,
+            )
+            for name, law in self.state.budgets.named.items()
         )
+        return self.finding(unstable, profile=self.profile(failed=False, slower=False))

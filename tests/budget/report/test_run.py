@@ -135,12 +135,12 @@ def test_a_profile_that_cannot_be_taken_changes_no_verdict(project) -> None:
     project.makeconftest(
         """
         import pytest
-        from cascade_budget import profiling
+        from cascade_budget.profiling import passes
 
         def broken(*args, **kwargs):
             raise ZeroDivisionError("no sampler today")
 
-        profiling.profile_workload = broken
+        passes.profile_workload = broken
         """
     )
     result = run(project, "--cascade-budget")
