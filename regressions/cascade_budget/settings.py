@@ -176,6 +176,8 @@ def read_settings(config: pytest.Config) -> Settings:
     report = _text(config, "cascade_budget_report")
     profile = _profile_folder(config)
     ledger = root / (_text(config, "cascade_budget_ledger") or DEFAULT_LEDGER)
+    # Not by source.files: every pytest run reads this, and it imports as little as it can.
+    shown_ledger = ledger.relative_to(root) if ledger.is_relative_to(root) else ledger
     coarse = _percent(config, "cascade_budget_coarse")
     elsewhere = _percent(config, "cascade_budget_coarse_elsewhere")
     return Settings(
