@@ -191,10 +191,7 @@ def read_settings(config: pytest.Config) -> Settings:
         profile_failures=profile != OFF,
         watch=tuple(config.getini("cascade_budget_watch")) or None,
         ledger=ledger,
-        # Not by source.files: every pytest run reads this, and it imports as little as it can.
-        ledger_shown=(
-            ledger.relative_to(root) if ledger.is_relative_to(root) else ledger
-        ).as_posix(),
+        ledger_shown=shown_ledger.as_posix(),
         timeout_seconds=_seconds(config, "cascade_budget_timeout"),
         coarse_tolerance=coarse,
         coarse_tolerance_elsewhere=(coarse or 0.0) if elsewhere is None else elsewhere,
