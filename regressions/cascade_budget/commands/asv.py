@@ -26,11 +26,7 @@ from typing import TYPE_CHECKING, Final
 from cascade_budget.commands.console import show
 from cascade_budget.errors import UsageError
 from cascade_budget.extras import require_throughput
-from cascade_budget.interop.asv_config import (
-    AsvError,
-    find_config,
-    read_config,
-)
+from cascade_budget.interop.asv_config import AsvError, find_config, read_config
 from cascade_budget.interop.asv_results import (
     Results,
     describe,
@@ -41,10 +37,7 @@ from cascade_budget.interop.asv_results import (
 from cascade_budget.judge.stored_results import judge_pairs
 from cascade_budget.model.benchmarks import Judged, Pair, Verdict
 from cascade_budget.report.stored_results_text import results
-from cascade_budget.source.repository import (
-    Repository,
-    RevisionError,
-)
+from cascade_budget.source.repository import Repository, RevisionError
 
 if TYPE_CHECKING:
     import argparse

@@ -11,15 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from cascade_budget.interop.asv_config import (
-    AsvError,
-    load_json,
-)
-from cascade_budget.model.benchmarks import (
-    Benchmark,
-    Measured,
-    Statistics,
-)
+from cascade_budget.interop.asv_config import AsvError, load_json
+from cascade_budget.model.benchmarks import Benchmark, Measured, Statistics
 from cascade_budget.model.units import Kind
 
 if TYPE_CHECKING:

@@ -7,24 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from cascade_budget.judge.sequential import Plan
-from cascade_budget.judge.throughput import (
-    DEFAULT_TOLERANCE,
-    judge_throughput,
-)
+from cascade_budget.judge.throughput import DEFAULT_TOLERANCE, judge_throughput
 from cascade_budget.model.benchmarks import FEWEST_PROCESSES, Judged, Verdict, process_values
-from cascade_budget.model.units import (
-    Quantity,
-    more_is_better,
-    quantity,
-)
+from cascade_budget.model.units import Quantity, more_is_better, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cascade_budget.model.benchmarks import (
-        Measured,
-        Pair,
-    )
+    from cascade_budget.model.benchmarks import Measured, Pair
 
 __all__ = [
     "DOUBLED",
