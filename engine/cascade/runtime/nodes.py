@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, final
 
-from cascade.events import (
-    SkipReason,
-)
+from cascade.events import SkipReason, TaskBlocked, TaskRetrying, TaskSkipped
 from cascade.graph.model import Frame, Kind, Node
 from cascade.spec.constraint import checked_amount
-from cascade.spec.lazy import DEFERRED
+from cascade.spec.lazy import DEFERRED, refuse_unequal_columns
 from cascade.spec.policy import MISS, CacheKey, CachePolicy
-from cascade.spec.task import refuse_unequal_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -22,23 +19,22 @@ if TYPE_CHECKING:
 
     from cascade.graph.model import Binding
     from cascade.graph.stages import Demand
-    from cascade.runtime.trampoline import Run
-    from cascade.spec.task import TaskSpec
+    from cascade.runtime.run import Run
+    from cascade.spec.lazy import TaskSpec
 
 Owed = list[tuple[CachePolicy, CacheKey]]
 
 
 @final
+@dataclass(frozen=True, slots=True)
 class Skip:
     """Stands where a node was skipped."""
 
-    __slots__ = ("reason",)
-
-    def __init__(self, reason: SkipReason) -> None:
-        self.reason = reason
+    reason: SkipReason
 
 
 @final
+@dataclass(slots=True, kw_only=True, eq=False)
 class Bounce:
     """One turn of the loop, run node by node.
 
@@ -53,27 +49,14 @@ class Bounce:
         skipped: whether any node was.
     """
 
-    __slots__ = ("demand", "depth", "frame", "nodes", "owed", "run", "skipped", "tail")
-
-    def __init__(
-        self,
-        run: Run,
-        nodes: tuple[Node, ...],
-        frame: Frame,
-        *,
-        tail: int,
-        depth: int,
-        owed: Owed,
-        demand: Demand | None,
-    ) -> None:
-        self.run = run
-        self.nodes = nodes
-        self.frame = frame
-        self.tail = tail
-        self.depth = depth
-        self.owed = owed
-        self.demand = demand
-        self.skipped = False
+    run: Run
+    nodes: tuple[Node, ...]
+    frame: Frame
+    tail: int
+    depth: int
+    owed: Owed
+    demand: Demand | None
+    skipped: bool = False
 
 
 def call_inline(bounce: Bounce, node: Node) -> bool:
@@ -107,7 +90,7 @@ async def run_node(bounce: Bounce, node: Node) -> None:
     if skip is not None:
         bounce.skipped = True
         frame.results[node.index] = Skip(skip)
-        bounce.run.skipped(node.index, node.name, skip)
+        bounce.run.say(TaskSkipped, node.name, node.index, skip)
     elif node.kind is Kind.SWITCH:
         frame.results[node.index] = _choose(bounce, node)
     elif node.kind is Kind.MAP:
@@ -162,7 +145,7 @@ async def _run_call(bounce: Bounce, node: Node, values: list[Any]) -> Any:
         key = CacheKey(task.function, task.name, tuple(zip(names, values, strict=True)))
         known = await cache.get(key)
         if known is not MISS:
-            run.skipped(node.index, task.name, SkipReason.CACHE_HIT)
+            run.say(TaskSkipped, task.name, node.index, SkipReason.CACHE_HIT)
             return known
     amounts = {
         name: checked_amount(name, amount.fetch(bounce.frame), task.name)
@@ -186,7 +169,7 @@ async def _admitted(run: Run, node: Node, values: list[Any], amounts: dict[str, 
         return await _attempts(run, node, values)
     admission = limiter.enter(name, amounts)
     if not admission.granted:
-        run.blocked(node.index, name, admission.denied)
+        run.say(TaskBlocked, name, node.index, admission.denied)
         await limiter.wait(admission)
     try:
         return await _attempts(run, node, values)
@@ -207,7 +190,7 @@ async def _attempts(run: Run, node: Node, values: list[Any]) -> Any:
             except Exception as error:
                 if retry is None or attempt >= retry.max_attempts:
                     raise
-                run.retrying(index, task.name, attempt, delay_s, error)
+                run.say(TaskRetrying, task.name, index, attempt, delay_s, error)
             await asyncio.sleep(delay_s)
             delay_s *= retry.backoff
             attempt += 1
@@ -224,7 +207,7 @@ async def _call_body(run: Run, task: TaskSpec, values: list[Any]) -> Any:
     if task.is_async:
         return await task.invoke(task.function, values)
     if task.threaded:
-        return await offload(run.threads(), lambda: task.invoke(task.function, values))
+        return await offload(run.core.threads(), lambda: task.invoke(task.function, values))
     return task.invoke(task.function, values)
 
 

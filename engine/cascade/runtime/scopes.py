@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Self, final
 
 from cascade.errors import ResourceError
 from cascade.events import ResourceAcquired, ResourceReleased
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from cascade.runtime.bus import Bus
     from cascade.spec.resource import Resource
 
 
@@ -19,18 +18,26 @@ if TYPE_CHECKING:
 class Scope:
     """The resources that are open for one run, or for one bounce of it.
 
+    Used as a context, it releases them at the end, last acquired first, even where a teardown
+    raises. What the run or bounce fails with gets teardown errors as notes; where it succeeded, the
+    first of them is raised.
+
+    Args:
+        say: makes and publishes an event of the run.
+        outer: values of a scope around this one.
+
     Attributes:
         values: what each open resource yielded, by name, those of the outer scope included.
     """
 
-    __slots__ = ("_bus", "_lock", "_open", "_run_id", "values")
-
-    def __init__(self, run_id: int, bus: Bus, outer: Mapping[str, Any] | None = None) -> None:
-        self._run_id = run_id
-        self._bus = bus
+    def __init__(self, say: Callable[..., None], outer: Mapping[str, Any] | None = None) -> None:
+        self._say = say
         self._open: list[tuple[Resource, Any]] = []
-        self._lock: asyncio.Lock | None = None
+        self._lock = asyncio.Lock()
         self.values: dict[str, Any] = dict(outer or {})
+
+    async def __aenter__(self) -> Self:
+        return self
 
     async def acquire(self, resources: Iterable[Resource]) -> None:
         """Open those that are not open yet, in the order given.
@@ -38,8 +45,6 @@ class Scope:
         Raises:
             ResourceError: a generator ended without yielding.
         """
-        if self._lock is None:
-            self._lock = asyncio.Lock()
         async with self._lock:
             for resource in resources:
                 if resource.name not in self.values:
@@ -54,16 +59,9 @@ class Scope:
             raise ResourceError.yields(resource.name, "nothing") from None
         self.values[resource.name] = value
         self._open.append((resource, generator))
-        if self._bus.wants(ResourceAcquired):
-            self._bus.publish(ResourceAcquired(self._run_id, resource.name, resource.scope))
+        self._say(ResourceAcquired, resource.name, resource.scope)
 
-    async def close(self, cause: BaseException | None) -> None:
-        """Release everything, last acquired first, even where a teardown raises.
-
-        Args:
-            cause: what the run or bounce is already failing with; teardown errors are then added to
-                it as notes, and otherwise the first of them is raised.
-        """
+    async def __aexit__(self, _: object, cause: BaseException | None, _traceback: object) -> None:
         failures: list[BaseException] = []
         while self._open:
             resource, generator = self._open.pop()
@@ -72,8 +70,7 @@ class Scope:
                 await self._release(resource, generator)
             except BaseException as raised:  # noqa: BLE001  the others must be released too
                 failures.append(raised)
-            if self._bus.wants(ResourceReleased):
-                self._bus.publish(ResourceReleased(self._run_id, resource.name, resource.scope))
+            self._say(ResourceReleased, resource.name, resource.scope)
         if not failures:
             return
         first = next((each for each in failures if not isinstance(each, Exception)), failures[0])

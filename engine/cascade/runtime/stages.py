@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from cascade.blueprint.model import Blueprint, Break
     from cascade.graph.model import Node
     from cascade.runtime.nodes import Owed
+    from cascade.runtime.run import Run
     from cascade.runtime.state import Generation
-    from cascade.runtime.trampoline import Run
 
 
 async def run_bounce(
@@ -57,19 +57,12 @@ async def run_bounce(
         return await _run_stages(
             run, blueprint, frame, depth=depth, owed=owed, generation=generation
         ), frame
-    scope = Scope(run.run_id, run.bus, outer=run.resources)
-    cause: BaseException | None = None
-    try:
+    async with Scope(run.say, outer=run.resources) as scope:
         await scope.acquire(blueprint.needs.step)
         frame = Frame(values, results, scope.values, run.inputs)
         return await _run_stages(
             run, blueprint, frame, depth=depth, owed=owed, generation=generation
         ), frame
-    except BaseException as error:
-        cause = error
-        raise
-    finally:
-        await scope.close(cause)
 
 
 async def resume_bounce(run: Run, left: Break, depth: int, owed: Owed) -> Any:
@@ -105,9 +98,9 @@ def _bounce(run: Run, blueprint: Blueprint, frame: Frame, depth: int, owed: Owed
     structure = blueprint.structure
     root = structure.root
     return Bounce(
-        run,
-        structure.nodes,
-        frame,
+        run=run,
+        nodes=structure.nodes,
+        frame=frame,
         tail=root.node if isinstance(root, Result) else -1,
         depth=depth,
         owed=owed,
@@ -139,12 +132,12 @@ async def _run_stages(
         outcome = _outcome(bounce, blueprint)
         if generation is not None and bounce.tail >= 0:
             key = StateKey(generation, bounce.tail)
-            if await run.state.has(key):
-                outcome = await run.state.get(key)
+            if await run.core.state.has(key):
+                outcome = await run.core.state.get(key)
         return outcome
     finally:
         if generation is not None:
-            await run.state.clear(generation)
+            await run.core.state.clear(generation)
 
 
 async def _run_stage(bounce: Bounce, stage: Stage, deferred: list[Node]) -> None:
@@ -181,7 +174,7 @@ async def _settle_all(bounce: Bounce, deferred: list[Node]) -> None:
 
 
 async def _record(bounce: Bounce, stage: Stage, generation: Generation) -> None:
-    state = bounce.run.state
+    state = bounce.run.core.state
     for node in (*stage.concurrent, *stage.inline):
         result = bounce.frame.results[node.index]
         key = StateKey(generation, node.index)
