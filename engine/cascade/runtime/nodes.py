@@ -97,7 +97,8 @@ async def run_node(bounce: Bounce, node: Node) -> None:
         frame.results[node.index] = await _run_map(bounce, node)
     else:
         values = [binding.fetch(frame) for binding in node.arguments]
-        frame.results[node.index] = await _run_call(bounce, node, values)
+        is_tail = node.index == bounce.tail
+        frame.results[node.index] = await _run_call(bounce, node, values, is_tail=is_tail)
 
 
 def _upstream_skip(bounce: Bounce, node: Node) -> SkipReason | None:
@@ -137,7 +138,7 @@ def _choose(bounce: Bounce, node: Node) -> Binding:
     return chosen
 
 
-async def _run_call(bounce: Bounce, node: Node, values: list[Any]) -> Any:
+async def _run_call(bounce: Bounce, node: Node, values: list[Any], *, is_tail: bool) -> Any:
     run, task, cache = bounce.run, node.task, node.cache
     key: CacheKey | None = None
     if cache is not None:
@@ -153,7 +154,7 @@ async def _run_call(bounce: Bounce, node: Node, values: list[Any]) -> Any:
     }
     result = await _admitted(run, node, values, amounts)
     if isinstance(result, DEFERRED):
-        if node.index == bounce.tail:
+        if is_tail:
             if cache is not None and key is not None:
                 bounce.owed.append((cache, key))
             return result
@@ -245,7 +246,10 @@ async def _run_map(bounce: Bounce, node: Node) -> list[Any]:
     item_node = replace(node, kind=Kind.CALL, condition=None, after=())
     if item_node.inline and not bounce.run.limiter.rules:
         return await _map_inline(bounce, item_node, calls)
-    return await side_by_side([_run_call(bounce, item_node, values) for values in calls])
+    # The map may be the bounce's tail, but what an item tail-calls belongs into the list.
+    return await side_by_side(
+        [_run_call(bounce, item_node, values, is_tail=False) for values in calls]
+    )
 
 
 def _items(task: str, name: str, column: Any) -> list[Any]:
