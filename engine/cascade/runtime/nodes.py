@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, final
 
 from cascade.events import SkipReason, TaskBlocked, TaskRetrying, TaskSkipped
 from cascade.graph.model import Frame, Kind, Node
+from cascade.runtime.siblings import side_by_side, until_ended
 from cascade.spec.constraint import checked_amount
 from cascade.spec.lazy import DEFERRED, refuse_unequal_columns
 from cascade.spec.policy import MISS, CacheKey, CachePolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from concurrent.futures import Executor
 
     from cascade.graph.model import Binding
@@ -218,15 +219,25 @@ async def offload(pool: Executor, call: Callable[[], Any]) -> Any:
     A thread can't be stopped, so a cancelled caller waits for it: nothing that the body uses is
     released under it.
     """
-    submitted = pool.submit(contextvars.copy_context().run, call)
+    submitted = pool.submit(contextvars.copy_context().run, _outcome, call)
     result = asyncio.wrap_future(submitted)
     try:
-        return await asyncio.shield(result)
+        value, error = await asyncio.shield(result)
     except asyncio.CancelledError:
         if not submitted.cancel():
-            await asyncio.wait([result])
-            result.exception()
+            await until_ended([result])
         raise
+    if error is not None:
+        raise error
+    return value
+
+
+def _outcome(call: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+    """Keep what a call raises as a value: a future can't hold a StopIteration."""
+    try:
+        return call(), None
+    except BaseException as error:  # noqa: BLE001  the caller raises it
+        return None, error
 
 
 async def _run_map(bounce: Bounce, node: Node) -> list[Any]:
@@ -277,56 +288,3 @@ async def _map_inline(bounce: Bounce, node: Node, calls: list[list[Any]]) -> lis
     for position, value in zip(deferred, settled, strict=True):
         results[position] = value
     return results
-
-
-async def side_by_side(
-    coroutines: Sequence[Coroutine[Any, Any, Any]],
-    meanwhile: Callable[[], Coroutine[Any, Any, None]] | None = None,
-) -> list[Any]:
-    """Run coroutines at once and return their results in order.
-
-    When one fails, the others are cancelled and awaited before its error is raised, so that what
-    they use may be released then. Of several that failed at once the first in order is raised.
-
-    Args:
-        coroutines: what to run.
-        meanwhile: what to await in this task once they have all begun.
-    """
-    if len(coroutines) == 1 and meanwhile is None:
-        return [await coroutines[0]]
-    tasks = [asyncio.ensure_future(each) for each in coroutines]
-    failed: asyncio.Future[Any] | None = None
-    try:
-        if meanwhile is not None:
-            await asyncio.sleep(0)
-            await meanwhile()
-        if tasks:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-        failed = next((each for each in tasks if each.done() and _raised(each)), None)
-    finally:
-        await _end(tasks)
-    if failed is not None:
-        failed.result()
-    return [task.result() for task in tasks]
-
-
-async def _end(tasks: Sequence[asyncio.Future[Any]]) -> None:
-    """Cancel what has not ended and wait for it, however often this task is cancelled meanwhile."""
-    pending = [each for each in tasks if not each.done()]
-    for each in pending:
-        each.cancel()
-    cancelled: asyncio.CancelledError | None = None
-    while any(not each.done() for each in pending):
-        try:
-            await asyncio.wait(pending)
-        except asyncio.CancelledError as error:
-            cancelled = error
-    for each in tasks:
-        if not each.cancelled():
-            each.exception()
-    if cancelled is not None:
-        raise cancelled
-
-
-def _raised(task: asyncio.Future[Any]) -> bool:
-    return task.cancelled() or task.exception() is not None

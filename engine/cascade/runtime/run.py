@@ -14,16 +14,17 @@ from cascade.events import (
     task_started,
 )
 from cascade.runtime.scopes import Scope
+from cascade.runtime.siblings import apart
 from cascade.runtime.state import Generation
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from cascade.blueprint.model import Blueprint
     from cascade.runtime.core import Core
     from cascade.spec.lazy import TaskSpec
 
-    Trampoline = Callable[["Run", Any, int], Awaitable[Any]]
+    Trampoline = Callable[["Run", Any, int], Coroutine[Any, Any, Any]]
 
 DEPTH_OF_A_STACK = 16
 """Trampolines that stand inside each other before the next one gets a stack of its own."""
@@ -99,7 +100,7 @@ class Run:
         tail call is limited by memory and not by the interpreter's stack.
         """
         if depth % DEPTH_OF_A_STACK == 0:
-            return await asyncio.ensure_future(self._trampoline(self, target, depth))
+            return await apart(self._trampoline(self, target, depth))
         return await self._trampoline(self, target, depth)
 
     def next_generation(self, *, first_sight: bool) -> Generation | None:
