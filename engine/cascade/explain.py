@@ -16,7 +16,7 @@ from cascade.graph.template import template_key
 if TYPE_CHECKING:
     from types import FunctionType
 
-    from cascade.blueprint.model import Blueprint
+    from cascade.blueprint.compiled import Blueprint
     from cascade.runtime.core import Core, Tier
 
 

@@ -13,7 +13,7 @@ import pytest
 
 import cascade as cs
 from cascade.blueprint import cache as cycle_cache
-from cascade.blueprint.model import MISSING
+from cascade.blueprint.compiled import MISSING
 from cascade.codegen import source
 from cascade.runtime import pace
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 if TYPE_CHECKING:
-    from cascade.blueprint.model import Blueprint, Loop
+    from cascade.blueprint.compiled import Blueprint, Loop
 
 PER_TASK = 8
 TASKS = 512

@@ -20,7 +20,7 @@ from cascade.spec.resource import Resource
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from cascade.blueprint.model import Loop
+    from cascade.blueprint.compiled import Loop
     from cascade.runtime.state import State
 
 Tier = Literal["auto", "reference", "blueprint", "hot"]

@@ -20,7 +20,7 @@ from cascade.runtime.state import Generation
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
 
-    from cascade.blueprint.model import Blueprint
+    from cascade.blueprint.compiled import Blueprint
     from cascade.runtime.core import Core
     from cascade.spec.lazy import TaskSpec
 

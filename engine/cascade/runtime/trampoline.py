@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from cascade.blueprint import bind as binding
 from cascade.blueprint import compile as compiling
 from cascade.blueprint.cache import Entry
-from cascade.blueprint.model import Break, Miss
+from cascade.blueprint.compiled import Break, Miss
 from cascade.events import StaticAnalysisWarning
 from cascade.graph import analysis, build, template
-from cascade.runtime.stages import resume_bounce, run_bounce
+from cascade.runtime.bounce import resume_bounce, run_bounce
 from cascade.spec.lazy import LazyResult, TailCall
 
 if TYPE_CHECKING:
-    from cascade.blueprint.model import Loop
+    from cascade.blueprint.compiled import Loop
     from cascade.runtime.nodes import Owed
     from cascade.runtime.run import Run
 

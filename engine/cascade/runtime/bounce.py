@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from cascade.blueprint.model import MISSING
+from cascade.blueprint.compiled import MISSING
 from cascade.errors import DependencyMissingError
 from cascade.events import SkipReason
 from cascade.graph.model import Frame, Kind, Result
@@ -23,7 +23,7 @@ from cascade.spec.lazy import DEFERRED
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from cascade.blueprint.model import Blueprint, Break
+    from cascade.blueprint.compiled import Blueprint, Break
     from cascade.graph.model import Node
     from cascade.runtime.nodes import Owed
     from cascade.runtime.run import Run
