@@ -178,8 +178,8 @@ def _overlap(base: Measured, head: Measured) -> bool | None:
     for side in (base, head):
         if len(side.samples) > 1:
             spans.append((min(side.samples), max(side.samples)))
-        elif side.statistics is not None and side.statistics.repeat > 1:
-            spans.append((side.statistics.lower, side.statistics.upper))
+        elif side.interval is not None:
+            spans.append((side.interval.lower, side.interval.upper))
         else:
             return None
     (base_low, base_high), (head_low, head_high) = spans

@@ -68,12 +68,11 @@ def failure_text(findings: Sequence[WorkloadFinding], *, test: str) -> str:
 
 
 def _heading(finding: WorkloadFinding) -> str:
-    what = finding.verdict
     if not finding.sizes:
-        return f"{finding.title}: {what}"
+        return f"{finding.title}: {finding.verdict}"
     sizes = ", ".join(f"{n}" for n in finding.sizes)
     cold = " in fresh processes" if finding.cold else ""
-    return f"{finding.title}: {what}, counted at n = {sizes}{cold}"
+    return f"{finding.title}: {finding.verdict}, counted at n = {sizes}{cold}"
 
 
 def _target_lines(targets: Sequence[TargetFinding]) -> Iterator[str]:
