@@ -136,8 +136,8 @@ class BudgetCheck:
 
         The order of a set is another in each process, and so is what is called on the way through
         it. A ledger that was written in one process would then fail the next, on the same code.
-        That is so only where two fresh processes differ from each other: options and earlier tests,
-        which they lack, make both differ from this one.
+        That is so only where two fresh processes differ from each other: earlier tests, which they
+        lack, make both differ from this one.
 
         Returns:
             The same counts where nothing is red, where every process has the same seed, where first
