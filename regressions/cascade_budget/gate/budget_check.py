@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Final, final
 from cascade_budget.errors import BudgetError, ColdRunError
 from cascade_budget.gate.subjects import DRY_RUNS
 from cascade_budget.gate.verdicts import CountedCalls, exceeded, judge_calls, with_sites
-from cascade_budget.judge.calls import Counted
-from cascade_budget.judge.chance import is_chance
+from cascade_budget.judge.calls import Counted, is_chance
 from cascade_budget.model.findings import CallVerdict, Site, TimeFinding
 from cascade_budget.model.laws import parse_law
 from cascade_budget.source.files import shown_path
@@ -137,8 +136,8 @@ class BudgetCheck:
 
         The order of a set is another in each process, and so is what is called on the way through
         it. A ledger that was written in one process would then fail the next, on the same code.
-        That is so only where two fresh processes differ from each other: options and earlier tests,
-        which they lack, make both differ from this one.
+        That is so only where two fresh processes differ from each other: earlier tests, which they
+        lack, make both differ from this one.
 
         Returns:
             The same counts where nothing is red, where every process has the same seed, where first

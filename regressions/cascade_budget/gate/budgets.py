@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 import pytest
 
+from cascade_budget.counting import count_calls
 from cascade_budget.counting.targets import Target, resolve_target
 from cascade_budget.counting.watch import DEFAULT_WATCH, Watch, parse_watch
 from cascade_budget.errors import UsageError
 from cascade_budget.model.laws import Law, parse_law
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from cascade_budget.counting import CallCounts
     from cascade_budget.model.findings import WorkloadFinding
 
 MARKER: Final = "cascade_budget"
@@ -79,6 +83,13 @@ class TestState:
     budgets: Budgets
     targets: tuple[Target, ...]
     findings: list[WorkloadFinding] = field(default_factory=list)
+
+    def count_calls(self, *, attribute: bool) -> AbstractContextManager[CallCounts]:
+        """A block that counts what is budgeted, with the lines that call where they are wanted.
+
+        Who counts enters it: what a generator around it calls on its way out would be counted.
+        """
+        return count_calls(self.targets, watch=self.budgets.patterns, attribute=attribute)
 
 
 _STATE: Final = pytest.StashKey[TestState]()

@@ -13,10 +13,7 @@ from typing import TYPE_CHECKING, Final, final
 from cascade_budget.errors import BudgetError
 from cascade_budget.interop.asv_history import read_history
 from cascade_budget.model.report import Report, SessionInfo
-from cascade_budget.report.github import (
-    annotate,
-    render_summary,
-)
+from cascade_budget.report.github import annotate, render_summary
 from cascade_budget.report.json import render_json
 from cascade_budget.report.markdown import render_markdown
 from cascade_budget.source.files import shown_path, write_text

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast, final
 
 from _pytest.runner import runtestprotocol
 
-from cascade_budget.counting import count_calls
 from cascade_budget.gate.fresh_counts import count_in_fresh_process
 from cascade_budget.interop.pytest_benchmark import FIXTURE as BENCHMARK
 from cascade_budget.interop.pytest_benchmark import (
@@ -152,11 +151,6 @@ class Subject(ABC):
             profile=profile,
         )
 
-    def _count_calls(self, *, attribute: bool) -> AbstractContextManager[CallCounts]:
-        # Entered by the caller: what a generator around it calls on its way out would be counted.
-        budgets = self.state.budgets
-        return count_calls(self.state.targets, watch=budgets.patterns, attribute=attribute)
-
 
 @final
 class FixtureWorkload(Subject):
@@ -214,7 +208,7 @@ class FixtureWorkload(Subject):
     def count(self, n: int, *, attribute: bool = False) -> CallCounts:
         """The calls of one warm run."""
         __tracebackhide__ = True
-        counting = self._count_calls(attribute=attribute)
+        counting = self.state.count_calls(attribute=attribute)
         limit = self._workload.limit(n)
         with self._threads.around_run(), limit, quiet_collection(), counting as counts:
             self.result = self._workload.perform(n)
@@ -269,7 +263,7 @@ class BenchmarkSubject(Subject):
         """The calls of one round, without its setup and teardown."""
         del n
         limit = time_limit(self._settings.timeout_seconds, "the benchmarked call")
-        counting = self._count_calls(attribute=attribute)
+        counting = self.state.count_calls(attribute=attribute)
         with self._call.prepared() as (args, kwargs), limit, quiet_collection(), counting as counts:
             self._call.function(*args, **kwargs)
         return counts
@@ -390,7 +384,7 @@ class WholeTest(Subject):
             case "count" | "attribute" | "turn" if not self.state.budgets.cold:
                 limit = time_limit(self._settings.timeout_seconds, "the test")
                 attribute = self.stage == "attribute"
-                counting = self._count_calls(attribute=attribute)
+                counting = self.state.count_calls(attribute=attribute)
                 with limit, quiet_collection(), counting as counts:
                     yield
                 (self._attributed if attribute else self._counted).append(counts)

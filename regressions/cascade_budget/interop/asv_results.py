@@ -11,15 +11,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from cascade_budget.interop.asv_config import (
-    AsvError,
-    load_json,
-)
-from cascade_budget.model.benchmarks import (
-    Benchmark,
-    Measured,
-    Statistics,
-)
+from cascade_budget.interop.asv_config import AsvError, load_json
+from cascade_budget.model.benchmarks import Benchmark, Measured
+from cascade_budget.model.throughput import Interval
 from cascade_budget.model.units import Kind
 
 if TYPE_CHECKING:
@@ -39,7 +33,7 @@ BENCHMARKS: Final = "benchmarks.json"
 _NOT_RESULTS: Final = frozenset({BENCHMARKS, "machine.json"})
 _VERSION: Final = 2
 _NAME_LENGTH: Final = 8
-_STATISTICS: Final = ("stats_ci_99_a", "stats_ci_99_b", "stats_repeat", "stats_number")
+_STATISTICS: Final = ("stats_ci_99_a", "stats_ci_99_b", "stats_repeat")
 _KINDS: Final = {
     "time": (Kind.TIME, "seconds"),
     "timeraw": (Kind.TIME, "seconds"),
@@ -220,18 +214,17 @@ def _measured(fields: Mapping[str, Any], *, processor: str) -> Iterator[tuple[st
             Measured(
                 value=value if number else None,
                 samples=tuple(taken) if isinstance(taken, list) else (),
-                statistics=_statistics([_at(column, index) for column in columns]),
+                interval=_interval(*(_at(column, index) for column in columns)),
                 version=version if isinstance(version, str) else None,
                 processor=processor,
             ),
         )
 
 
-def _statistics(values: list[Any]) -> Statistics | None:
-    if not all(isinstance(value, int | float) for value in values):
+def _interval(lower: Any, upper: Any, repeat: Any) -> Interval | None:
+    if not all(isinstance(value, int | float) for value in (lower, upper, repeat)) or repeat <= 1:
         return None
-    lower, upper, repeat, number = values
-    return Statistics(lower=lower, upper=upper, repeat=int(repeat), number=int(number))
+    return Interval(lower=lower, upper=upper)
 
 
 def _at(values: Any, index: int) -> Any:

@@ -9,13 +9,7 @@ from cascade_budget.report.text import counted
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cascade_budget.model.comparison import (
-        Cause,
-        Comparison,
-        Move,
-        Presence,
-        SiteGrowth,
-    )
+    from cascade_budget.model.comparison import Cause, Comparison, Move, Presence, SiteGrowth
 
 T = TypeVar("T")
 WIDTH: Final = 80
