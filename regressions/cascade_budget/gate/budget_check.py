@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Final, final
 from cascade_budget.errors import BudgetError, ColdRunError
 from cascade_budget.gate.subjects import DRY_RUNS
 from cascade_budget.gate.verdicts import CountedCalls, exceeded, judge_calls, with_sites
-from cascade_budget.judge.calls import Counted
-from cascade_budget.judge.chance import is_chance
+from cascade_budget.judge.calls import Counted, is_chance
 from cascade_budget.model.findings import CallVerdict, Site, TimeFinding
 from cascade_budget.model.laws import parse_law
 from cascade_budget.source.files import shown_path
