@@ -4,11 +4,16 @@ import ast
 import subprocess
 import sys
 from collections import Counter
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.code_lines import by_room, code_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGINE = ROOT / "engine" / "cascade"
@@ -46,6 +51,46 @@ def test_the_gate_has_at_most_twelve_rooms() -> None:
 def test_what_counts_as_a_line_of_code() -> None:
     text = '"""Doc."""\n\nimport os  # why\n\nX = (\n    1,\n)\n"""Of X."""\n# a comment\n'
     assert code_lines(text) == 4
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
+def test_no_module_reaches_itself_by_imports_those_for_type_checkers_included(
+    package: Path,
+) -> None:
+    imports = imports_within(package)
+    assert any(imports.values())
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
+
+
+def imports_within(package: Path) -> dict[str, set[str]]:
+    """The modules of the package that each module imports, wherever the import stands."""
+    modules = {name_of(path, package): path for path in package.rglob("*.py")}
+    return {
+        name: {each for each in imported(path, modules) if each != name}
+        for name, path in modules.items()
+    }
+
+
+def name_of(path: Path, package: Path) -> str:
+    parts = path.relative_to(package.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(path: Path, modules: dict[str, Path]) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names if each.name in modules)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module is not None, f"{path} imports relatively"
+            for each in node.names:
+                submodule = f"{node.module}.{each.name}"
+                if submodule in modules:
+                    yield submodule
+                elif node.module in modules:
+                    yield node.module
 
 
 def test_no_module_or_class_is_called_by_an_empty_word() -> None:

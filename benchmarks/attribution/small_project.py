@@ -38,7 +38,7 @@ RED = {
     ),
     "B2": (
         "test_sending: too slow",
-        "% against main (",
+        "% slower than main (",
         "changed since main and run here:",
         "src/dispatch/pricing.py:1 ROUNDS, read by weigh",
     ),

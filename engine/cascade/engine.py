@@ -4,41 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-import weakref
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, final, get_args, overload
+from typing import TYPE_CHECKING, Any, TypeVar, final, get_args, overload
 
-from cascade.blueprint.cache import COMPILE_AFTER, CacheStatistics, CycleCache
-from cascade.errors import ConstraintError, NotATargetError, ResourceError, RunningLoopError
-from cascade.events import (
-    Event,
-    RunFinished,
-    RunStarted,
-    StaticAnalysisWarning,
-    Status,
-    TaskFinished,
-    TaskStarted,
-)
-from cascade.graph.resources import check_registry
-from cascade.runtime.bus import Bus
-from cascade.runtime.limiter import Limiter
-from cascade.runtime.pace import Pace
+from cascade.errors import ConstraintError, NotATargetError, RunningLoopError
+from cascade.runtime.core import Core, Tier
+from cascade.runtime.run import Run
 from cascade.runtime.state import MemoryState, State
-from cascade.runtime.trampoline import Run, trampoline
+from cascade.runtime.trampoline import trampoline
 from cascade.spec.lazy import LazyResult, TailCall
-from cascade.spec.resource import Resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from cascade.blueprint.model import Loop
-    from cascade.events import Subscriber
+    from cascade.blueprint.cache import CacheStatistics
+    from cascade.events import Event, Subscriber
+    from cascade.spec.resource import Resource
 
 R = TypeVar("R")
-
-Tier = Literal["auto", "reference", "blueprint", "hot"]
-"""How far an engine may go: "auto" as far as pays, the others as far as they say at once."""
 
 
 @final
@@ -125,30 +108,15 @@ class Engine:
             raise TypeError(
                 f"{type(state).__name__} is no state: it needs async put, get, has, skip and clear."
             )
-        self.tier = tier
-        self.clock = clock
-        self.resources: Mapping[str, Resource] = _registry(resources)
-        self.records = state is not None
-        self.state: State = MemoryState() if state is None else state
-        self.uses_blueprints = tier != "reference"
-        self.fuses = tier in ("auto", "hot") and not self.records
-        self.compile_after = COMPILE_AFTER if tier == "auto" else 0
-        self.cache = CycleCache()
-        self.bounces = 0
-        self.fused = 0
-        self.observed = False
-        self.analyses = False
-        self.loops: Mapping[type, Loop] = {}
-        self._slice_s = slice_s
-        self._max_threads = max_threads
-        self._pool: ThreadPoolExecutor | None = None
-        self._paces: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Pace] = (
-            weakref.WeakKeyDictionary()
+        self._core = Core(
+            tier=tier,
+            state=state,
+            capacity=_checked_capacities(capacity or {}),
+            slice_s=slice_s,
+            max_threads=max_threads,
+            clock=clock,
         )
-        self._last_run = 0
-        self.limiter = Limiter(_capacities(capacity or {}), clock, self._changed)
-        self.bus = Bus(self._changed)
-        self._changed()
+        self._core.register(resources)
 
     async def run(
         self,
@@ -167,36 +135,8 @@ class Engine:
             DependencyMissingError: the target was skipped.
             Exception: whatever a task body raised, as it was.
         """
-        target = _checked_target(target)
-        self._last_run += 1
-        pace = self._pace()
-        run = Run(self, self._last_run, pace, params or {})
-        began = self.clock()
-        if self.bus.wants(RunStarted):
-            self.bus.publish(RunStarted(run.run_id))
-        error: BaseException | None = None
-        try:
-            await pace.enter()
-            return await self._run_and_release(run, target)
-        except BaseException as raised:
-            error = raised
-            raise
-        finally:
-            pace.leave()
-            if self.bus.wants(RunFinished):
-                self.bus.publish(
-                    RunFinished(run.run_id, _status(error), self.clock() - began, error)
-                )
-
-    async def _run_and_release(self, run: Run, target: Any) -> Any:
-        cause: BaseException | None = None
-        try:
-            return await trampoline(run, target)
-        except BaseException as error:
-            cause = error
-            raise
-        finally:
-            await run.scope.close(cause)
+        checked = _checked_target(target)
+        return await Run(self._core, params or {}, trampoline).value_of(checked)
 
     def subscribe(self, subscriber: Subscriber, *kinds: type[Event]) -> Callable[[], None]:
         """Deliver events to a callable, and return the function that ends this.
@@ -208,7 +148,7 @@ class Engine:
         Raises:
             TypeError: the subscriber can't be called, or a kind is no event class.
         """
-        return self.bus.subscribe(subscriber, *kinds)
+        return self._core.bus.subscribe(subscriber, *kinds)
 
     def register(self, *resources: Resource) -> None:
         """Add resources.
@@ -216,7 +156,7 @@ class Engine:
         Raises:
             ResourceError: a name is taken, or the resources' needs can't be met.
         """
-        self.resources = _registry((*self.resources.values(), *resources))
+        self._core.register(resources)
 
     def set_concurrency(
         self, pattern: str, limit: int | None, *, expires_in: float | None = None
@@ -231,7 +171,7 @@ class Engine:
         Raises:
             ConstraintError: the limit is no whole number of 1 or more.
         """
-        self.limiter.set_concurrency(pattern, limit, expires_in)
+        self._core.limiter.set_concurrency(pattern, limit, expires_in)
 
     def set_rate(self, pattern: str, rate: str | None, *, expires_in: float | None = None) -> None:
         """Let matching tasks start at most so often.
@@ -244,7 +184,7 @@ class Engine:
         Raises:
             ConstraintError: the rate can't be read.
         """
-        self.limiter.set_rate(pattern, rate, expires_in)
+        self._core.limiter.set_rate(pattern, rate, expires_in)
 
     def pause(self, pattern: str = "*", *, expires_in: float | None = None) -> None:
         """Let no body of a matching task start. Bodies that are running run to their end.
@@ -253,31 +193,30 @@ class Engine:
             pattern: a glob on task names.
             expires_in: seconds after which the pause ends by itself.
         """
-        self.limiter.set_paused(pattern, paused=True, expires_in=expires_in)
+        self._core.limiter.set_paused(pattern, paused=True, expires_in=expires_in)
 
     def resume(self, pattern: str = "*") -> None:
         """End the pause that was set for exactly this pattern."""
-        self.limiter.set_paused(pattern, paused=False, expires_in=None)
+        self._core.limiter.set_paused(pattern, paused=False, expires_in=None)
 
     def statistics(self) -> Statistics:
         """Return what the engine has done and holds, as a frozen value."""
+        core = self._core
         return Statistics(
-            bounces=self.bounces + self.fused,
-            cache=self.cache.statistics(fused=self.fused),
-            active_runs=sum(pace.runs for pace in self._paces.values()),
-            waiting=self.limiter.waiting,
-            recorded=len(self.state) if isinstance(self.state, MemoryState) else 0,
+            bounces=core.bounces + core.fused,
+            cache=core.cache.statistics(fused=core.fused),
+            active_runs=core.active_runs,
+            waiting=core.limiter.waiting,
+            recorded=len(core.state) if isinstance(core.state, MemoryState) else 0,
         )
 
     def clear_caches(self) -> None:
         """Forget every blueprint; the next runs learn them again."""
-        self.cache.clear()
+        self._core.cache.clear()
 
     def close(self) -> None:
         """Stop the thread pool when its bodies have ended. The engine can still be used."""
-        if self._pool is not None:
-            self._pool.shutdown()
-            self._pool = None
+        self._core.close()
 
     def __enter__(self) -> Engine:
         return self
@@ -285,50 +224,14 @@ class Engine:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def threads(self) -> ThreadPoolExecutor:
-        """Return the pool for tasks with mode="thread", made when it is first needed."""
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self._max_threads, thread_name_prefix="cascade")
-        return self._pool
 
-    def _pace(self) -> Pace:
-        loop = asyncio.get_running_loop()
-        pace = self._paces.get(loop)
-        if pace is None:
-            pace = self._paces[loop] = Pace(self._slice_s, self.clock)
-        return pace
-
-    def _changed(self) -> None:
-        """Take in who listens and what is limited, and let running loops know."""
-        self.observed = self.bus.wants(TaskStarted) or self.bus.wants(TaskFinished)
-        self.analyses = self.bus.wants(StaticAnalysisWarning)
-        plain = self.fuses and not self.analyses and not self.limiter.rules
-        self.loops = self.cache.loops[self.observed] if plain else {}
-        for pace in list(self._paces.values()):
-            pace.interrupt()
-
-
-def _registry(resources: Iterable[Any]) -> dict[str, Resource]:
-    registered: dict[str, Resource] = {}
-    for resource in resources:
-        if not isinstance(resource, Resource):
-            raise TypeError(
-                f"resources must be made with @cs.resource, and got {type(resource).__name__}."
-            )
-        if resource.name in registered and registered[resource.name] is not resource:
-            raise ResourceError.duplicate(resource.name)
-        registered[resource.name] = resource
-    check_registry(registered)
-    return registered
-
-
-def _capacities(capacity: Mapping[str, Any]) -> dict[str, float]:
+def _checked_capacities(capacity: Mapping[str, Any]) -> Mapping[str, float]:
     for name, total in capacity.items():
         if isinstance(total, bool) or not isinstance(total, (int, float)) or not total >= 0:
             raise ConstraintError(
                 name, f"capacity '{name}' is {total!r}. Pass a number of 0 or more."
             )
-    return dict(capacity)
+    return capacity
 
 
 def _checked_target(target: Any) -> Any:
@@ -340,12 +243,6 @@ def _checked_target(target: Any) -> Any:
     if not isinstance(target, (LazyResult, TailCall)):
         raise NotATargetError(target)
     return target
-
-
-def _status(error: BaseException | None) -> Status:
-    if error is None:
-        return Status.SUCCEEDED
-    return Status.CANCELLED if isinstance(error, asyncio.CancelledError) else Status.FAILED
 
 
 @overload

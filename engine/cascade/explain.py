@@ -9,13 +9,15 @@ from cascade.blueprint.compile import compile_blueprint, make_blueprint
 from cascade.codegen.source import source_of
 from cascade.engine import Engine
 from cascade.graph.build import build_graph
+from cascade.graph.model import Result
 from cascade.graph.render import visualize
 from cascade.graph.template import template_key
 
 if TYPE_CHECKING:
     from types import FunctionType
 
-    from cascade.blueprint.model import Blueprint
+    from cascade.blueprint.compiled import Blueprint
+    from cascade.runtime.core import Core, Tier
 
 
 @final
@@ -28,18 +30,17 @@ class Explanation:
         stages: names of the tasks that may run side by side, stage by stage; empty where a Router
             decides on the way.
         template: a digest of the structure: equal for equal structures within one process.
-        tier: the fastest that a repeated bounce would run on: "hot" for a fused loop of one node,
-            "fused" for one of several, "blueprint", or "reference".
+        tier: the fastest that a repeated bounce would run on: "hot", "blueprint" or "reference".
         why_not_faster: the reason, or None on the fastest.
         resources: (name, scope) in the order of acquisition.
-        source: the fused loop that the engine would write, or None.
+        source: the fused loop that the hot tier would write, or None where it can't.
         graph: a Mermaid picture.
     """
 
     tasks: tuple[str, ...]
     stages: tuple[tuple[str, ...], ...]
     template: str
-    tier: str
+    tier: Tier
     why_not_faster: str | None
     resources: tuple[tuple[str, str], ...]
     source: str | None
@@ -68,15 +69,15 @@ def explain(target: object, engine: Engine | None = None) -> Explanation:
     Raises:
         ResourceError: it needs a resource that the engine does not have.
     """
-    host = engine or Engine()
+    core = (engine or Engine())._core  # noqa: SLF001  the other half of the engine's own room
     graph = build_graph(target)
     structure = graph.structure
-    blueprint = make_blueprint(structure, host.resources)
-    tier, reason = _tier(host, blueprint)
+    blueprint = make_blueprint(structure, core.resources)
+    tier, reason = _tier(core, blueprint)
     source = None
     if blueprint.unfusable is None:
         loop = compile_blueprint(
-            blueprint, graph.values, [None] * len(structure.nodes), observed=host.observed
+            blueprint, graph.values, [None] * len(structure.nodes), observed=core.observed
         )
         source = source_of(cast("FunctionType", loop))
     return Explanation(
@@ -96,18 +97,18 @@ def explain(target: object, engine: Engine | None = None) -> Explanation:
     )
 
 
-def _tier(host: Engine, blueprint: Blueprint) -> tuple[str, str | None]:
+def _tier(core: Core, blueprint: Blueprint) -> tuple[Tier, str | None]:
     unfusable = blueprint.unfusable
-    if not host.uses_blueprints:
+    if not core.uses_blueprints:
         return "reference", "the engine was made with tier='reference'"
-    if blueprint.structure.merged:
+    if blueprint.structure.merged or not isinstance(blueprint.structure.root, Result):
         return "reference", unfusable
-    if host.tier == "blueprint":
+    if core.tier == "blueprint":
         return "blueprint", "the engine was made with tier='blueprint'"
-    if host.records:
+    if core.records:
         return "blueprint", "every result is recorded in the engine's state"
-    if host.limiter.rules and host.limiter.affects(blueprint.names):
+    if core.limiter.rules and core.limiter.affects(blueprint.names):
         return "blueprint", "a constraint is set for one of its tasks"
     if unfusable is not None:
         return "blueprint", unfusable
-    return ("hot" if blueprint.hot else "fused"), None
+    return "hot", None

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 
 from cascade_budget.errors import UsageError
-from cascade_budget.source.files import shown_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -177,6 +176,8 @@ def read_settings(config: pytest.Config) -> Settings:
     report = _text(config, "cascade_budget_report")
     profile = _profile_folder(config)
     ledger = root / (_text(config, "cascade_budget_ledger") or DEFAULT_LEDGER)
+    # Not by source.files: every pytest run reads this, and it imports as little as it can.
+    shown_ledger = ledger.relative_to(root) if ledger.is_relative_to(root) else ledger
     coarse = _percent(config, "cascade_budget_coarse")
     elsewhere = _percent(config, "cascade_budget_coarse_elsewhere")
     return Settings(
@@ -190,7 +191,7 @@ def read_settings(config: pytest.Config) -> Settings:
         profile_failures=profile != OFF,
         watch=tuple(config.getini("cascade_budget_watch")) or None,
         ledger=ledger,
-        ledger_shown=shown_path(ledger, root),
+        ledger_shown=shown_ledger.as_posix(),
         timeout_seconds=_seconds(config, "cascade_budget_timeout"),
         coarse_tolerance=coarse,
         coarse_tolerance_elsewhere=(coarse or 0.0) if elsewhere is None else elsewhere,

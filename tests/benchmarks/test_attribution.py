@@ -13,7 +13,8 @@ from tests.budget.commands.dispatch_project import COMMITS
 RIGHT = """\
 test_sending: too slow, counted at n = 100, 200, 300, 400
   throughput
-    -3.1 % against main (3436056), 99.9 % bounds [-3.5, -2.6], 8 rounds
+    3.2 % slower than main (3436056), between 2.7 and 3.6 % slower
+    bounds with a confidence of 99.9 %, 8 rounds
     changed since main and run here:
       src/dispatch/pricing.py:1 ROUNDS, read by weigh   86 % of the time
 """

@@ -413,13 +413,15 @@ def test_a_limit_lifted_while_its_body_runs_leaves_no_rule(engine):
     @cs.task
     def lifts():
         made.set_concurrency("lifts", None)
-        return tuple(made.limiter.rules)
+        return tuple(made._core.limiter.rules)
 
     for _ in range(3):
         made.set_concurrency("lifts", 1)
         assert asyncio.run(made.run(lifts())) == ("lifts",)
-        assert made.limiter.rules == {}
-        assert made.loops is (made.cache.loops[False] if made.fuses else made.loops)
+        assert made._core.limiter.rules == {}
+        assert made._core.loops is (
+            made._core.cache.loops[False] if made._core.fuses else made._core.loops
+        )
 
 
 def test_the_only_waiter_can_be_cancelled(engine):

@@ -308,8 +308,8 @@ def test_no_event_is_built_that_nobody_listens_for(engine, monkeypatch):
     built = []
     for name in ("TaskStarted", "TaskFinished", "RunStarted", "RunFinished"):
         monkeypatch.setattr(getattr(events, name), "__init__", lambda *a, **k: built.append(a))
-    monkeypatch.setattr("cascade.runtime.trampoline.task_started", built.append)
-    monkeypatch.setattr("cascade.runtime.trampoline.task_finished", built.append)
+    monkeypatch.setattr("cascade.runtime.run.task_started", built.append)
+    monkeypatch.setattr("cascade.runtime.run.task_finished", built.append)
     monkeypatch.setattr("cascade.blueprint.compile.task_started", built.append)
     monkeypatch.setattr("cascade.blueprint.compile.FinishedDraft", lambda: built.append("draft"))
 

@@ -68,6 +68,83 @@ def test_mapped_items_may_tail_call(engine):
         assert engine.run(countdown.map(n=[4, 3, 0])) == ["done 0", "done -1", "done 0"]
 
 
+def countdowns():
+    @cs.task
+    async def in_async(n):
+        return f"done {n}" if n <= 0 else in_async(n - 2)
+
+    @cs.task(mode="thread")
+    def in_thread(n):
+        return f"done {n}" if n <= 0 else in_thread(n - 2)
+
+    @cs.task
+    def inline(n):
+        return f"done {n}" if n <= 0 else inline(n - 2)
+
+    @cs.task
+    def explicit(n):
+        return f"done {n}" if n <= 0 else cs.TailCall(explicit, n - 2)
+
+    return [
+        (in_async, {}),
+        (in_thread, {}),
+        (inline, {"retry": True}),
+        (inline, {"cache": True}),
+        (inline, {"slot": True}),
+        (inline, {"limit": True}),
+        (explicit, {"retry": True}),
+    ]
+
+
+@pytest.mark.parametrize("case", range(7))
+@pytest.mark.parametrize("place", ["target", "tail call", "nested body", "argument"])
+def test_what_mapped_items_tail_call_is_gone_on_with_wherever_the_map_stands(engine, case, place):
+    countdown, options = countdowns()[case]
+    made = engine(capacity={"slot": 2})
+    if "limit" in options:
+        made.set_concurrency("*", 2)
+
+    def mapped():
+        calls = countdown.map(n=[4, 3, 0])
+        if "retry" in options:
+            calls = calls.with_retry(2)
+        if "cache" in options:
+            calls = calls.with_cache(cs.MemoryCache())
+        return calls.with_constraints(slot=1) if "slot" in options else calls
+
+    @cs.task
+    def hop():
+        return mapped()
+
+    target = {"target": mapped, "tail call": hop, "nested body": lambda: give(hop())}.get(
+        place, lambda: give(mapped())
+    )
+    for _ in range(10):
+        assert asyncio.run(made.run(target())) == ["done 0", "done -1", "done 0"]
+
+
+def test_a_mapped_items_cache_gets_the_items_own_value(engine):
+    @cs.task
+    def countdown(n):
+        return f"done {n}" if n <= 0 else countdown(n - 2)
+
+    cache = cs.MemoryCache()
+    for _ in range(3):
+        assert engine.run(countdown.map(n=[4, 3]).with_cache(cache)) == ["done 0", "done -1"]
+        assert engine.run(countdown(3).with_cache(cache)) == "done -1"
+
+
+def test_an_error_behind_a_mapped_items_tail_call_is_raised(engine):
+    @cs.task
+    async def sinking(n):
+        if n < 0:
+            raise ValueError(n)
+        return sinking(n - 1)
+
+    with pytest.raises(ValueError, match=r"^-1$"):
+        engine.run(sinking.map(n=[3, 1]))
+
+
 def test_async_mapped_items_run_at_the_same_time(engine):
     met = []
 

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import contextvars
 import threading
+import traceback
 
 import pytest
 
@@ -468,3 +471,288 @@ def test_a_missing_resource_is_named_with_the_one_that_needs_it_itself():
         "resource 'inner' is not registered; parameter 'inner' of resource 'middle' needs it. "
         "Register it with Engine(resources=[inner])."
     )
+
+
+def transaction(log, kind="sync", scope="run"):
+    """A resource that must know how its users ended."""
+    if kind == "async":
+
+        @cs.resource(scope=scope, name="db")
+        async def made():
+            await asyncio.sleep(0)
+            try:
+                yield "value"
+            except BaseException as error:
+                await asyncio.sleep(0)
+                log.append(f"rollback {error!r}")
+                raise
+            else:
+                log.append("commit")
+            finally:
+                log.append("close")
+
+    else:
+
+        @cs.resource(scope=scope, name="db")
+        def made():
+            with contextlib.ExitStack() as stack:
+                stack.callback(log.append, "close")
+                try:
+                    yield "value"
+                except BaseException as error:
+                    log.append(f"rollback {error!r}")
+                    raise
+                else:
+                    log.append("commit")
+
+    return made
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.parametrize("scope", ["run", "step"])
+def test_a_resource_that_listens_is_told_of_the_failure(engine, kind, scope):
+    log = []
+
+    @cs.task
+    def bad(n, db=cs.Inject("db")):
+        if n == 0:
+            raise ValueError("bad")
+        return bad(n - 1)
+
+    made = engine(resources=[transaction(log, kind, scope)])
+    for _ in range(5):
+        log.clear()
+        with pytest.raises(ValueError, match=r"^bad$") as caught:
+            asyncio.run(made.run(bad(2)))
+        bounces = ["commit", "close"] * 2 if scope == "step" else []
+        assert log == [*bounces, "rollback ValueError('bad')", "close"]
+        assert not hasattr(caught.value, "__notes__")
+        assert [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)][
+            -1
+        ] == "bad"
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.parametrize("scope", ["run", "step"])
+def test_a_resource_that_listens_is_told_of_success_and_of_cancellation(engine, kind, scope):
+    log = []
+    made = engine(resources=[transaction(log, kind, scope)])
+
+    @cs.task
+    async def wait(db=cs.Inject("db")):
+        await asyncio.Event().wait()
+
+    async def cancelled():
+        running = asyncio.ensure_future(made.run(wait()))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.wait([running])
+
+    for _ in range(5):
+        log.clear()
+        assert asyncio.run(made.run(uses(1))) == (1, "value")
+        assert log == ["commit", "close"]
+        asyncio.run(cancelled())
+        assert log == ["commit", "close", "rollback CancelledError()", "close"]
+
+
+def test_a_resource_can_not_keep_a_failure_and_one_of_its_own_is_a_note(engine):
+    @cs.resource
+    def keeps():
+        with contextlib.suppress(ValueError):
+            yield 1
+
+    @cs.resource
+    def fails():
+        try:
+            yield 2
+        except ValueError as error:
+            raise OSError("rollback") from error
+
+    @cs.task
+    def bad(a=cs.Inject("keeps"), b=cs.Inject("fails")):
+        raise ValueError(a + b)
+
+    made = engine(resources=[keeps, fails])
+    for _ in range(3):
+        with pytest.raises(ValueError, match=r"^3\b") as caught:
+            asyncio.run(made.run(bad()))
+        assert caught.value.__notes__ == ["While its resources were released: OSError: rollback"]
+
+
+def test_a_resource_that_yields_again_after_a_failure_is_noted(engine):
+    @cs.resource
+    def db():
+        try:
+            yield 1
+        finally:
+            yield 2
+
+    @cs.task
+    def bad(db=cs.Inject("db")):
+        raise ValueError("bad")
+
+    with pytest.raises(ValueError, match=r"^bad\b") as caught:
+        asyncio.run(engine(resources=[db]).run(bad()))
+    assert "resource 'db' yielded more than once" in caught.value.__notes__[0]
+
+
+@cs.task
+def both(a, b):
+    return a, b
+
+
+@cs.task
+async def hop(n):
+    await asyncio.sleep(0)
+    return uses(n)
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_resource_opens_and_closes_in_one_task_and_context(engine, kind):
+    tasks, variable = [], contextvars.ContextVar("variable", default="outside")
+
+    def opening():
+        tasks.append(asyncio.current_task())
+        return variable.set("inside")
+
+    def closing(token):
+        tasks.append(asyncio.current_task())
+        variable.reset(token)
+
+    if kind == "sync":
+
+        @cs.resource
+        def db():
+            token = opening()
+            yield "value"
+            closing(token)
+
+    else:
+
+        @cs.resource
+        async def db():
+            token = opening()
+            async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+                group.create_task(asyncio.sleep(0))
+                yield "value"
+            closing(token)
+
+    made = engine(resources=[db])
+    for _ in range(5):
+        tasks.clear()
+        assert asyncio.run(made.run(both(hop(1), hop(2)))) == ((1, "value"), (2, "value"))
+        assert tasks[0] is tasks[1]
+
+
+def test_an_error_in_a_resources_task_group_fails_its_run(engine):
+    @cs.resource
+    async def db():
+        async def fails():
+            raise OSError("lost")
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fails())
+            yield "value"
+
+    @cs.task
+    async def waits(db=cs.Inject("db")):
+        for _ in range(9):
+            await asyncio.sleep(0)
+
+    with pytest.raises(ExceptionGroup) as caught:
+        asyncio.run(engine(resources=[db]).run(waits()))
+    assert repr(caught.value.exceptions) == "(OSError('lost'),)"
+
+
+def test_a_run_that_is_cancelled_while_a_resource_opens_leaves_nothing_open(engine):
+    log = []
+    made = engine()
+
+    @cs.resource
+    async def db():
+        log.append("open")
+        try:
+            await asyncio.Event().wait()
+            yield
+        finally:
+            await asyncio.sleep(0)
+            log.append("close")
+
+    async def main(cancellations):
+        running = asyncio.ensure_future(made.run(uses(1)))
+        while not log:
+            await asyncio.sleep(0)
+        for _ in range(cancellations):
+            running.cancel()
+            await asyncio.sleep(0)
+        await asyncio.wait([running])
+        assert running.cancelled()
+
+    made.register(db)
+    for cancellations in (1, 3):
+        log.clear()
+        asyncio.run(main(cancellations))
+        assert log == ["open", "close"]
+
+
+def test_who_cancels_every_task_of_a_loop_closes_nothing_under_a_body(engine):
+    log = []
+
+    @cs.resource
+    def db():
+        yield "value"
+        log.append("close")
+
+    @cs.task
+    async def slow(db=cs.Inject("db")):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(9):
+                await asyncio.sleep(0)
+            log.append("body ended")
+
+    async def main():
+        running = asyncio.ensure_future(made.run(slow()))
+        for _ in range(9):
+            await asyncio.sleep(0)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await asyncio.wait([running])
+
+    made = engine(resources=[db])
+    asyncio.run(main())
+    assert log == ["body ended", "close"]
+
+
+def test_a_teardown_is_not_cut_short_by_a_second_cancellation(engine):
+    log = []
+
+    @cs.resource
+    async def db():
+        yield "value"
+        for _ in range(9):
+            await asyncio.sleep(0)
+        log.append("close")
+
+    @cs.task
+    async def waits(db=cs.Inject("db")):
+        log.append("waits")
+        await asyncio.Event().wait()
+
+    async def main():
+        running = asyncio.ensure_future(made.run(waits()))
+        while not log:
+            await asyncio.sleep(0)
+        for _ in range(3):
+            running.cancel()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        await asyncio.wait([running])
+        assert running.cancelled()
+
+    made = engine(resources=[db])
+    asyncio.run(main())
+    assert log == ["waits", "close"]

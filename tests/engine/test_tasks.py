@@ -521,6 +521,23 @@ def test_the_public_names_are_these():
     assert all(hasattr(cs, name) for name in cs.__all__)
 
 
+def test_an_engine_shows_documented_names_alone():
+    shown = {name: getattr(cs.Engine, name).__doc__ for name in dir(cs.Engine()) if name[0] != "_"}
+    assert list(shown) == [
+        "clear_caches",
+        "close",
+        "pause",
+        "register",
+        "resume",
+        "run",
+        "set_concurrency",
+        "set_rate",
+        "statistics",
+        "subscribe",
+    ]
+    assert all(shown.values())
+
+
 def test_callables_that_compare_equal_keep_their_own_signatures(engine):
     class Equal:
         def __eq__(self, other):

@@ -13,7 +13,7 @@ import pytest
 
 import cascade as cs
 from cascade.blueprint import cache as cycle_cache
-from cascade.blueprint.model import MISSING
+from cascade.blueprint.compiled import MISSING
 from cascade.codegen import source
 from cascade.runtime import pace
 
@@ -274,7 +274,7 @@ def test_a_loop_can_be_printed():
     made = cs.Engine(tier="hot")
     for _ in range(3):
         asyncio.run(made.run(add(one(), 2)))
-    (entry,) = made.cache.entries(add.spec.plain_class)
+    (entry,) = made._core.cache.entries(add.spec.plain_class)
     assert source.source_of(entry.silent) == text
 
 
@@ -293,10 +293,10 @@ def test_an_error_in_a_fused_loop_shows_the_generated_line():
     ("target", "tier_name", "reason"),
     [
         (one, "hot", None),
-        (lambda: add(one(), one()), "fused", None),
+        (lambda: add(one(), one()), "hot", None),
         (lambda: add(one().with_retry(), 1), "blueprint", "'one' carries a policy"),
         (one.map, "blueprint", "'one' is mapped"),
-        (lambda: [one()], "blueprint", "it has several targets"),
+        (lambda: [one()], "reference", "it has several targets"),
         (
             lambda: add(cs.Router(selector=1, routes={1: 1}), 1),
             "blueprint",
@@ -565,7 +565,7 @@ def test_caches_cleared_by_a_body_are_learnt_again(tier, others_paused):
     assert asyncio.run(made.run(countdown(0))) == "done"
     clears.clear()
     assert made.statistics().cache.size == 0
-    assert made.cache.loops == {False: {}, True: {}}
+    assert made._core.cache.loops == {False: {}, True: {}}
     assert asyncio.run(made.run(countdown(20))) == "done"
     learnt = made.statistics().blueprint_misses - misses
     assert learnt == (21 + 1 + 21 if tier == "reference" else 2)

@@ -61,7 +61,7 @@ def resources_scanned_on_every_bounce(patch: pytest.MonkeyPatch) -> None:
     """The needs of a template that is known are looked up again."""
 
     async def prepare(run: Any, blueprint: Any, _target: Any) -> None:
-        resources.scan_resources(blueprint.structure, run.engine.resources)
+        resources.scan_resources(blueprint.structure, run.core.resources)
 
     before_each_bounce(patch, prepare)
 

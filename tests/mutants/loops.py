@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from cascade.blueprint import compile as compiling
 from cascade.codegen import loop as writing
-from cascade.runtime import nodes, reference, trampoline
+from cascade.runtime import bounce, nodes, trampoline
 
 from .mutant import AnchorError
 
@@ -99,7 +99,7 @@ def before_each_body(
         planted(task.function)
         return await right_call(run, task, values)
 
-    patch.setattr(reference, "call_inline", call_inline)
+    patch.setattr(bounce, "call_inline", call_inline)
     patch.setattr(nodes, "_call_body", call_body)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cascade.runtime import nodes
 from cascade.runtime.state import Generation, MemoryState
-from cascade.spec.task import TaskSpec
+from cascade.spec.lazy import TaskSpec
 
 from .loops import (
     before_bodies,
@@ -63,7 +63,7 @@ def state_cleared_on_every_bounce(patch: pytest.MonkeyPatch) -> None:
     """The state is cleared before each bounce, though the loop has put nothing into it."""
 
     async def forget(run: Any, _blueprint: Any, _target: Any) -> None:
-        await run.state.clear(Generation(run.run_id, 0))
+        await run.core.state.clear(Generation(run.run_id, 0))
 
     before_each_bounce(patch, forget)
 

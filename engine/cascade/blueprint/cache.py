@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 if TYPE_CHECKING:
-    from cascade.blueprint.model import Blueprint, Loop
+    from cascade.blueprint.compiled import Blueprint, Loop
 
 PER_TASK = 8
 TASKS = 512
@@ -15,25 +15,23 @@ COMPILE_AFTER = 8
 
 
 @final
+@dataclass(slots=True, eq=False)
 class Entry:
     """A blueprint with what a run may learn about it.
 
     Attributes:
-        blueprint: the immutable plan.
         key: its template key.
+        blueprint: the immutable plan.
         hits: bounces bound to it before a loop was written.
         silent: its loop without events, once written.
         observed: its loop that says TaskStarted and TaskFinished, once written.
     """
 
-    __slots__ = ("blueprint", "hits", "key", "observed", "silent")
-
-    def __init__(self, key: tuple[object, ...], blueprint: Blueprint) -> None:
-        self.key = key
-        self.blueprint = blueprint
-        self.hits = 0
-        self.silent: Loop | None = None
-        self.observed: Loop | None = None
+    key: tuple[object, ...]
+    blueprint: Blueprint
+    hits: int = 0
+    silent: Loop | None = None
+    observed: Loop | None = None
 
 
 @final
@@ -67,16 +65,11 @@ class CycleCache:
     whose last miss is longest ago goes first.
     """
 
-    __slots__ = ("_by_class", "_by_key", "compiled", "evicted", "hits", "loops", "misses")
-
     def __init__(self) -> None:
         self._by_class: OrderedDict[type, list[Entry]] = OrderedDict()
         self._by_key: dict[tuple[object, ...], Entry] = {}
         self.loops: dict[bool, dict[type, Loop]] = {False: {}, True: {}}
-        self.hits = 0
-        self.misses = 0
-        self.compiled = 0
-        self.evicted = 0
+        self.hits = self.misses = self.compiled = self.evicted = 0
 
     def entries(self, lazy_class: type) -> list[Entry]:
         """Return the entries of a class, the one that hit last first. Don't change the list."""

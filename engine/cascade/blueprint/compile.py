@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, cast
 
-from cascade.blueprint.model import MISSING, Blueprint, Break, Loop, Miss
+from cascade.blueprint.compiled import MISSING, Blueprint, Break, Loop, Miss
 from cascade.codegen import loop as text
 from cascade.codegen.names import Names
 from cascade.codegen.source import function_from

@@ -130,7 +130,7 @@ class _Writer:
             body += self.step(node, order[: position + 1])
         body += self.end(order[-1])
         lines = ["async def loop(target, run, alarm):"]
-        lines += ["    host = run.engine", "    pace = run.pace", "    clock = CLOCK"]
+        lines += ["    core = run.core", "    pace = run.pace", "    clock = CLOCK"]
         lines += [f"    B{rank} = BODY{rank}" for rank in range(len(self.names.tasks))]
         lines += [f"    C{rank} = CLASS{rank}" for rank in range(len(self.names.tasks))]
         lines += [f"    T{slot} = LITERAL{slot}" for slot in range(self.structure.value_count)]
@@ -163,11 +163,11 @@ class _Writer:
         else:
             lines += [
                 "    except BaseException as error:",
-                "        if host.observed and alarm:",
+                "        if core.observed and alarm:",
                 "            run.failed_late(error, LINES, BLUEPRINT.names)",
                 "        raise",
             ]
-        return [*lines, "    finally:", f"        host.fused += {len(COUNTED)} * blocks + bounces"]
+        return [*lines, "    finally:", f"        core.fused += {len(COUNTED)} * blocks + bounces"]
 
     def step(self, node: Node, done: list[Node]) -> list[str]:
         """Run one node that is not the last, then let others run where a slice is over.

@@ -8,7 +8,7 @@ from cascade.graph.model import Items
 
 if TYPE_CHECKING:
     from cascade.graph.model import Binding, Node, Structure
-    from cascade.spec.task import TaskSpec
+    from cascade.spec.lazy import TaskSpec
 
 
 @final

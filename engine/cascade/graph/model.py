@@ -6,19 +6,21 @@ can be kept and shared by concurrent runs.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Protocol, final
+from typing import TYPE_CHECKING, Any, final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cascade.spec.lazy import TaskSpec
     from cascade.spec.param import Env, Param
     from cascade.spec.policy import CachePolicy, Retry
-    from cascade.spec.task import TaskSpec
 
 
 @final
+@dataclass(slots=True, eq=False)
 class Frame:
     """What one bounce reads and writes.
 
@@ -29,36 +31,29 @@ class Frame:
         inputs: values of Param and Env by `id` of the marker.
     """
 
-    __slots__ = ("inputs", "resources", "results", "values")
-
-    def __init__(
-        self,
-        values: list[Any],
-        results: list[Any],
-        resources: Mapping[str, Any],
-        inputs: Mapping[int, Any],
-    ) -> None:
-        self.values = values
-        self.results = results
-        self.resources = resources
-        self.inputs = inputs
+    values: list[Any]
+    results: list[Any]
+    resources: Mapping[str, Any]
+    inputs: Mapping[int, Any]
 
 
-class Binding(Protocol):
+class Binding(ABC):
     """Where a value comes from."""
 
+    __slots__ = ()
+
+    @abstractmethod
     def fetch(self, frame: Frame) -> Any:
         """Return the value in this frame."""
-        ...
 
     def nodes(self) -> tuple[int, ...]:
-        """Return the nodes whose results it needs, in reading order."""
-        ...
+        """Return the nodes whose results it needs, in reading order; by default none."""
+        return ()
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Value:
+class Value(Binding):
     """A literal of the bounce, by slot."""
 
     slot: int
@@ -70,14 +65,10 @@ class Value:
         """Return the literal itself, by reference."""
         return frame.values[self.slot]
 
-    def nodes(self) -> tuple[int, ...]:
-        """Return nothing: a literal needs no node."""
-        return ()
-
 
 @final
 @dataclass(frozen=True, slots=True)
-class Result:
+class Result(Binding):
     """Another node's result."""
 
     node: int
@@ -96,7 +87,7 @@ class Result:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Routed:
+class Routed(Binding):
     """What a switch chose; the switch's own result is the binding of the chosen route."""
 
     switch: int
@@ -116,7 +107,7 @@ class Routed:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Injected:
+class Injected(Binding):
     """A resource's value."""
 
     resource: str
@@ -125,14 +116,10 @@ class Injected:
         """Return the acquired value."""
         return frame.resources[self.resource]
 
-    def nodes(self) -> tuple[int, ...]:
-        """Return nothing: resources are acquired before the bounce."""
-        return ()
-
 
 @final
 @dataclass(frozen=True, slots=True)
-class Input:
+class Input(Binding):
     """A run input. Keyed by the marker's identity, because its default may be unhashable."""
 
     key: int
@@ -144,14 +131,10 @@ class Input:
         """Return the run's value."""
         return frame.inputs[self.key]
 
-    def nodes(self) -> tuple[int, ...]:
-        """Return nothing: inputs are read before the bounce."""
-        return ()
-
 
 @final
 @dataclass(frozen=True, slots=True)
-class Items:
+class Items(Binding):
     """A list, tuple, named tuple or set that holds something to resolve; rebuilt each bounce."""
 
     kind: type
@@ -170,7 +153,7 @@ class Items:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Pairs:
+class Pairs(Binding):
     """A dict that holds something to resolve in its keys or values."""
 
     pairs: tuple[tuple[Binding, Binding], ...]

@@ -27,14 +27,6 @@ class Bus:
         on_task_finished: who listens for TaskFinished now.
     """
 
-    __slots__ = (
-        "_by_kind",
-        "_on_change",
-        "_subscribers",
-        "on_task_finished",
-        "on_task_started",
-    )
-
     def __init__(self, on_change: Callable[[], None] = lambda: None) -> None:
         self._subscribers: list[tuple[Subscriber, tuple[type[Event], ...]]] = []
         self._by_kind: dict[type[Event], tuple[Subscriber, ...]] = {}

@@ -12,6 +12,7 @@ import itertools
 import threading
 import weakref
 from collections import deque
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, final
 
@@ -25,6 +26,7 @@ _FOREVER = float("inf")
 
 
 @final
+@dataclass(slots=True, eq=False)
 class Rule:
     """What is set for one pattern. Each part has an end of its own.
 
@@ -36,16 +38,13 @@ class Rule:
         running: bodies that count against the limit now.
     """
 
-    __slots__ = ("_ends", "limit", "pattern", "paused", "rate", "running", "starts")
-
-    def __init__(self, pattern: str) -> None:
-        self.pattern = pattern
-        self.limit: int | None = None
-        self.rate: Rate | None = None
-        self.paused = False
-        self.running = 0
-        self.starts: deque[float] = deque()
-        self._ends: dict[str, float] = {}
+    pattern: str
+    limit: int | None = None
+    rate: Rate | None = None
+    paused: bool = False
+    running: int = 0
+    starts: deque[float] = field(default_factory=deque)
+    _ends: dict[str, float] = field(default_factory=dict)
 
     def end(self, part: str, at: float | None) -> None:
         """Set when a part ends, as a clock reading in seconds, or never."""
@@ -87,20 +86,18 @@ class Rule:
 
 
 @final
+@dataclass(slots=True, eq=False)
 class Admission:
     """What one body holds while it runs, and before that its place in the queue."""
 
-    __slots__ = ("amounts", "denied", "granted", "loop", "rules", "serial", "task", "turn")
-
-    def __init__(self, serial: int, task: str, amounts: Mapping[str, float]) -> None:
-        self.serial = serial
-        self.task = task
-        self.amounts = amounts
-        self.rules: tuple[Rule, ...] = ()
-        self.granted = False
-        self.denied = ""
-        self.loop = asyncio.get_running_loop()
-        self.turn: asyncio.Future[None] | None = None
+    serial: int
+    task: str
+    amounts: Mapping[str, float]
+    rules: tuple[Rule, ...] = ()
+    granted: bool = False
+    denied: str = ""
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    turn: asyncio.Future[None] | None = None
 
     def holds(self) -> bool:
         """Tell whether it has been granted, by now and perhaps by another thread."""

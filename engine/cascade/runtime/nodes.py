@@ -4,41 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, final
 
-from cascade.events import (
-    SkipReason,
-)
+from cascade.events import SkipReason, TaskBlocked, TaskRetrying, TaskSkipped
 from cascade.graph.model import Frame, Kind, Node
+from cascade.runtime.siblings import side_by_side, until_ended
 from cascade.spec.constraint import checked_amount
-from cascade.spec.lazy import DEFERRED
+from cascade.spec.lazy import DEFERRED, refuse_unequal_columns
 from cascade.spec.policy import MISS, CacheKey, CachePolicy
-from cascade.spec.task import refuse_unequal_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from concurrent.futures import Executor
 
     from cascade.graph.model import Binding
     from cascade.graph.stages import Demand
-    from cascade.runtime.trampoline import Run
-    from cascade.spec.task import TaskSpec
+    from cascade.runtime.run import Run
+    from cascade.spec.lazy import TaskSpec
 
 Owed = list[tuple[CachePolicy, CacheKey]]
 
 
 @final
+@dataclass(frozen=True, slots=True)
 class Skip:
     """Stands where a node was skipped."""
 
-    __slots__ = ("reason",)
-
-    def __init__(self, reason: SkipReason) -> None:
-        self.reason = reason
+    reason: SkipReason
 
 
 @final
+@dataclass(slots=True, kw_only=True, eq=False)
 class Bounce:
     """One turn of the loop, run node by node.
 
@@ -53,27 +50,14 @@ class Bounce:
         skipped: whether any node was.
     """
 
-    __slots__ = ("demand", "depth", "frame", "nodes", "owed", "run", "skipped", "tail")
-
-    def __init__(
-        self,
-        run: Run,
-        nodes: tuple[Node, ...],
-        frame: Frame,
-        *,
-        tail: int,
-        depth: int,
-        owed: Owed,
-        demand: Demand | None,
-    ) -> None:
-        self.run = run
-        self.nodes = nodes
-        self.frame = frame
-        self.tail = tail
-        self.depth = depth
-        self.owed = owed
-        self.demand = demand
-        self.skipped = False
+    run: Run
+    nodes: tuple[Node, ...]
+    frame: Frame
+    tail: int
+    depth: int
+    owed: Owed
+    demand: Demand | None
+    skipped: bool = False
 
 
 def call_inline(bounce: Bounce, node: Node) -> bool:
@@ -107,14 +91,15 @@ async def run_node(bounce: Bounce, node: Node) -> None:
     if skip is not None:
         bounce.skipped = True
         frame.results[node.index] = Skip(skip)
-        bounce.run.skipped(node.index, node.name, skip)
+        bounce.run.say(TaskSkipped, node.name, node.index, skip)
     elif node.kind is Kind.SWITCH:
         frame.results[node.index] = _choose(bounce, node)
     elif node.kind is Kind.MAP:
         frame.results[node.index] = await _run_map(bounce, node)
     else:
         values = [binding.fetch(frame) for binding in node.arguments]
-        frame.results[node.index] = await _run_call(bounce, node, values)
+        is_tail = node.index == bounce.tail
+        frame.results[node.index] = await _run_call(bounce, node, values, is_tail=is_tail)
 
 
 def _upstream_skip(bounce: Bounce, node: Node) -> SkipReason | None:
@@ -154,7 +139,7 @@ def _choose(bounce: Bounce, node: Node) -> Binding:
     return chosen
 
 
-async def _run_call(bounce: Bounce, node: Node, values: list[Any]) -> Any:
+async def _run_call(bounce: Bounce, node: Node, values: list[Any], *, is_tail: bool) -> Any:
     run, task, cache = bounce.run, node.task, node.cache
     key: CacheKey | None = None
     if cache is not None:
@@ -162,7 +147,7 @@ async def _run_call(bounce: Bounce, node: Node, values: list[Any]) -> Any:
         key = CacheKey(task.function, task.name, tuple(zip(names, values, strict=True)))
         known = await cache.get(key)
         if known is not MISS:
-            run.skipped(node.index, task.name, SkipReason.CACHE_HIT)
+            run.say(TaskSkipped, task.name, node.index, SkipReason.CACHE_HIT)
             return known
     amounts = {
         name: checked_amount(name, amount.fetch(bounce.frame), task.name)
@@ -170,7 +155,7 @@ async def _run_call(bounce: Bounce, node: Node, values: list[Any]) -> Any:
     }
     result = await _admitted(run, node, values, amounts)
     if isinstance(result, DEFERRED):
-        if node.index == bounce.tail:
+        if is_tail:
             if cache is not None and key is not None:
                 bounce.owed.append((cache, key))
             return result
@@ -186,7 +171,7 @@ async def _admitted(run: Run, node: Node, values: list[Any], amounts: dict[str, 
         return await _attempts(run, node, values)
     admission = limiter.enter(name, amounts)
     if not admission.granted:
-        run.blocked(node.index, name, admission.denied)
+        run.say(TaskBlocked, name, node.index, admission.denied)
         await limiter.wait(admission)
     try:
         return await _attempts(run, node, values)
@@ -207,7 +192,7 @@ async def _attempts(run: Run, node: Node, values: list[Any]) -> Any:
             except Exception as error:
                 if retry is None or attempt >= retry.max_attempts:
                     raise
-                run.retrying(index, task.name, attempt, delay_s, error)
+                run.say(TaskRetrying, task.name, index, attempt, delay_s, error)
             await asyncio.sleep(delay_s)
             delay_s *= retry.backoff
             attempt += 1
@@ -224,7 +209,7 @@ async def _call_body(run: Run, task: TaskSpec, values: list[Any]) -> Any:
     if task.is_async:
         return await task.invoke(task.function, values)
     if task.threaded:
-        return await offload(run.threads(), lambda: task.invoke(task.function, values))
+        return await offload(run.core.threads(), lambda: task.invoke(task.function, values))
     return task.invoke(task.function, values)
 
 
@@ -234,15 +219,25 @@ async def offload(pool: Executor, call: Callable[[], Any]) -> Any:
     A thread can't be stopped, so a cancelled caller waits for it: nothing that the body uses is
     released under it.
     """
-    submitted = pool.submit(contextvars.copy_context().run, call)
+    submitted = pool.submit(contextvars.copy_context().run, _outcome, call)
     result = asyncio.wrap_future(submitted)
     try:
-        return await asyncio.shield(result)
+        value, error = await asyncio.shield(result)
     except asyncio.CancelledError:
         if not submitted.cancel():
-            await asyncio.wait([result])
-            result.exception()
+            await until_ended([result])
         raise
+    if error is not None:
+        raise error
+    return value
+
+
+def _outcome(call: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+    """Keep what a call raises as a value: a future can't hold a StopIteration."""
+    try:
+        return call(), None
+    except BaseException as error:  # noqa: BLE001  the caller raises it
+        return None, error
 
 
 async def _run_map(bounce: Bounce, node: Node) -> list[Any]:
@@ -262,7 +257,10 @@ async def _run_map(bounce: Bounce, node: Node) -> list[Any]:
     item_node = replace(node, kind=Kind.CALL, condition=None, after=())
     if item_node.inline and not bounce.run.limiter.rules:
         return await _map_inline(bounce, item_node, calls)
-    return await side_by_side([_run_call(bounce, item_node, values) for values in calls])
+    # The map may be the bounce's tail, but what an item tail-calls belongs into the list.
+    return await side_by_side(
+        [_run_call(bounce, item_node, values, is_tail=False) for values in calls]
+    )
 
 
 def _items(task: str, name: str, column: Any) -> list[Any]:
@@ -290,56 +288,3 @@ async def _map_inline(bounce: Bounce, node: Node, calls: list[list[Any]]) -> lis
     for position, value in zip(deferred, settled, strict=True):
         results[position] = value
     return results
-
-
-async def side_by_side(
-    coroutines: Sequence[Coroutine[Any, Any, Any]],
-    meanwhile: Callable[[], Coroutine[Any, Any, None]] | None = None,
-) -> list[Any]:
-    """Run coroutines at once and return their results in order.
-
-    When one fails, the others are cancelled and awaited before its error is raised, so that what
-    they use may be released then. Of several that failed at once the first in order is raised.
-
-    Args:
-        coroutines: what to run.
-        meanwhile: what to await in this task once they have all begun.
-    """
-    if len(coroutines) == 1 and meanwhile is None:
-        return [await coroutines[0]]
-    tasks = [asyncio.ensure_future(each) for each in coroutines]
-    failed: asyncio.Future[Any] | None = None
-    try:
-        if meanwhile is not None:
-            await asyncio.sleep(0)
-            await meanwhile()
-        if tasks:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-        failed = next((each for each in tasks if each.done() and _raised(each)), None)
-    finally:
-        await _end(tasks)
-    if failed is not None:
-        failed.result()
-    return [task.result() for task in tasks]
-
-
-async def _end(tasks: Sequence[asyncio.Future[Any]]) -> None:
-    """Cancel what has not ended and wait for it, however often this task is cancelled meanwhile."""
-    pending = [each for each in tasks if not each.done()]
-    for each in pending:
-        each.cancel()
-    cancelled: asyncio.CancelledError | None = None
-    while any(not each.done() for each in pending):
-        try:
-            await asyncio.wait(pending)
-        except asyncio.CancelledError as error:
-            cancelled = error
-    for each in tasks:
-        if not each.cancelled():
-            each.exception()
-    if cancelled is not None:
-        raise cancelled
-
-
-def _raised(task: asyncio.Future[Any]) -> bool:
-    return task.cancelled() or task.exception() is not None

@@ -30,18 +30,6 @@ class Pace:
         runs: number of runs that share this pace.
     """
 
-    __slots__ = (
-        "_clock",
-        "_due",
-        "_granting",
-        "_passing",
-        "_slice_s",
-        "_waiting",
-        "alarm",
-        "deadline",
-        "runs",
-    )
-
     def __init__(self, slice_s: float, clock: Callable[[], float]) -> None:
         self._slice_s = slice_s
         self._clock = clock

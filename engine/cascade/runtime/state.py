@@ -37,7 +37,7 @@ class State(Protocol):
     """What an engine writes results to, node by node, and reads a bounce's result back from.
 
     With a state of one's own every node is recorded, so no loop is fused. The in-memory default is
-    used on the reference tier alone. Each generation is cleared when its bounce is over.
+    used where a graph is built for one bounce. Each generation is cleared when its bounce is over.
     """
 
     async def put(self, key: StateKey, value: Any) -> None:

@@ -23,14 +23,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from cascade_budget.commands.arguments import percentage, whole_number
 from cascade_budget.commands.console import show
 from cascade_budget.errors import UsageError
 from cascade_budget.extras import require_throughput
-from cascade_budget.interop.asv_config import (
-    AsvError,
-    find_config,
-    read_config,
-)
+from cascade_budget.interop.asv_config import AsvError, find_config, read_config
 from cascade_budget.interop.asv_results import (
     Results,
     describe,
@@ -40,10 +37,8 @@ from cascade_budget.interop.asv_results import (
 )
 from cascade_budget.judge.stored_results import judge_pairs
 from cascade_budget.model.benchmarks import Judged, Pair, Verdict
-from cascade_budget.source.repository import (
-    Repository,
-    RevisionError,
-)
+from cascade_budget.report.stored_results_text import results
+from cascade_budget.source.repository import Repository, RevisionError
 
 if TYPE_CHECKING:
     import argparse
@@ -54,7 +49,6 @@ if TYPE_CHECKING:
 REGRESSED: Final = 1
 GOOD: Final = 0
 UNTOLD: Final = 2
-_FEWEST_DIGITS: Final = 4
 _SHOWN_DIGITS: Final = 8
 
 
@@ -79,20 +73,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--machine", metavar="NAME", help="judge only this machine's results")
     parser.add_argument(
         "--repeat",
-        type=_positive,
+        type=whole_number,
         metavar="N",
         help="samples that each process took, where asv was given -a repeat=N",
     )
     parser.add_argument(
         "--tolerance",
-        type=_share,
+        type=percentage,
         default=0.01,
         metavar="PERCENT",
         help="slowdown that is no regression (default: 1)",
     )
     parser.add_argument(
         "--memory-tolerance",
-        type=_share,
+        type=percentage,
         default=0.05,
         metavar="PERCENT",
         help="growth of memory that is no regression (default: 5)",
@@ -112,9 +106,6 @@ def run(arguments: argparse.Namespace) -> int:
         UsageError: A revision is unknown or has no results, a regular expression is none or finds
             nothing, or asv's files are not there or broken.
     """
-    # rich takes longer to import than the files to read.
-    from cascade_budget.report.stored_results_text import results  # noqa: PLC0415
-
     require_throughput("judging times")
     chosen, exact = _patterns("--bench", arguments.bench), _patterns("--exact", arguments.exact)
     config = read_config(_config(arguments.config))
@@ -125,12 +116,10 @@ def run(arguments: argparse.Namespace) -> int:
             remedy="Measure first: asv continuous --record-samples -a rounds=12 "
             f"{arguments.base} {arguments.head}",
         )
-    stored = _commits(config.results)
-    sides = [
-        _side(revision, stored, folder=config.results, machine=arguments.machine)
+    base, head = sides = [
+        _side(revision, folder=config.results, machine=arguments.machine)
         for revision in (arguments.base, arguments.head)
     ]
-    base, head = sides
     if base.commit == head.commit:
         raise UsageError(
             f"{base.name} and {head.name} are the same commit, {base.short}",
@@ -184,28 +173,30 @@ def _judged(
     def matches(title: str) -> bool:
         return not chosen or any(pattern.search(title) for pattern in chosen)
 
-    sides = [{(one.machine, one.environment): one for one in side} for side in (base, head)]
+    before, after = ({(one.machine, one.environment): one for one in s} for s in (base, head))
     paired: list[tuple[str, Pair]] = []
     by_place: dict[str, list[Judged]] = {}
-    for place in sorted({*sides[0], *sides[1]}):
-        name = ", ".join(place)
-        left, right = (side.get(place) for side in sides)
+    for place in sorted({*before, *after}):
+        name, left, right = ", ".join(place), before.get(place), after.get(place)
         keys = sorted({key for one in (left, right) if one is not None for key in one.measured})
         keys = [key for key in keys if matches("".join(key))]
-        if keys and (left is None or right is None):
-            by_place[name] = [_absent(len(keys), lacking="base" if left is None else "head")]
-        elif left is not None and right is not None:
-            paired += [
-                (
-                    name,
-                    Pair(
-                        benchmark=described[key[0]],
-                        parameters=key[1],
-                        base=left.measured.get(key),
-                        head=right.measured.get(key),
-                    ),
+        if left is not None and right is not None:
+            for key in keys:
+                pair = Pair(
+                    benchmark=described[key[0]],
+                    parameters=key[1],
+                    base=left.measured.get(key),
+                    head=right.measured.get(key),
                 )
-                for key in keys
+                paired.append((name, pair))
+        elif keys:
+            by_place[name] = [
+                Judged(
+                    name="1 benchmark" if len(keys) == 1 else f"all {len(keys)} benchmarks",
+                    verdict=Verdict.NO_DATA,
+                    reason=f"{'base' if left is None else 'head'} has no results of this machine "
+                    "and environment",
+                )
             ]
     judged = judge_pairs(
         [pair for _, pair in paired], tolerance=tolerance, memory_tolerance=memory_tolerance
@@ -213,14 +204,6 @@ def _judged(
     for (name, _), one in zip(paired, judged, strict=True):
         by_place.setdefault(name, []).append(one)
     return dict(sorted(by_place.items()))
-
-
-def _absent(number: int, *, lacking: str) -> Judged:
-    return Judged(
-        name="1 benchmark" if number == 1 else f"all {number} benchmarks",
-        verdict=Verdict.NO_DATA,
-        reason=f"{lacking} has no results of this machine and environment",
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,18 +242,8 @@ def _config(given: Path | None) -> Path:
         return find_config(here)
 
 
-def _commits(folder: Path) -> Mapping[str, set[str]]:
-    """The abbreviated commits that have results, with the machines they are of."""
-    found: dict[str, set[str]] = {}
-    for path in result_files(folder):
-        found.setdefault(path.name.partition("-")[0], set()).add(path.parent.name)
-    return found
-
-
-def _side(
-    revision: str, stored: Mapping[str, set[str]], *, folder: Path, machine: str | None
-) -> _Side:
-    commit = _commit(revision, stored)
+def _side(revision: str, *, folder: Path, machine: str | None) -> _Side:
+    commit = _commit(revision, folder)
     results = results_of(folder, commit)
     if not results:
         raise AsvError(
@@ -289,13 +262,14 @@ def _side(
     return _Side(name=revision, commit=here[0].commit, results=here)
 
 
-def _commit(revision: str, stored: Mapping[str, set[str]]) -> str:
+def _commit(revision: str, folder: Path) -> str:
     """The commit a revision names; one that has results may be gone from the repository."""
     try:
         return Repository.at(Path.cwd()).commit(revision).sha
     except RevisionError:
         digits = revision.lower()[:_SHOWN_DIGITS]
         if re.fullmatch(r"[0-9a-f]{4,40}", revision.lower()):
+            stored = {path.name.partition("-")[0] for path in result_files(folder)}
             found = [each for each in stored if each.startswith(digits)]
             if len(found) == 1:
                 return found[0]
@@ -314,17 +288,3 @@ def _patterns(option: str, texts: Sequence[str]) -> list[re.Pattern[str]]:
                 remedy="Escape what is meant literally with a backslash",
             ) from None
     return found
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
-
-
-def _share(text: str) -> float:
-    share = float(text.removesuffix("%")) / 100
-    if not 0 < share < 1:
-        raise ValueError
-    return share

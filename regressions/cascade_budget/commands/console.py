@@ -1,7 +1,4 @@
-"""The terminal of a command: its result on stdout, what it is doing on stderr.
-
-rich is imported when something is shown, not by who imports a command to ask for its help.
-"""
+"""The terminal of a command: its result on stdout, what it is doing on stderr."""
 
 from __future__ import annotations
 
@@ -9,10 +6,16 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Final, final
 
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
 
 _LOG_SECONDS: Final = 10.0
 """A log keeps every line, so it gets few; it must still show that the command is alive."""
@@ -27,21 +30,18 @@ _STYLES: Final = {
 
 def show(*parts: str | RenderableType) -> None:
     """Print a result: text and tables, coloured where stdout is a terminal."""
-    from rich.console import Console  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
     console = Console(highlight=False)
     for part in parts:
-        if not isinstance(part, str):
+        if isinstance(part, str):
+            text = Text(part)
+        else:
             with console.capture() as drawn:
                 console.print(part)
             # A table's cells are filled up with blanks, which nobody wants in a log.
-            part = Text.from_ansi("\n".join(map(str.rstrip, drawn.get().splitlines())))  # noqa: PLW2901
-        else:
-            part = Text(part)  # noqa: PLW2901
+            text = Text.from_ansi("\n".join(map(str.rstrip, drawn.get().splitlines())))
         for pattern, style in _STYLES.items():
-            part.highlight_regex(pattern, style)
-        console.print(part, soft_wrap=True)
+            text.highlight_regex(pattern, style)
+        console.print(text, soft_wrap=True)
 
 
 @final
@@ -53,10 +53,8 @@ class ProgressLine:
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        from rich import console as consoles  # noqa: PLC0415
-        from rich.live import Live  # noqa: PLC0415
 
-        self._console = console or consoles.Console(stderr=True, highlight=False)
+        self._console = console or Console(stderr=True, highlight=False)
         # Without a thread that draws: what is timed meanwhile would share the processor with it.
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._logged = time.monotonic()
@@ -83,9 +81,6 @@ class ProgressLine:
             yield self
 
     def _draw(self, text: str, done: int, total: int) -> None:
-        from rich.progress_bar import ProgressBar  # noqa: PLC0415
-        from rich.table import Table  # noqa: PLC0415
-        from rich.text import Text  # noqa: PLC0415
 
         line = Table.grid(padding=(0, 1))
         bar = [ProgressBar(total=total, completed=done, width=20)] if total else []

@@ -17,24 +17,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cascade_budget.commands.console import ProgressLine, show
-from cascade_budget.counting.suite import (
-    SuiteRequest,
-    count_suite,
-)
+from cascade_budget.counting.suite import SuiteRequest, count_suite
 from cascade_budget.errors import UsageError
 from cascade_budget.judge.instability import diagnose
 from cascade_budget.model.comparison import Diagnosis, Influence
-from cascade_budget.model.suite_counts import (
-    PASSED,
-    SuiteCounts,
-)
+from cascade_budget.model.suite_counts import PASSED, SuiteCounts
 from cascade_budget.process.seeds import GATE_SEED
 from cascade_budget.report.instability_text import diagnosis_text
 from cascade_budget.source.layout import import_roots, importable_names
-from cascade_budget.source.repository import (
-    Repository,
-    RevisionError,
-)
+from cascade_budget.source.repository import Repository, RevisionError
 
 if TYPE_CHECKING:
     import argparse

@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cascade_budget.commands.console import ProgressLine
+from cascade_budget.commands.arguments import percentage, whole_number
+from cascade_budget.commands.console import ProgressLine, show
 from cascade_budget.extras import require_throughput
 from cascade_budget.judge.sequential import DEFAULT_LOOKS
 from cascade_budget.source.cache import scratch_folder
@@ -59,12 +60,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="id of a test with the cascade_budget fixture; a built-in workload by default",
     )
     parser.add_argument(
-        "--trials", type=_positive, default=20, help="verdicts on equal code (default: 20)"
+        "--trials", type=whole_number, default=20, help="verdicts on equal code (default: 20)"
     )
     parser.add_argument(
         "--slowdowns",
         nargs="+",
-        type=_percent,
+        type=percentage,
         default=list(SLOWDOWNS),
         metavar="PERCENT",
         help="slowdowns to inject (default: 0.5 1 2 3 5 10); 2 is always among them",
@@ -129,19 +130,5 @@ def run(arguments: argparse.Namespace) -> int:
         conclusion,
         kept,
     ]
-    print("\n".join(lines))  # noqa: T201
+    show("\n".join(lines))
     return 0 if result.holds else 1
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
-
-
-def _percent(text: str) -> float:
-    share = float(text.removesuffix("%")) / 100
-    if not 0 < share < 1:
-        raise ValueError
-    return share

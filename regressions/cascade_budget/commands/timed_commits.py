@@ -9,20 +9,10 @@ from cascade_budget.errors import UsageError
 from cascade_budget.judge.sequential import Plan
 from cascade_budget.model.throughput import Outcome, Throughput, slowdown_text, slowdowns_text
 from cascade_budget.process.job import Imports
-from cascade_budget.source.layout import (
-    USUAL_ROOTS,
-    importable,
-)
-from cascade_budget.timing.pairing_errors import (
-    PairingError,
-    SideFailedError,
-)
+from cascade_budget.source.layout import USUAL_ROOTS, importable
+from cascade_budget.timing.pairing_errors import PairingError, SideFailedError
 from cascade_budget.timing.pairs import timing_job
-from cascade_budget.timing.rounds import (
-    Limits,
-    Progress,
-    run_rounds,
-)
+from cascade_budget.timing.rounds import Limits, Progress, run_rounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,10 +21,7 @@ if TYPE_CHECKING:
     from cascade_budget.commands.console import ProgressLine
     from cascade_budget.process.job import Job
     from cascade_budget.source.copies import Tree
-    from cascade_budget.source.repository import (
-        Commit,
-        Repository,
-    )
+    from cascade_budget.source.repository import Commit, Repository
 
 
 @dataclass(slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, final
 
 from cascade_budget.counting.backend import CountingLostError
 from cascade_budget.counting.call_sites import blamed, call_sites, is_project, qualname_of
-from cascade_budget.counting.tallies import Body, Counted, Native, Site, Tally
+from cascade_budget.counting.tallies import Body, FunctionTally, Native, Site, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -78,7 +78,7 @@ class Session:
         # Read before anything else: what follows may call C functions that someone counts.
         after = self._stand()
         totals = {key: after[key] - self._before.get(key, 0) for key in after}
-        parts: dict[str, list[Counted]] = {
+        parts: dict[str, list[FunctionTally]] = {
             target.name: self.recorder.counted_for(target) for target in self.targets
         }
         patterned = []
@@ -105,7 +105,10 @@ class Session:
 
     def _stand(self) -> dict[int, int]:
         """Where every tally stands, by its id."""
-        counted: list[Counted] = [*self.recorder.bodies.values(), *self.recorder.natives.values()]
+        counted: list[FunctionTally] = [
+            *self.recorder.bodies.values(),
+            *self.recorder.natives.values(),
+        ]
         sites = [site for one in counted for site in tuple(one.sites.values())]
         tallies: list[Tally] = [*counted, *(sites if self.attribute else ())]
         return {id(tally): tally.read() for tally in tallies}
@@ -187,7 +190,7 @@ class Recorder:
         with self._lock:
             return {target.name: session.calls_of(target) for target in session.named}
 
-    def counted_for(self, target: Target) -> list[Counted]:
+    def counted_for(self, target: Target) -> list[FunctionTally]:
         """The tallies that make up a target."""
         if target.function is not None:
             return [self.natives[id(target.function)]]
@@ -236,7 +239,7 @@ class Recorder:
                 return native
         return None
 
-    def attribute(self, counted: Counted, caller: FrameType | None) -> None:
+    def attribute(self, counted: FunctionTally, caller: FrameType | None) -> None:
         """Note where a call came from."""
         frame = caller if is_project(caller) else blamed(caller)
         code, offset = (None, 0) if frame is None else (frame.f_code, frame.f_lasti)
@@ -288,7 +291,7 @@ class Recorder:
         self.failure = None
 
 
-def _sites_of(parts: list[Counted], totals: Mapping[int, int]) -> tuple[CallSite, ...]:
+def _sites_of(parts: list[FunctionTally], totals: Mapping[int, int]) -> tuple[CallSite, ...]:
     sites = [site for part in parts for site in tuple(part.sites.values())]
     # A site that another thread has added since is not among the totals.
     return call_sites((site, totals.get(id(site), 0)) for site in sites)

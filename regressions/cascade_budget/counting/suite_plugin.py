@@ -17,13 +17,7 @@ from _pytest.runner import runtestprotocol
 from cascade_budget.counting import CountingLostError, count_calls
 from cascade_budget.counting.watch import DEFAULT_WATCH
 from cascade_budget.model.findings import Site
-from cascade_budget.model.suite_counts import (
-    FAILED,
-    PASSED,
-    SuiteCounts,
-    SuiteWriter,
-    TestRecord,
-)
+from cascade_budget.model.suite_counts import FAILED, PASSED, SuiteCounts, SuiteWriter, TestRecord
 from cascade_budget.process.imports import CodeFolders
 from cascade_budget.process.seeds import seed_random
 from cascade_budget.process.worker import WorkerPlugin

@@ -52,7 +52,7 @@ class Site(Tally):
         self.offset = offset
 
 
-class Counted(Tally):
+class FunctionTally(Tally):
     """Calls of one body or C function.
 
     Attributes:
@@ -67,7 +67,7 @@ class Counted(Tally):
 
 
 @final
-class Body(Counted):
+class Body(FunctionTally):
     """Starts of one function's body.
 
     Attributes:
@@ -86,7 +86,7 @@ class Body(Counted):
 
 
 @final
-class Native(Counted):
+class Native(FunctionTally):
     """Calls of one C function."""
 
     __slots__ = ("function",)

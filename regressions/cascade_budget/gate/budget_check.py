@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Final, final
 from cascade_budget.errors import BudgetError, ColdRunError
 from cascade_budget.gate.subjects import DRY_RUNS
 from cascade_budget.gate.verdicts import CountedCalls, exceeded, judge_calls, with_sites
-from cascade_budget.judge.calls import Counted
-from cascade_budget.judge.chance import is_chance
-from cascade_budget.model.findings import CallVerdict, Site, TimeFinding, WorkloadFinding
+from cascade_budget.judge.calls import Counted, is_chance
+from cascade_budget.model.findings import CallVerdict, Site, TimeFinding
 from cascade_budget.model.laws import parse_law
 from cascade_budget.source.files import shown_path
 
@@ -72,20 +71,9 @@ class BudgetCheck:
                 targets = self._attribute(subject, targets)
             time = self._time(subject, entry)
             slower = time is not None and time.fails and time.is_measured
+            profile = subject.profile(failed=slower or exceeded(targets), slower=slower)
             subject.state.findings.append(
-                WorkloadFinding(
-                    key=subject.key,
-                    test=subject.item.nodeid,
-                    title=subject.title,
-                    n=subject.n,
-                    sizes=subject.sizes if subject.n else (),
-                    cold=subject.state.budgets.cold,
-                    backend=calls.backend,
-                    watch=subject.state.budgets.watch_label,
-                    targets=targets,
-                    time=time,
-                    profile=subject.profile(failed=slower or exceeded(targets), slower=slower),
-                )
+                subject.finding(targets, backend=calls.backend, time=time, profile=profile)
             )
 
     def dry_run(self, test: WholeTest) -> None:
@@ -148,8 +136,8 @@ class BudgetCheck:
 
         The order of a set is another in each process, and so is what is called on the way through
         it. A ledger that was written in one process would then fail the next, on the same code.
-        That is so only where two fresh processes differ from each other: options and earlier tests,
-        which they lack, make both differ from this one.
+        That is so only where two fresh processes differ from each other: earlier tests, which they
+        lack, make both differ from this one.
 
         Returns:
             The same counts where nothing is red, where every process has the same seed, where first
@@ -182,14 +170,23 @@ class BudgetCheck:
     def _attribute(
         self, subject: Subject, targets: Sequence[TargetFinding]
     ) -> tuple[TargetFinding, ...]:
-        """The findings with the lines that call, in one more run."""
+        """The findings with the lines that call, in one more run, which changes no verdict."""
         __tracebackhide__ = True
         at = subject.sizes[-1]
-        with self._doing(subject, "finding the lines that call", at):
+        self._say(subject, "finding the lines that call", at)
+        try:
             if subject.state.budgets.cold:
                 counts = subject.count_in_fresh_process(at, attribute=True)
             else:
                 counts = subject.count(at, attribute=True)
+        except Exception as error:  # noqa: BLE001 - what is over budget is so without them
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            return tuple(
+                replace(one, sentence=f"{one.sentence}; who calls it was not found: {reason}")
+                if one.verdict is CallVerdict.EXCEEDED
+                else one
+                for one in targets
+            )
         root = self._settings.root
         sites = {
             target: tuple(

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 import pytest
 
+from cascade_budget.counting import count_calls
 from cascade_budget.counting.targets import Target, resolve_target
 from cascade_budget.counting.watch import DEFAULT_WATCH, Watch, parse_watch
 from cascade_budget.errors import UsageError
 from cascade_budget.model.laws import Law, parse_law
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from cascade_budget.counting import CallCounts
     from cascade_budget.model.findings import WorkloadFinding
 
 MARKER: Final = "cascade_budget"
@@ -64,10 +68,6 @@ class Budgets:
         """The patterns, parsed."""
         return parse_watch(self.patterns)
 
-    def targets(self) -> tuple[Target, ...]:
-        """The named functions, resolved. Raises TargetError for one that can't be found."""
-        return tuple(resolve_target(name) for name in self.named)
-
 
 @final
 @dataclass(slots=True)
@@ -84,6 +84,13 @@ class TestState:
     targets: tuple[Target, ...]
     findings: list[WorkloadFinding] = field(default_factory=list)
 
+    def count_calls(self, *, attribute: bool) -> AbstractContextManager[CallCounts]:
+        """A block that counts what is budgeted, with the lines that call where they are wanted.
+
+        Who counts enters it: what a generator around it calls on its way out would be counted.
+        """
+        return count_calls(self.targets, watch=self.budgets.patterns, attribute=attribute)
+
 
 _STATE: Final = pytest.StashKey[TestState]()
 
@@ -97,7 +104,8 @@ def prepare_state(item: pytest.Item, ini_watch: tuple[str, ...] | None) -> TestS
     budgets = read_budgets(item, ini_watch)
     if budgets is None:
         return None
-    state = item.stash[_STATE] = TestState(budgets=budgets, targets=budgets.targets())
+    targets = tuple(map(resolve_target, budgets.named))
+    state = item.stash[_STATE] = TestState(budgets=budgets, targets=targets)
     return state
 
 

@@ -52,7 +52,7 @@ class WorkloadCall:
 class WorkloadRunner(Protocol):
     """A way to carry out a call of the fixture."""
 
-    def drive(self, call: WorkloadCall) -> Any:
+    def run_workload(self, call: WorkloadCall) -> Any:
         """Run the workload as often as this way asks for. Returns what one run of it returned."""
 
 
@@ -67,7 +67,7 @@ class PlainRunner:
     def __init__(self, timeout_seconds: float | None) -> None:
         self._timeout_seconds = timeout_seconds
 
-    def drive(self, call: WorkloadCall) -> Any:
+    def run_workload(self, call: WorkloadCall) -> Any:
         """What the workload returned for the smallest size."""
         __tracebackhide__ = True
         with Workload(call.function, timeout_seconds=self._timeout_seconds) as workload:
@@ -224,7 +224,7 @@ class CascadeBudget:
             n=transactions,
             sizes=check_sizes(sizes, transactions),
         )
-        return self._runner.drive(call)
+        return self._runner.run_workload(call)
 
     def count(
         self, *targets: str, watch: Sequence[str] = (), attribute: bool = False

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast, final
 
 import pytest
 from _pytest.runner import runtestprotocol
 
-from cascade_budget.counting import count_calls
 from cascade_budget.counting.result import CallCounts, CallSite
 from cascade_budget.errors import ColdRunError
 from cascade_budget.gate.budgets import prepare_state, state_of
@@ -27,7 +25,8 @@ from cascade_budget.process.workload import Workload, quiet_collection
 from cascade_budget.settings import read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator
+    from contextlib import AbstractContextManager
 
     from cascade_budget.interop.pytest_benchmark import BenchmarkedCall
     from cascade_budget.process.channel import Message
@@ -103,7 +102,7 @@ class CountWorkload(WorkerPlugin):
 
     _warming = False
 
-    def drive(self, call: FixtureCall) -> Any:
+    def run_workload(self, call: FixtureCall) -> Any:
         """Count a run of the call that was asked for; run others as plain pytest does."""
         task = self.job.task
         timeout_seconds = read_settings(call.item.config).timeout_seconds
@@ -115,8 +114,11 @@ class CountWorkload(WorkerPlugin):
             workload.make_loop()
             if task["warm"]:
                 workload.run(task["size"])
-            with workload.limit(task["size"]), self._counting(call.item):
-                return workload.perform(task["size"])
+            limit = workload.limit(task["size"])
+            with limit, quiet_collection(), self._count_calls(call.item) as counts:
+                result = workload.perform(task["size"])
+        self._send(counts)
+        return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -138,23 +140,24 @@ class CountWorkload(WorkerPlugin):
         if fixture is not None:
             follow_benchmark(fixture, lambda call: self._count_benchmark(item, call))
             return (yield)
-        with self._counting(item):
-            return (yield)
+        with quiet_collection(), self._count_calls(item) as counts:
+            result = yield
+        self._send(counts)
+        return result
 
     def _count_benchmark(self, item: pytest.Item, call: BenchmarkedCall) -> None:
         """Count one more call of what a test benchmarks."""
-        with call.prepared() as (args, kwargs), self._counting(item):
+        counting = self._count_calls(item)
+        with call.prepared() as (args, kwargs), quiet_collection(), counting as counts:
             call.function(*args, **kwargs)
+        self._send(counts)
 
-    @contextlib.contextmanager
-    def _counting(self, item: pytest.Item) -> Iterator[None]:
+    def _count_calls(self, item: pytest.Item) -> AbstractContextManager[CallCounts]:
         state = state_of(item)
         assert state is not None
-        counting = count_calls(
-            state.targets, watch=state.budgets.patterns, attribute=self.job.task["attribute"]
-        )
-        with quiet_collection(), counting as counts:
-            yield
+        return state.count_calls(attribute=self.job.task["attribute"])
+
+    def _send(self, counts: CallCounts) -> None:
         self.channel.send(
             {
                 "backend": counts.backend,

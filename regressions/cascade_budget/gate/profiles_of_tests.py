@@ -114,20 +114,13 @@ class Profiles:
         if not self.wants(failed=failed):
             return None
 
-        def record() -> tuple[Sequence[ProfileSession], Sequence[ProfileSession]]:
+        def record() -> ProfiledSides:
             both = sides(call) if sides is not None else None
             if both is not None:
                 return both
-            from cascade_budget.profiling.passes import profile_workload  # noqa: PLC0415 - the sampler is loaded where it is used
-
-            head = profile_workload(
-                workload.function,
-                n=call.n,
-                own_roots=(self._settings.root,),
-                sessions=_SESSIONS,
-                call=lambda function, n: workload.variant(function).run(n),
+            return (), self._sessions(
+                workload.function, call.n, lambda function, n: workload.variant(function).run(n)
             )
-            return (), head
 
         return self._take(call.item, call.key, call.title, record)
 
@@ -157,19 +150,24 @@ class Profiles:
                 function(times)
 
         def record() -> ProfiledSides:
-            from cascade_budget.profiling.passes import profile_workload  # noqa: PLC0415 - the sampler is loaded where it is used
-
-            sessions = profile_workload(
-                repeated,
-                n=1,
-                most=most,
-                own_roots=(self._settings.root,),
-                sessions=_SESSIONS,
-                call=limited,
-            )
-            return (), sessions
+            return (), self._sessions(repeated, 1, limited, most=most)
 
         return self._take(item, item.nodeid, item.name, record)
+
+    def _sessions(
+        self,
+        function: Callable[[int], Any],
+        n: int,
+        call: Callable[[Callable[[int], Any], int], Any],
+        *,
+        most: int | None = None,
+    ) -> Sequence[ProfileSession]:
+        from cascade_budget.profiling.passes import profile_workload  # noqa: PLC0415 - the sampler is loaded where it is used
+
+        own_roots = (self._settings.root,)
+        return profile_workload(
+            function, n=n, own_roots=own_roots, sessions=_SESSIONS, call=call, most=most
+        )
 
     @contextlib.contextmanager
     def of_body(self, item: pytest.Item, taken: list[ProfileFinding]) -> Iterator[None]:
@@ -320,38 +318,25 @@ def _reason(error: BaseException) -> str:
 
 @final
 class ProfilingRunner:
-    """Without the gate: runs a workload as a plain run does, and profiles it.
-
-    Args:
-        settings: of the run.
-        profiles: takes and writes the profiles.
-    """
-
-    def __init__(self, settings: Settings, profiles: Profiles) -> None:
-        self._settings = settings
-        self._profiles = profiles
-
-    def drive(self, call: WorkloadCall) -> Any:
-        """What the workload returned for the smallest size."""
-        result = PlainRunner(self._settings.timeout_seconds).drive(call)
-        with Workload(call.function, timeout_seconds=self._settings.timeout_seconds) as workload:
-            self._profiles.of_workload(call, workload, failed=False)
-        self._profiles.add_sections(call.item)
-        return result
-
-
-@final
-class BodyProfiler:
-    """Hooks of a run in which each test is profiled.
+    """Hooks of a run without the gate in which each test is profiled.
 
     Args:
         settings: of the run.
     """
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._profiles = Profiles(settings)
-        self.runner = ProfilingRunner(settings, self._profiles)
         self._problems: dict[str, str] = {}
+
+    def run_workload(self, call: WorkloadCall) -> Any:
+        """Run a workload as a plain run does, and profile it."""
+        timeout_seconds = self._settings.timeout_seconds
+        result = PlainRunner(timeout_seconds).run_workload(call)
+        with Workload(call.function, timeout_seconds=timeout_seconds) as workload:
+            self._profiles.of_workload(call, workload, failed=False)
+        self._profiles.add_sections(call.item)
+        return result
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:

@@ -11,12 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
 from cascade_budget.errors import BudgetError
-from cascade_budget.interop.asv_history import read_results
-from cascade_budget.model.report import HistoryEntry, HistoryPoint, Report, SessionInfo
-from cascade_budget.report.github import (
-    annotate,
-    render_summary,
-)
+from cascade_budget.interop.asv_history import read_history
+from cascade_budget.model.report import Report, SessionInfo
+from cascade_budget.report.github import annotate, render_summary
 from cascade_budget.report.json import render_json
 from cascade_budget.report.markdown import render_markdown
 from cascade_budget.source.files import shown_path, write_text
@@ -139,21 +136,7 @@ class Reports:
                 ledger=self._settings.ledger_shown,
             ),
             tests=tuple(map(self._linked, findings)),
-            history=self._history(),
-        )
-
-    def _history(self) -> tuple[HistoryEntry, ...]:
-        series: dict[tuple[str, str, str, str], list[HistoryPoint]] = {}
-        for one in read_results(self._settings.root):
-            key = (one.machine, one.benchmark, one.parameters, one.unit)
-            point = HistoryPoint(revision=one.revision, date=one.date, value=one.value)
-            series.setdefault(key, []).append(point)
-        return tuple(
-            HistoryEntry(
-                benchmark=benchmark, parameters=parameters, unit=unit, points=tuple(points)
-            )
-            for (_, benchmark, parameters, unit), points in sorted(series.items())
-            if len(points) > 1
+            history=read_history(self._settings.root),
         )
 
     def _revisions(self) -> tuple[str | None, str | None]:

@@ -20,10 +20,13 @@ from cascade_budget.model.findings import WorkloadFinding
 from cascade_budget.report.terminal import summary_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterator, Mapping
 
     from cascade_budget.ledger import Entry
     from cascade_budget.settings import Settings
+
+REPORTED: Final = "cascade_budget"
+"""Attribute of a report, and key of a worker's output, under which results travel."""
 
 _NARROWING: Final = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise")
 """Options of pytest under which a test may exist and not be collected or not run."""
@@ -33,7 +36,7 @@ _COMPLETE: Final = frozenset({pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED})
 
 @final
 class SessionResults:
-    """Collects findings in the process that ends the run: the only one, or xdist's controller.
+    """Hooks of the process that ends the run: the only one, or xdist's controller.
 
     Args:
         config: of the run.
@@ -60,29 +63,54 @@ class SessionResults:
         last = len(order)
         return tuple(sorted(self._findings.values(), key=lambda each: order.get(each.test, last)))
 
-    def add_collection(self, tests: Sequence[str]) -> None:
-        """Note the ids of the tests that exist, before any is deselected."""
-        if not self._collected:
-            self._collected = list(tests)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None]:
+        """Note which tests exist, before any is deselected."""
+        self._collected = [item.nodeid for item in items]
+        yield
 
-    def add_findings(
-        self, test: str, findings: Sequence[Mapping[str, Any]], *, settled: bool
-    ) -> None:
-        """Note what was found of one test.
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take over what a worker of xdist collected: the same in each."""
+        tests = getattr(node, "workeroutput", {}).get(REPORTED)
+        if tests is not None:
+            self._collected = tests
 
-        Args:
-            test: its id.
-            findings: in JSON's types.
-            settled: whether its body passed, so that an update may record it.
-        """
-        for each in findings:
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note what was found of a test; an update may record it where its body passed."""
+        reported = getattr(report, REPORTED, None)
+        if reported is None:
+            return
+        for each in reported["findings"]:
             finding = from_json(WorkloadFinding, each)
             self._findings[finding.key] = finding
-        if settled:
-            self._settled.add(test)
+        if report.passed or reported["over"]:
+            self._settled.add(report.nodeid)
 
-    def finish(self, exitstatus: int) -> bool:
-        """Write reports, and the ledger where that was asked for. Returns whether all went well."""
+    def pytest_report_teststatus(
+        self, report: pytest.CollectReport | pytest.TestReport
+    ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+        """A letter and a word of its own for a test that is over its budget."""
+        reported = getattr(report, REPORTED, None)
+        if reported and reported["over"] and report.failed:
+            return "failed", "B", (reported["over"], {"red": True})
+        return None
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Write reports, and the ledger where that was asked for."""
+        if not self._finish(exitstatus) and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the table of the judged tests."""
+        lines = list(self._summary())
+        if lines:
+            terminalreporter.write_sep("=", "cascade budget")
+            for line in lines:
+                terminalreporter.write_line(line)
+
+    def _finish(self, exitstatus: int) -> bool:
+        """Returns whether everything could be written."""
         reported = self._report()
         try:
             entries = read_ledger(self._settings.ledger, self._settings.ledger_shown).entries
@@ -102,7 +130,7 @@ class SessionResults:
             return False
         return True
 
-    def summary(self) -> Iterator[str]:
+    def _summary(self) -> Iterator[str]:
         """The lines that end the run."""
         yield from summary_lines(self.findings, verbosity=self._config.get_verbosity())
         yield from self._report_lines

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, final
 
 import pytest
@@ -12,21 +10,23 @@ from _pytest.outcomes import Failed
 from cascade_budget.errors import ColdRunError, UsageError
 from cascade_budget.extras import require_throughput
 from cascade_budget.gate.budget_check import BudgetCheck
-from cascade_budget.gate.budgets import MARKER, prepare_state, state_of
+from cascade_budget.gate.budgets import MARKER, TestState, prepare_state, state_of
 from cascade_budget.gate.profiles_of_tests import Profiles
-from cascade_budget.gate.results import SessionResults
+from cascade_budget.gate.results import REPORTED, SessionResults
 from cascade_budget.gate.subjects import BenchmarkSubject, FixtureWorkload, WholeTest
 from cascade_budget.gate.timers import LedgerTimer, Timer
+from cascade_budget.interop.pytest_benchmark import FIXTURE as BENCHMARK
 from cascade_budget.interop.pytest_benchmark import follow_benchmark, is_benchmark
 from cascade_budget.ledger import read_ledger
 from cascade_budget.model.codec import to_json
+from cascade_budget.process.seeds import GATE_SEED, kept_chance, seed_random
 from cascade_budget.process.workload import Workload
 from cascade_budget.report.progress import Progress
 from cascade_budget.report.terminal import failure_text, failure_word
 from cascade_budget.source.changes import changes_since
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from cascade_budget.gate.fixture import WorkloadCall
     from cascade_budget.gate.timers import Timer
@@ -56,8 +56,8 @@ _WHOLE: Final = pytest.StashKey[WholeTest]()
 
 
 @final
-class Gate:
-    """Counts and judges the tests of this process.
+class TestRunner:
+    """Hooks of a process that runs tests: it counts and judges them, and fails what is over budget.
 
     Args:
         config: of the run.
@@ -97,38 +97,90 @@ class Gate:
                 remedy="Leave cold out, or run the workload through the cascade_budget fixture",
             )
 
-    def is_budgeted(self, item: pytest.Item) -> bool:
-        """Whether a test is budgeted."""
-        return state_of(item) is not None
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """Have a module make the same data each time that it is imported."""
+        if not isinstance(collector, pytest.Module):
+            return (yield)
+        with kept_chance():
+            seed_random(GATE_SEED)
+            return (yield)
 
-    def dry_run(self, item: pytest.Item) -> None:
-        """Run a test that is budgeted as a whole before its turn."""
-        test = item.stash.get(_WHOLE, None)
-        # With --setup-only and its like no body runs, and first runs are counted elsewhere.
-        if test and not test.state.budgets.cold and not item.config.getoption("setuponly"):
-            self._check.dry_run(test)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> Generator[None]:
+        """Tell xdist's controller which tests exist, before any is deselected."""
+        if hasattr(config, "workeroutput"):
+            config.workeroutput[REPORTED] = [item.nodeid for item in items]
+        yield
 
-    @contextlib.contextmanager
-    def around_body(self, item: pytest.Item) -> Iterator[None]:
-        """Count a test without the fixture: its whole body, or what it benchmarks."""
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Run a test that is budgeted as a whole before its turn: it is counted in several runs."""
+        if state_of(item) is None:
+            return (yield)
+        with kept_chance(item.config.option):
+            test = item.stash.get(_WHOLE, None)
+            # With --setup-only and its like no body runs, and first runs are counted elsewhere.
+            if test and not test.state.budgets.cold and not item.config.getoption("setuponly"):
+                self._check.dry_run(test)
+            return (yield)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Have a budgeted test make the same data each time, before its fixtures do."""
+        if state_of(item) is not None:
+            seed_random(GATE_SEED)
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Count the body where it is budgeted, and fail it where it is over."""
+        state = state_of(item)
+        if state is None:
+            return (yield)
         test = item.stash.get(_WHOLE, None)
         if test is not None:
             with test.around_body():
-                yield
+                result = yield
             self._conclude_whole(test)
-            return
-        fixture = getattr(item, "funcargs", {}).get("benchmark")
+            if test.is_dry_run:
+                return result
+        else:
+            self._follow_benchmark(item, state)
+            result = yield
+        self._conclude(item, state)
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Put findings on the report: it travels to the controller, the test does not."""
+        report = yield
         state = state_of(item)
-        if state is not None and state.budgets.whole and fixture is not None:
+        if state is not None and call.when == "call":
+            error = call.excinfo.value if call.excinfo is not None else None
+            reported = {
+                "findings": [to_json(finding) for finding in state.findings],
+                "over": error.word if isinstance(error, OverBudget) else "",
+            }
+            setattr(report, REPORTED, reported)
+        return report
 
-            def check(call: BenchmarkedCall) -> None:
-                self._check.check(
-                    BenchmarkSubject(item, state, self._settings, self._profiles, call=call)
-                )
+    def _follow_benchmark(self, item: pytest.Item, state: TestState) -> None:
+        """Check what a test benchmarks once it has been timed: then it is warm."""
+        fixture = getattr(item, "funcargs", {}).get(BENCHMARK)
+        if fixture is None or not state.budgets.whole:
+            return
 
-            # Its call is counted when it has been timed, and is warm.
-            follow_benchmark(fixture, check)
-        yield
+        def check(call: BenchmarkedCall) -> None:
+            subject = BenchmarkSubject(item, state, self._settings, self._profiles, call=call)
+            self._check.check(subject)
+
+        follow_benchmark(fixture, check)
 
     def _conclude_whole(self, test: WholeTest) -> None:
         if test.stage == "abandoned":
@@ -140,8 +192,8 @@ class Gate:
             except ColdRunError as error:
                 raise pytest.fail.Exception(str(error), pytrace=False) from None
 
-    def drive(self, call: WorkloadCall) -> Any:
-        """Count, judge and time a workload; see `WorkloadRunner.drive`."""
+    def run_workload(self, call: WorkloadCall) -> Any:
+        """Count, judge and time a workload; see `WorkloadRunner.run_workload`."""
         __tracebackhide__ = True
         state = state_of(call.item)
         assert state is not None
@@ -152,12 +204,8 @@ class Gate:
             self._check.check(subject)
         return subject.result
 
-    def conclude(self, item: pytest.Item) -> None:
+    def _conclude(self, item: pytest.Item, state: TestState) -> None:
         """Report what was found of a test whose body has passed. Raises OverBudget where it is."""
-        state = state_of(item)
-        test = item.stash.get(_WHOLE, None)
-        if state is None or (test is not None and test.is_dry_run):
-            return
         findings = tuple(state.findings)
         self._profiles.add_sections(item)
         for finding in findings:
@@ -171,11 +219,6 @@ class Gate:
             )
         if any(finding.fails for finding in findings):
             raise OverBudget(failure_text(findings, test=item.nodeid), findings)
-
-    def findings(self, item: pytest.Item) -> list[dict[str, Any]]:
-        """What was found, in JSON's types, for the report that travels to the controller."""
-        state = state_of(item)
-        return [to_json(finding) for finding in state.findings] if state else []
 
 
 def _properties(finding: WorkloadFinding) -> Iterator[tuple[str, object]]:
@@ -192,22 +235,13 @@ def _properties(finding: WorkloadFinding) -> Iterator[tuple[str, object]]:
             yield f"{prefix} tps wall", f"{time.wall_tps:.6g}"
 
 
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """The parts of a run.
+def start_session(config: pytest.Config, settings: Settings, name: str) -> None:
+    """Register the hooks of this process.
 
-    Attributes:
-        runner: counts and judges; the same in a worker as in an ordinary run.
-        results: collects; None in a worker of xdist.
-    """
-
-    runner: Gate
-    results: SessionResults | None
-
-
-def start_run(config: pytest.Config, settings: Settings) -> Run:
-    """The run of this process.
+    Args:
+        config: of the run.
+        settings: what it asks for.
+        name: of the plugin that runs tests.
 
     Raises:
         LedgerFormatError: the ledger can't be read.
@@ -219,8 +253,6 @@ def start_run(config: pytest.Config, settings: Settings) -> Run:
         from cascade_budget.gate.paired_timer import PairedTimer  # noqa: PLC0415 - only a base needs it
 
         timer = PairedTimer(config, settings, Progress(config))
-    is_worker = hasattr(config, "workerinput")
-    return Run(
-        runner=Gate(config, settings, timer),
-        results=None if is_worker else SessionResults(config, settings),
-    )
+    config.pluginmanager.register(TestRunner(config, settings, timer), name)
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(SessionResults(config, settings), "cascade_budget_results")

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast, final
 
 from _pytest.runner import runtestprotocol
 
-from cascade_budget.counting import count_calls
 from cascade_budget.gate.fresh_counts import count_in_fresh_process
 from cascade_budget.interop.pytest_benchmark import FIXTURE as BENCHMARK
 from cascade_budget.interop.pytest_benchmark import (
@@ -128,10 +127,29 @@ class Subject(ABC):
             slower: whether it is that of time.
         """
 
-    def _count_calls(self, *, attribute: bool) -> AbstractContextManager[CallCounts]:
-        # Entered by the caller: what a generator around it calls on its way out would be counted.
+    def finding(
+        self,
+        targets: tuple[TargetFinding, ...],
+        *,
+        backend: str = "",
+        time: TimeFinding | None = None,
+        profile: ProfileFinding | None = None,
+    ) -> WorkloadFinding:
+        """All that was found of it."""
         budgets = self.state.budgets
-        return count_calls(self.state.targets, watch=budgets.patterns, attribute=attribute)
+        return WorkloadFinding(
+            key=self.key,
+            test=self.item.nodeid,
+            title=self.title,
+            n=self.n,
+            sizes=self.sizes if self.n else (),
+            cold=budgets.cold,
+            backend=backend,
+            watch=budgets.watch_label,
+            targets=targets,
+            time=time,
+            profile=profile,
+        )
 
 
 @final
@@ -190,7 +208,7 @@ class FixtureWorkload(Subject):
     def count(self, n: int, *, attribute: bool = False) -> CallCounts:
         """The calls of one warm run."""
         __tracebackhide__ = True
-        counting = self._count_calls(attribute=attribute)
+        counting = self.state.count_calls(attribute=attribute)
         limit = self._workload.limit(n)
         with self._threads.around_run(), limit, quiet_collection(), counting as counts:
             self.result = self._workload.perform(n)
@@ -245,7 +263,7 @@ class BenchmarkSubject(Subject):
         """The calls of one round, without its setup and teardown."""
         del n
         limit = time_limit(self._settings.timeout_seconds, "the benchmarked call")
-        counting = self._count_calls(attribute=attribute)
+        counting = self.state.count_calls(attribute=attribute)
         with self._call.prepared() as (args, kwargs), limit, quiet_collection(), counting as counts:
             self._call.function(*args, **kwargs)
         return counts
@@ -366,7 +384,7 @@ class WholeTest(Subject):
             case "count" | "attribute" | "turn" if not self.state.budgets.cold:
                 limit = time_limit(self._settings.timeout_seconds, "the test")
                 attribute = self.stage == "attribute"
-                counting = self._count_calls(attribute=attribute)
+                counting = self.state.count_calls(attribute=attribute)
                 with limit, quiet_collection(), counting as counts:
                     yield
                 (self._attributed if attribute else self._counted).append(counts)
@@ -389,23 +407,13 @@ class WholeTest(Subject):
 
     def abandoned(self) -> WorkloadFinding:
         """The finding of a test that passes now and did not before: its calls say nothing."""
-        budgets = self.state.budgets
-        return WorkloadFinding(
-            key=self.key,
-            test=self.key,
-            title=self.title,
-            n=None,
-            sizes=(),
-            cold=budgets.cold,
-            watch=budgets.watch_label,
-            targets=tuple(
-                TargetFinding(
-                    target=name,
-                    verdict=CallVerdict.UNSTABLE,
-                    sentence="the test passes and fails in runs of the same code: not gated",
-                    origin="marker" if law is not None else None,
-                )
-                for name, law in budgets.named.items()
-            ),
-            profile=self._profiled[0] if self._profiled else None,
+        unstable = tuple(
+            TargetFinding(
+                target=name,
+                verdict=CallVerdict.UNSTABLE,
+                sentence="the test passes and fails in runs of the same code: not gated",
+                origin="marker" if law is not None else None,
+            )
+            for name, law in self.state.budgets.named.items()
         )
+        return self.finding(unstable, profile=self.profile(failed=False, slower=False))

@@ -6,11 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, final
 
 from cascade_budget.judge.coarse import judge_coarse
 from cascade_budget.model.findings import TimeFinding, TimeVerdict
-from cascade_budget.timing.calibration import (
-    machine_kind,
-    python_key,
-    sample_cost,
-)
+from cascade_budget.timing.calibration import machine_kind, python_key, sample_cost
 from cascade_budget.timing.obstacles import timing_obstacle
 
 if TYPE_CHECKING:

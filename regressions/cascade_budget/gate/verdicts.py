@@ -19,7 +19,7 @@ from cascade_budget.judge.calls import (
 from cascade_budget.judge.coarse import RecordedCost
 from cascade_budget.ledger import Entry
 from cascade_budget.model.findings import CallVerdict, Site, TargetFinding, WorkloadFinding
-from cascade_budget.model.laws import Law, parse_law
+from cascade_budget.model.laws import parse_law
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -88,11 +88,11 @@ def entry_of(finding: WorkloadFinding, old: Entry | None) -> Entry | None:
     A cost that hardly moved on the same kind of machine keeps its recorded number, so that an
     update changes only what changed.
     """
-    laws: dict[str, Law | None] = {}
-    for target in finding.targets:
-        text = _recorded_text(target)
-        if text is not None:
-            laws[target.target] = None if text == UNSTABLE_TEXT else parse_law(text)
+    laws = {
+        target.target: None if text == UNSTABLE_TEXT else parse_law(text)
+        for target in finding.targets
+        if (text := _recorded_text(target)) is not None
+    }
     costs = {}
     timing = finding.time.recorded if finding.time is not None else None
     if timing is not None and timing.calibrated_cost is not None:
@@ -148,10 +148,8 @@ def _judge_watched(
         for name, law in entry.laws.items()
         if name not in budgets.named and _covers(budgets.watch, name)
     }
-    if update:
-        return judge_watched(counted.watched, recorded, sizes)
     unrecorded = [label for label in budgets.watch_label if label not in entry.watch]
-    if not unrecorded:
+    if update or not unrecorded:
         return judge_watched(counted.watched, recorded, sizes)
     of_recorded = parse_watch(
         [

@@ -11,28 +11,29 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from cascade_budget.interop.asv_config import (
-    AsvError,
-    load_json,
-)
-from cascade_budget.model.benchmarks import (
-    Benchmark,
-    Measured,
-    Statistics,
-)
+from cascade_budget.interop.asv_config import AsvError, load_json
+from cascade_budget.model.benchmarks import Benchmark, Measured
+from cascade_budget.model.throughput import Interval
 from cascade_budget.model.units import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["Results", "combinations", "describe", "read_benchmarks", "result_files", "results_of"]
+__all__ = [
+    "Results",
+    "describe",
+    "read_benchmarks",
+    "read_file",
+    "result_files",
+    "results_of",
+]
 
 BENCHMARKS: Final = "benchmarks.json"
 _NOT_RESULTS: Final = frozenset({BENCHMARKS, "machine.json"})
 _VERSION: Final = 2
 _NAME_LENGTH: Final = 8
-_STATISTICS: Final = ("stats_ci_99_a", "stats_ci_99_b", "stats_repeat", "stats_number")
+_STATISTICS: Final = ("stats_ci_99_a", "stats_ci_99_b", "stats_repeat")
 _KINDS: Final = {
     "time": (Kind.TIME, "seconds"),
     "timeraw": (Kind.TIME, "seconds"),
@@ -51,6 +52,7 @@ class Results:
         machine: asv's name of the machine.
         environment: asv's name of the environment.
         commit: The full commit.
+        date: Of the commit, ISO 8601; empty where the file does not say.
         recorded: When the last of its benchmarks was started; None where it does not say.
         measured: By benchmark and combination of parameters, "(1000, 'a')" or empty.
     """
@@ -58,6 +60,7 @@ class Results:
     machine: str
     environment: str
     commit: str
+    date: str
     recorded: datetime | None
     measured: Mapping[tuple[str, str], Measured] = field(repr=False)
 
@@ -78,7 +81,7 @@ def results_of(folder: Path, commit: str) -> list[Results]:
     Raises:
         AsvError: A file of this commit is not what asv writes.
     """
-    read = (_read(path) for path in result_files(folder, commit))
+    read = (read_file(path) for path in result_files(folder, commit))
     return [results for results in read if results.commit.startswith(commit)]
 
 
@@ -123,7 +126,7 @@ def describe(
     )
 
 
-def combinations(parameters: object) -> list[str]:
+def _combinations(parameters: object) -> list[str]:
     """The combinations of parameters in asv's order: the last one varies fastest."""
     combined: list[list[str]] = [[]]
     for values in parameters if isinstance(parameters, list) else ():
@@ -149,7 +152,12 @@ def _samples_per_process(described: Mapping[str, Any]) -> int | None:
     return repeat
 
 
-def _read(path: Path) -> Results:
+def read_file(path: Path) -> Results:
+    """What a result file holds.
+
+    Raises:
+        AsvError: It is not what asv writes, or of another version.
+    """
     stored = _object(path)
     version = stored.get("version")
     if version != _VERSION:
@@ -167,7 +175,7 @@ def _read(path: Path) -> Results:
             place=str(path),
             remedy="Remove the file and measure the revision again",
         )
-    params = stored.get("params")
+    params, date = stored.get("params"), stored.get("date")
     params = params if isinstance(params, dict) else {}
     started: list[float] = []
     measured: dict[tuple[str, str], Measured] = {}
@@ -181,13 +189,18 @@ def _read(path: Path) -> Results:
         machine=str(params.get("machine", path.parent.name)),
         environment=str(stored.get("env_name", path.stem[_NAME_LENGTH + 1 :])),
         commit=commit,
-        recorded=datetime.fromtimestamp(max(started) / 1000, UTC) if started else None,
+        date=_time(date).isoformat(timespec="seconds") if isinstance(date, int | float) else "",
+        recorded=_time(max(started)) if started else None,
         measured=measured,
     )
 
 
+def _time(ms: float) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
 def _measured(fields: Mapping[str, Any], *, processor: str) -> Iterator[tuple[str, Measured]]:
-    of = combinations(fields.get("params"))
+    of = _combinations(fields.get("params"))
     # All of a benchmark failed: asv writes one null for the lot.
     values = fields.get("result") or [None] * len(of)
     samples = fields.get("samples") or [None] * len(of)
@@ -201,18 +214,17 @@ def _measured(fields: Mapping[str, Any], *, processor: str) -> Iterator[tuple[st
             Measured(
                 value=value if number else None,
                 samples=tuple(taken) if isinstance(taken, list) else (),
-                statistics=_statistics([_at(column, index) for column in columns]),
+                interval=_interval(*(_at(column, index) for column in columns)),
                 version=version if isinstance(version, str) else None,
                 processor=processor,
             ),
         )
 
 
-def _statistics(values: list[Any]) -> Statistics | None:
-    if not all(isinstance(value, int | float) for value in values):
+def _interval(lower: Any, upper: Any, repeat: Any) -> Interval | None:
+    if not all(isinstance(value, int | float) for value in (lower, upper, repeat)) or repeat <= 1:
         return None
-    lower, upper, repeat, number = values
-    return Statistics(lower=lower, upper=upper, repeat=int(repeat), number=int(number))
+    return Interval(lower=lower, upper=upper)
 
 
 def _at(values: Any, index: int) -> Any:

@@ -106,42 +106,47 @@ def judge_named(
         budget: what is allowed; None where nothing is recorded.
         sizes: numbers of transactions at which laws are compared, the one timed included.
     """
-    finding = _finding(target, counted, budget)
-    settled = _ungated(finding, counted, budget)
-    if settled is not None:
-        return settled
+    verdict, sentence = _judged(counted, budget, sizes)
+    allowed = None
+    if budget is not None:
+        allowed = UNSTABLE_TEXT if budget.law is None else str(budget.law)
+    return TargetFinding(
+        target=target,
+        verdict=verdict,
+        sentence=sentence,
+        measured=str(counted.law) if counted.is_stable else UNSTABLE_TEXT,
+        budget=allowed,
+        origin=budget.origin if budget else None,
+        first=counted.first,
+        second=counted.second,
+    )
+
+
+def _judged(
+    counted: Counted, budget: Budget | None, sizes: Sequence[int]
+) -> tuple[CallVerdict, str]:
+    """The verdict and its sentence."""
+    if not counted.is_stable:
+        return CallVerdict.UNSTABLE, _describe_unstable(counted)
     law = counted.law
-    if budget is None or budget.law is None:
-        return replace(
-            finding,
-            verdict=CallVerdict.MISSING,
-            sentence=f"{calls_text(law)}, no budget recorded",
-        )
+    calls = calls_text(law)
+    if budget is None:
+        return CallVerdict.MISSING, f"{calls}, no budget recorded"
+    if budget.law is None:
+        return CallVerdict.UNSTABLE, f"{calls}, recorded as unstable: not gated"
     match compare_laws(law, budget.law, sizes):
         case "same":
-            return finding
-        case "more":
-            verdict = CallVerdict.EXCEEDED
-        case "less" if counted.blind:
-            return replace(
-                finding,
-                verdict=CallVerdict.UNCOUNTABLE,
-                sentence=f"{calls_text(law)} seen, budget {budget.law}: not gated, {counted.blind}",
-            )
-        case "less":
-            verdict = CallVerdict.SLACK
+            return CallVerdict.AS_BUDGETED, f"{law}, as budgeted"
         case "incomparable":
-            return replace(
-                finding,
-                verdict=CallVerdict.MISSING,
-                sentence=f"{calls_text(law)}, budget recorded at other sizes: {budget.law}",
-            )
-    change = describe_change(budget.law, law)
-    return replace(
-        finding,
-        verdict=verdict,
-        sentence=f"{calls_text(law)}, budget {budget.law}: {change}",
-    )
+            sentence = f"{calls}, budget recorded at other sizes: {budget.law}"
+            return CallVerdict.MISSING, sentence
+        case "less" if counted.blind:
+            sentence = f"{calls} seen, budget {budget.law}: not gated, {counted.blind}"
+            return CallVerdict.UNCOUNTABLE, sentence
+        case direction:
+            change = describe_change(budget.law, law)
+            verdict = CallVerdict.EXCEEDED if direction == "more" else CallVerdict.SLACK
+            return verdict, f"{calls}, budget {budget.law}: {change}"
 
 
 def judge_watched(
@@ -228,10 +233,9 @@ def _judge_recorded(
 
 
 def _judge_unrecorded(target: str, counted: Counted, gone: dict[str, Law]) -> TargetFinding:
-    finding = replace(_finding(target, counted, None), watched=True)
-    settled = _ungated(finding, counted, None)
-    if settled is not None:
-        return settled
+    finding = replace(judge_named(target, counted, None, ()), watched=True)
+    if finding.verdict is CallVerdict.UNSTABLE:
+        return finding
     law = counted.law
     twin = next((name for name in sorted(gone) if gone[name] == law), None)
     if twin is None:
@@ -244,36 +248,6 @@ def _judge_unrecorded(target: str, counted: Counted, gone: dict[str, Law]) -> Ta
         budget=str(law),
         origin="ledger",
     )
-
-
-def _finding(target: str, counted: Counted, budget: Budget | None) -> TargetFinding:
-    """The finding of a function that keeps its budget; callers replace what differs."""
-    measured = str(counted.law) if counted.is_stable else UNSTABLE_TEXT
-    allowed = None
-    if budget is not None:
-        allowed = UNSTABLE_TEXT if budget.law is None else str(budget.law)
-    return TargetFinding(
-        target=target,
-        verdict=CallVerdict.AS_BUDGETED,
-        sentence=f"{measured}, as budgeted",
-        measured=measured,
-        budget=allowed,
-        origin=budget.origin if budget else None,
-        first=counted.first,
-        second=counted.second,
-    )
-
-
-def _ungated(
-    finding: TargetFinding, counted: Counted, budget: Budget | None
-) -> TargetFinding | None:
-    """The finding of a count that proves nothing either way; None where the count can be judged."""
-    if not counted.is_stable:
-        return replace(finding, verdict=CallVerdict.UNSTABLE, sentence=_describe_unstable(counted))
-    if budget is not None and budget.law is None:
-        text = f"{calls_text(counted.law)}, recorded as unstable: not gated"
-        return replace(finding, verdict=CallVerdict.UNSTABLE, sentence=text)
-    return None
 
 
 def _describe_unstable(counted: Counted) -> str:
@@ -296,3 +270,18 @@ def _sign_without_bound(measured: Law, allowed: Law) -> int:
         if sides[0] != sides[1]:
             return 1 if sides[0] > sides[1] else -1
     return 0
+
+
+def is_chance(allowed: int, seen: Sequence[int]) -> bool:
+    """Whether a budget lies among counts of the same code, or within their spread of them.
+
+    A function called 400, 401 or 403 times, as the hash seed wants, is over a budget of 0 all the
+    same. With a budget of 399 nobody can say.
+
+    Args:
+        allowed: calls that the budget allows.
+        seen: calls in runs of the same code that differ by chance alone; at least two.
+    """
+    least, most = min(seen), max(seen)
+    spread = most - least
+    return spread > 0 and least - spread <= allowed <= most + spread

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from cascade_budget.model.comparison import (
@@ -170,12 +171,9 @@ def _same_counts(
 def _common(one: str, other: str) -> int:
     # Names that were moved keep their end, names that were renamed keep their beginning.
     def shared(first: str, second: str) -> int:
-        length = 0
-        for left, right in zip(first, second, strict=False):
-            if left != right:
-                break
-            length += 1
-        return length
+        return sum(
+            1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False))
+        )
 
     return max(shared(one, other), shared(one[::-1], other[::-1]))
 
@@ -356,9 +354,7 @@ def _merged(sites: Iterable[Site]) -> list[Site]:
         key = (site.path, site.line, caller_name(site))
         held = merged.get(key)
         calls = site.calls + (held.calls if held else 0)
-        merged[key] = type(site)(
-            path=site.path, line=site.line, function=caller_name(site), calls=calls
-        )
+        merged[key] = replace(site, function=caller_name(site), calls=calls)
     return list(merged.values())
 
 

@@ -78,11 +78,6 @@ class Plan:
             raise ValueError(f"tests is {self.tests}; at least one test is judged")
 
     @property
-    def first(self) -> int:
-        """Rounds before the first look."""
-        return self.looks[0]
-
-    @property
     def most(self) -> int:
         """Rounds after which no more are run."""
         return self.looks[-1]

@@ -41,13 +41,11 @@ class TrimmedMean:
         center: The trimmed mean, in the unit of the values.
         standard_error: Estimated standard deviation of `center`, in the same unit.
         degrees_of_freedom: Of the t distribution that `center` follows when studentized.
-        size: Number of values, before trimming.
     """
 
     center: float
     standard_error: float
     degrees_of_freedom: int
-    size: int
 
     def margin(self, alpha: float) -> float:
         """Distance from the center to a one-sided bound that errs with probability `alpha`.
@@ -100,7 +98,6 @@ def trimmed_mean(values: Sequence[float], *, trim: float = TRIM) -> TrimmedMean:
         center=math.fsum(kept) / remaining,
         standard_error=math.sqrt(squares / (remaining * (remaining - 1))),
         degrees_of_freedom=remaining - 1,
-        size=size,
     )
 
 

@@ -7,24 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from cascade_budget.judge.sequential import Plan
-from cascade_budget.judge.throughput import (
-    DEFAULT_TOLERANCE,
-    judge_throughput,
-)
+from cascade_budget.judge.throughput import DEFAULT_TOLERANCE, judge_throughput
 from cascade_budget.model.benchmarks import FEWEST_PROCESSES, Judged, Verdict, process_values
-from cascade_budget.model.units import (
-    Quantity,
-    more_is_better,
-    quantity,
-)
+from cascade_budget.model.units import Quantity, more_is_better, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cascade_budget.model.benchmarks import (
-        Measured,
-        Pair,
-    )
+    from cascade_budget.model.benchmarks import Measured, Pair
 
 __all__ = [
     "DOUBLED",
@@ -188,8 +178,8 @@ def _overlap(base: Measured, head: Measured) -> bool | None:
     for side in (base, head):
         if len(side.samples) > 1:
             spans.append((min(side.samples), max(side.samples)))
-        elif side.statistics is not None and side.statistics.repeat > 1:
-            spans.append((side.statistics.lower, side.statistics.upper))
+        elif side.interval is not None:
+            spans.append((side.interval.lower, side.interval.upper))
         else:
             return None
     (base_low, base_high), (head_low, head_high) = spans

@@ -6,10 +6,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cascade_budget.judge.statistics import (
-    normal_quantile,
-    trimmed_mean,
-)
+from cascade_budget.judge.statistics import normal_quantile, trimmed_mean
 from cascade_budget.model.throughput import Interval, Outcome, Throughput
 
 if TYPE_CHECKING:

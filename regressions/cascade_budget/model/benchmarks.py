@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from cascade_budget.model.throughput import Throughput
+    from cascade_budget.model.throughput import Interval, Throughput
     from cascade_budget.model.units import Kind
 
-__all__ = ["Benchmark", "Judged", "Measured", "Pair", "Statistics", "Verdict", "process_values"]
+__all__ = ["Benchmark", "Judged", "Measured", "Pair", "Verdict", "process_values"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,37 +35,20 @@ class Benchmark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Statistics:
-    """What is kept of samples that were not.
-
-    Attributes:
-        lower: Of the 99 % interval of the median, the samples taken for independent.
-        upper: The other bound.
-        repeat: How many samples there were, those of all processes.
-        number: Calls a sample.
-    """
-
-    lower: float
-    upper: float
-    repeat: int
-    number: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """One benchmark's result for one revision.
 
     Attributes:
         value: In the benchmark's unit; None when it failed, not a number when it was skipped.
         samples: In the same unit, in the order they were taken; empty where they were not kept.
-        statistics: Of the samples, kept or not; None for a single number.
+        interval: 99 % interval of the median of several samples, kept or not, as if independent.
         version: Changes when the benchmark's own code does.
         processor: What it ran on; empty where that is unknown.
     """
 
     value: float | None
     samples: tuple[float, ...] = ()
-    statistics: Statistics | None = None
+    interval: Interval | None = None
     version: str | None = None
     processor: str = ""
 

@@ -13,12 +13,7 @@ from typing import ClassVar, Final, Literal, final
 from cascade_budget.errors import LawSyntaxError
 from cascade_budget.model.laws import parse_law
 from cascade_budget.model.profiles import ProfileFinding
-from cascade_budget.model.throughput import (
-    Outcome,
-    PairedTiming,
-    slowdown_text,
-    slowdowns_text,
-)
+from cascade_budget.model.throughput import Outcome, PairedTiming, slowdown_text, slowdowns_text
 
 
 class Verdict(StrEnum):

@@ -8,13 +8,12 @@ then referred to by number: a suite of thousands of tests calls the same few hun
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Final
 
+from cascade_budget.model.codec import from_json, to_json
 from cascade_budget.model.findings import Site
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 FORMAT: Final = 2
 
@@ -96,18 +95,9 @@ class SuiteWriter:
         fresh = [name for name in record.calls if name not in self._numbers]
         for name in fresh:
             self._numbers[name] = len(self._numbers)
-        return {
-            "test": node_id,
-            "outcome": record.outcome,
-            "names": fresh,
-            "calls": [[self._numbers[name], calls] for name, calls in record.calls.items()],
-            "sites": {
-                name: [[site.path, site.line, site.function, site.calls] for site in sites]
-                for name, sites in record.sites.items()
-            },
-            "reason": record.reason,
-            "threads": record.threads,
-        }
+        calls = [[self._numbers[name], calls] for name, calls in record.calls.items()]
+        rest = to_json(replace(record, calls={}))
+        return {**rest, "test": node_id, "names": fresh, "calls": calls}
 
     def end(self, counts: SuiteCounts) -> dict[str, Any]:
         """The last message: all but the tests."""
@@ -144,19 +134,8 @@ class SuiteReader:
             self.collected = message["collected"]
         elif "test" in message:
             self._names += message["names"]
-            self._tests[message["test"]] = TestRecord(
-                outcome=message["outcome"],
-                calls={self._names[number]: calls for number, calls in message["calls"]},
-                sites={
-                    name: tuple(
-                        Site(path=path, line=at, function=function, calls=calls)
-                        for path, at, function, calls in sites
-                    )
-                    for name, sites in message["sites"].items()
-                },
-                reason=message["reason"],
-                threads=tuple(message["threads"]),
-            )
+            calls = {self._names[number]: calls for number, calls in message["calls"]}
+            self._tests[message["test"]] = from_json(TestRecord, {**message, "calls": calls})
         else:
             return SuiteCounts(tests=self._tests, **message)
         return None

@@ -121,7 +121,7 @@ class WorkerPlugin:
         self.job = job
         self.settled = False
 
-    def drive(self, call: FixtureCall) -> Any:
+    def run_workload(self, call: FixtureCall) -> Any:
         """Run a workload of the fixture. Returns what it returned for the smallest size."""
         timeout_seconds = read_settings(call.item.config).timeout_seconds
         with Workload(call.function, timeout_seconds=timeout_seconds) as workload:

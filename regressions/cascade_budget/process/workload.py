@@ -10,10 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Self, final
 
-from cascade_budget.errors import (
-    UsageError,
-    WorkloadThreadsError,
-)
+from cascade_budget.errors import UsageError, WorkloadThreadsError
 from cascade_budget.process.limits import time_limit
 
 if TYPE_CHECKING:

@@ -7,11 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cascade_budget.model.codec import to_json
-from cascade_budget.profiling.passes import (
-    SessionPlan,
-    plan_sessions,
-    record_planned,
-)
+from cascade_budget.profiling.passes import SessionPlan, plan_sessions, record_planned
 from cascade_budget.profiling.recording import CLOCKS
 
 if TYPE_CHECKING:

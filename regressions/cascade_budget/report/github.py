@@ -12,10 +12,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, final
 
 from cascade_budget.report.markdown import render_markdown
-from cascade_budget.report.text import (
-    counted,
-    visible,
-)
+from cascade_budget.report.text import counted, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from cascade_budget.report.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cascade_budget.model.comparison import (
-        Cause,
-        Comparison,
-        Growth,
-        Presence,
-        SiteGrowth,
-    )
+    from cascade_budget.model.comparison import Cause, Comparison, Move, Presence, SiteGrowth
 
+T = TypeVar("T")
 WIDTH: Final = 80
 _MOST_CAUSES: Final = 10
 _MOST_SITES: Final = 5
 _MOST_NAMES: Final = 5
 _MOST_EDITS: Final = 3
+_MOST_BELOW: Final = 2
 
 
 def comparison_text(
@@ -41,16 +39,15 @@ def comparison_text(
         since: What to call base in passing.
         full: Whether to leave nothing out.
     """
-    most = len(causes) if full else _MOST_CAUSES
+    shown, hidden = _first(causes, _MOST_CAUSES, full=full)
     blocks = [
         list(cause_lines(cause, tests=len(comparison.tests), since=since, full=full))
-        for cause in causes[:most]
+        for cause in shown
     ]
-    rest = len(causes) - most
-    if rest > 0:
-        blocks.append([f"and {rest} more that grew by themselves; --all shows them"])
+    if hidden:
+        blocks.append([f"and {hidden} more that grew by themselves; --all shows them"])
     lists = [
-        *_moves(comparison, full=full),
+        *_moves(comparison.moved, full=full),
         *_names("new", comparison.new, full=full),
         *_names("gone", comparison.gone, full=full),
         *_names("unstable", comparison.unstable, full=full),
@@ -78,92 +75,84 @@ def cause_lines(cause: Cause, *, tests: int, since: str, full: bool = False) -> 
     yield f"  in {worst.test}"
     others = len(growth.changes) - 1
     if others:
-        yield f"  and in {others:,} more of {_tests(tests)}"
+        yield f"  and in {others:,} more of {counted(tests, 'test')}"
     yield from _site_lines(cause.sites, since, full=full)
     if cause.edits:
         yield f"  changed since {since} and run here:"
-        shown = cause.edits if full else cause.edits[:_MOST_EDITS]
-        for edit in shown:
+        edits, hidden = _first(cause.edits, _MOST_EDITS, full=full)
+        for edit in edits:
             yield f"    {edit.path}:{edit.line} in {edit.function}"
-        if len(cause.edits) > len(shown):
-            yield f"    and {len(cause.edits) - len(shown)} more; --all shows them"
+        yield from _more(hidden, "    ")
     if cause.below:
-        yield f"  with it grew {_listed([below.function for below in cause.below], full=full)}"
+        below, hidden = _first(cause.below, _MOST_BELOW, full=full)
+        names = ", ".join(growth.function for growth in below)
+        yield f"  with it grew {names}" + (f" and {hidden:,} more" if hidden else "")
 
 
 def _site_lines(sites: Sequence[SiteGrowth], since: str, *, full: bool) -> Iterator[str]:
-    shown = sites if full else sites[:_MOST_SITES]
+    shown, hidden = _first(sites, _MOST_SITES, full=full)
     for site in shown:
+        calls = _from_to(site.base_calls, site.head_calls)
         if not site.path:
-            yield f"    called from C    {_from_to(site.base_calls, site.head_calls)}"
+            yield f"    called from C    {calls}"
             continue
         place = f"    {_short(site.path)}:{site.line} in {site.caller}"
-        rest = f"{_from_to(site.base_calls, site.head_calls)}"
         if site.changed:
-            rest += f"   changed since {since}"
-        if len(place) + 3 + len(rest) <= WIDTH:
-            yield f"{place}   {rest}"
-        else:
-            yield place
-            yield f"      {rest}"
-    if len(sites) > len(shown):
-        yield f"    and {len(sites) - len(shown)} more lines; --all shows them"
+            calls += f"   changed since {since}"
+        yield from _fitted(f"{place}   {calls}", place, f"      {calls}")
+    yield from _more(hidden, "    ", "more lines")
 
 
-def _moves(comparison: Comparison, *, full: bool) -> Iterator[str]:
-    shown = comparison.moved if full else comparison.moved[:_MOST_NAMES]
+def _moves(moved: Sequence[Move], *, full: bool) -> Iterator[str]:
+    shown, hidden = _first(moved, _MOST_NAMES, full=full)
     for move in shown:
-        line = f"moved     {move.old} to {move.new}"
-        if len(line) <= WIDTH:
-            yield line
-        else:
-            yield f"moved     {move.old}"
-            yield f"       to {move.new}"
-    rest = len(comparison.moved) - len(shown)
-    if rest:
-        yield f"          and {rest} more; --all shows them"
+        old = f"moved     {move.old}"
+        yield from _fitted(f"{old} to {move.new}", old, f"       to {move.new}")
+    yield from _more(hidden, "          ")
 
 
 def _names(title: str, found: Sequence[Presence], *, full: bool) -> Iterator[str]:
-    shown = found if full else found[:_MOST_NAMES]
-    for presence in shown:
-        calls = "1 call" if presence.calls == 1 else f"{presence.calls:,} calls"
-        yield f"{title:9} {presence.function}   {calls} in {_tests(presence.tests)}"
-    rest = len(found) - len(shown)
-    if rest:
-        yield f"          and {rest} more; --all shows them"
+    shown, hidden = _first(found, _MOST_NAMES, full=full)
+    for one in shown:
+        calls = counted(one.calls, "call")
+        yield f"{title:9} {one.function}   {calls} in {counted(one.tests, 'test')}"
+    yield from _more(hidden, "          ")
 
 
 def _closing(
     comparison: Comparison, causes: Sequence[Cause], *, base: str, head: str
 ) -> Iterator[str]:
-    compared = f"{_tests(len(comparison.tests))} compared"
+    compared = f"{counted(len(comparison.tests), 'test')} compared, {base} to {head}."
     if not comparison.grown:
-        yield f"Nothing grew: {compared}, {base} to {head}."
+        yield f"Nothing grew: {compared}"
     else:
-        grown: Sequence[Growth] = comparison.grown
-        tests = len({change.test for growth in grown for change in growth.changes})
-        what = "1 function" if len(causes) == 1 else f"{len(causes):,} functions"
-        below = len(grown) - len(causes)
+        tests = len({change.test for growth in comparison.grown for change in growth.changes})
+        below = len(comparison.grown) - len(causes)
         also = f" ({below:,} more with them)" if below else ""
-        yield f"{what} grew{also} in {_tests(tests)}: {compared}, {base} to {head}."
+        what = counted(len(causes), "function")
+        yield f"{what} grew{also} in {counted(tests, 'test')}: {compared}"
     if comparison.fewer:
-        what = "1 function is" if comparison.fewer == 1 else f"{comparison.fewer:,} functions are"
+        what = counted(comparison.fewer, "function is", "functions are")
         yield f"{what} called less often."
+
+
+def _first(found: Sequence[T], most: int, *, full: bool) -> tuple[Sequence[T], int]:
+    """The first of many, and how many more there are."""
+    shown = found if full else found[:most]
+    return shown, len(found) - len(shown)
+
+
+def _more(hidden: int, indent: str, what: str = "more") -> Iterator[str]:
+    if hidden:
+        yield f"{indent}and {hidden} {what}; --all shows them"
+
+
+def _fitted(line: str, *otherwise: str) -> Iterator[str]:
+    yield from (line,) if len(line) <= WIDTH else otherwise
 
 
 def _from_to(before: int, after: int) -> str:
     return f"{before:,} to {after:,}"
-
-
-def _tests(number: int) -> str:
-    return "1 test" if number == 1 else f"{number:,} tests"
-
-
-def _listed(names: Sequence[str], *, full: bool) -> str:
-    shown = names if full else names[:2]
-    rest = len(names) - len(shown)
-    return ", ".join(shown) + (f" and {rest:,} more" if rest else "")
 
 
 def _short(path: str) -> str:

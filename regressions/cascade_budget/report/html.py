@@ -15,12 +15,7 @@ from markupsafe import Markup
 from cascade_budget.model.findings import Verdict
 from cascade_budget.model.throughput import slowdown_text, slowdowns_text
 from cascade_budget.report import text
-from cascade_budget.report.pictures import (
-    Axis,
-    counts_picture,
-    history_picture,
-    interval_picture,
-)
+from cascade_budget.report.pictures import Axis, counts_picture, history_picture, interval_picture
 
 if TYPE_CHECKING:
     from cascade_budget.model.findings import WorkloadFinding

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from cascade_budget.report.text import (
     counted,
+    difference_text,
     duration,
     evidence_lines,
     signed_duration,
@@ -135,8 +136,7 @@ def _profile_lines(profile: ProfileFinding, *, base: str | None) -> Iterator[str
     entry, functions = profile.difference.entry, profile.difference.functions
     if entry is not None:
         yield (
-            f"- {escape(signed_duration(entry.difference_ns))} a transaction ± "
-            f"{escape(duration(entry.error_ns))} in {code(str(entry.key))} and what it calls, "
+            f"- {escape(difference_text(entry))} in {code(str(entry.key))} and what it calls, "
             f"{code(f'{entry.path}:{entry.line}')}"
         )
     for edit in profile.changed[:MOST_FUNCTIONS]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Final
 
 from cascade_budget.model.findings import (
@@ -15,9 +16,8 @@ from cascade_budget.model.findings import (
 )
 from cascade_budget.report.text import (
     counted,
-    duration,
+    difference_text,
     evidence_lines,
-    signed_duration,
     tps,
     visible,
 )
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from cascade_budget.model.profiles import (
         ChangedFunction,
-        FunctionDifference,
         FunctionKey,
         ProfileDifference,
         ProfileFinding,
@@ -68,12 +67,11 @@ def failure_text(findings: Sequence[WorkloadFinding], *, test: str) -> str:
 
 
 def _heading(finding: WorkloadFinding) -> str:
-    what = finding.verdict
     if not finding.sizes:
-        return f"{finding.title}: {what}"
+        return f"{finding.title}: {finding.verdict}"
     sizes = ", ".join(f"{n}" for n in finding.sizes)
     cold = " in fresh processes" if finding.cold else ""
-    return f"{finding.title}: {what}, counted at n = {sizes}{cold}"
+    return f"{finding.title}: {finding.verdict}, counted at n = {sizes}{cold}"
 
 
 def _target_lines(targets: Sequence[TargetFinding]) -> Iterator[str]:
@@ -142,26 +140,19 @@ def _difference_lines(difference: ProfileDifference) -> Iterator[str]:
     """Self time a transaction of what takes more or less of it than on base, with its error."""
     entry = difference.entry
     if entry is not None:
-        yield from _entry_lines(entry)
+        yield f"    {difference_text(entry)} in {visible(short_name(entry.key))} and what it calls"
+        yield f"      {visible(entry.path)}:{entry.line}"
     functions = [one for one in difference.functions if entry is None or one.key != entry.key]
     shown = functions[:_MOST_FUNCTIONS]
     names = [visible(short_name(one.key)) for one in shown]
     column = min(max((len(name) for name in names), default=0), WIDTH - 44)
     for name, one in zip(names, shown, strict=True):
-        change = f"{signed_duration(one.difference_ns)} a transaction ± {duration(one.error_ns)}"
-        yield f"    {name:{column}}  {change}"
+        yield f"    {name:{column}}  {difference_text(one)}"
     rest = len(functions) - len(shown)
     if rest:
         yield f"    {counted(rest, 'more function')} in the profile"
     if not shown and entry is None:
         yield "    no function's self time differs by more than its error"
-
-
-def _entry_lines(entry: FunctionDifference) -> Iterator[str]:
-    """The function that most of it comes in by, and where that is."""
-    change = f"{signed_duration(entry.difference_ns)} a transaction ± {duration(entry.error_ns)}"
-    yield f"    {change} in {visible(short_name(entry.key))} and what it calls"
-    yield f"      {visible(entry.path)}:{entry.line}"
 
 
 def _changed_lines(changed: Sequence[ChangedFunction]) -> Iterator[str]:
@@ -189,7 +180,7 @@ def _remedies(findings: Sequence[WorkloadFinding], test: str) -> Iterator[str]:
     broken = [target for each in findings for target in each.targets if target.verdict.fails]
     recorded = [target for target in broken if target.origin != "marker"]
     if any(target.verdict is CallVerdict.MISSING for target in recorded):
-        yield f"  record with  pytest {UPDATE} {_argument(test)}"
+        yield f"  record with  pytest {UPDATE} {shlex.quote(test)}"
     elif recorded or any(_is_over_record(each.time) for each in findings):
         yield f"  accept with {UPDATE}"
     if len(recorded) < len(broken):
@@ -201,14 +192,6 @@ def _is_over_record(time: TimeFinding | None) -> bool:
     if time is None or time.recorded is None:
         return False
     return time.fails and time.recorded.calibrated_cost is not None
-
-
-def _argument(test: str) -> str:
-    """The test's id as a POSIX shell takes it."""
-    safe = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@%+=,")
-    if test and set(test) <= safe:
-        return test
-    return "'" + test.replace("'", "'\"'\"'") + "'"
 
 
 def summary_lines(findings: Iterable[WorkloadFinding], *, verbosity: int = 0) -> Iterator[str]:

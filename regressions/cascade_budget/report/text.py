@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cascade_budget.model.findings import TimeFinding
+    from cascade_budget.model.profiles import FunctionDifference
     from cascade_budget.model.throughput import PairedTiming
 
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -58,6 +59,11 @@ def duration(ns: float) -> str:
 def signed_duration(ns: float) -> str:
     """The same with its sign: `+3.10 µs`."""
     return f"{'-' if ns < 0 else '+'}{duration(abs(ns))}"
+
+
+def difference_text(one: FunctionDifference) -> str:
+    """What head takes more than base, with its error: `+3.10 µs a transaction ± 120 ns`."""
+    return f"{signed_duration(one.difference_ns)} a transaction ± {duration(one.error_ns)}"
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:

@@ -21,12 +21,7 @@ from cascade_budget.source.layout import (
     is_environment,
     roots_in,
 )
-from cascade_budget.source.repository import (
-    Commit,
-    Repository,
-    RevisionError,
-    copy_files,
-)
+from cascade_budget.source.repository import Commit, Repository, RevisionError, copy_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

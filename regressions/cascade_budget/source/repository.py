@@ -8,6 +8,7 @@ often the tests.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import shutil
@@ -82,14 +83,13 @@ class Repository:
             RevisionError: The name resolves to no commit; the message tells a shallow clone and
                 gives the nearest branch or tag.
         """
-        try:
-            sha = self.read(
-                "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
-            ).strip()
-        except subprocess.CalledProcessError:
-            raise self._unknown(revision) from None
+        sha = self._sha(revision)
+        if sha is None:
+            raise self._unknown(revision)
         fields = (
-            self.read("show", "--no-patch", f"--format={_FORMAT}", sha).rstrip("\n").split("\0")
+            self.read("show", "--no-patch", "--no-show-signature", f"--format={_FORMAT}", sha)
+            .rstrip("\n")
+            .split("\0")
         )
         return Commit(
             sha=fields[0],
@@ -101,13 +101,7 @@ class Repository:
 
     def has(self, revision: str) -> bool:
         """Whether a revision names a commit here."""
-        try:
-            self.read(
-                "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
-            )
-        except subprocess.CalledProcessError:
-            return False
-        return True
+        return self._sha(revision) is not None
 
     def merge_base(self, one: str, other: str) -> Commit:
         """The commit from which two revisions parted.
@@ -133,7 +127,9 @@ class Repository:
 
     def changes(self) -> tuple[str, ...]:
         """Paths in the working tree that differ from HEAD, untracked ones included."""
-        entries = self.read("status", "--porcelain=v1", "-z", "--no-renames").split("\0")
+        entries = self.read(
+            "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=normal"
+        ).split("\0")
         return tuple(entry[3:] for entry in entries if entry)
 
     def export(self, commit: Commit, into: Path) -> None:
@@ -198,7 +194,8 @@ class Repository:
             if kept.is_file():
                 # With its time: git tells by it which files may have changed in the same moment.
                 shutil.copy2(kept, index["GIT_INDEX_FILE"])
-            self.read("add", "--intent-to-add", "--", ".", **index)
+            with contextlib.suppress(subprocess.CalledProcessError):  # some file is unreadable
+                self.read("add", "--intent-to-add", "--ignore-errors", "--", ".", **index)
             listed = self.read("diff-index", "-z", "-M", "--name-status", sha, **index)
         found = {}
         fields = iter(listed.split("\0"))
@@ -271,6 +268,13 @@ class Repository:
         """
         return _git(self.root, *arguments, **environment)
 
+    def _sha(self, revision: str) -> str | None:
+        name = f"{revision}^{{commit}}"
+        try:
+            return self.read("rev-parse", "--verify", "--quiet", "--end-of-options", name).strip()
+        except subprocess.CalledProcessError:
+            return None
+
     def _submodules(self, commit: Commit) -> list[tuple[str, str]]:
         entries = self.read("ls-tree", "-r", "-z", commit.sha).split("\0")
         found = []
@@ -282,18 +286,14 @@ class Repository:
 
     def _unknown(self, revision: str) -> RevisionError:
         deepen = self._deepen()
-        nearest = _nearest(revision, self._names())
-        if deepen:
-            remedy = deepen
-        elif nearest:
-            remedy = f"Did you mean {nearest}?"
-        else:
-            remedy = "List the names with git branch --all and git tag"
+        names = self.read("for-each-ref", "--format=%(refname:short)").split()
+        nearest = [f"Did you mean {one}?" for one in difflib.get_close_matches(revision, names, 1)]
+        listing = "List the names with git branch --all and git tag"
         return RevisionError(
             f"there is no revision {revision!r}"
             + (": this clone is shallow, its history was cut off" if deepen else ""),
             place=str(self.root),
-            remedy=remedy,
+            remedy=deepen or next(iter(nearest), listing),
         )
 
     def _deepen(self) -> str:
@@ -302,10 +302,6 @@ class Repository:
         return (
             "Run git fetch --unshallow --tags (in GitHub Actions, fetch-depth: 0 for the checkout)"
         )
-
-    def _names(self) -> list[str]:
-        refs = self.read("for-each-ref", "--format=%(refname:short)")
-        return refs.split()
 
 
 def copy_files(source: Path, into: Path, paths: Iterable[str]) -> None:
@@ -362,7 +358,3 @@ def _refusal(failed: subprocess.CalledProcessError, folder: Path) -> RevisionErr
 def _reason(failed: subprocess.CalledProcessError) -> str:
     lines: Sequence[str] = failed.stderr.decode("utf-8", "replace").strip().splitlines()
     return f" ({lines[0]})" if lines else ""
-
-
-def _nearest(word: str, names: Sequence[str]) -> str:
-    return next(iter(difflib.get_close_matches(word, names, n=1)), "")

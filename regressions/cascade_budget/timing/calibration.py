@@ -44,13 +44,11 @@ class CostSample:
         calibrated_cost: CPU time a transaction over that of one turn of the calibration loop.
         cpu_ns_per_transaction: CPU time of the process, every thread of it.
         wall_ns_per_transaction: elapsed time.
-        chunks: how many there were.
     """
 
     calibrated_cost: float
     cpu_ns_per_transaction: float
     wall_ns_per_transaction: float
-    chunks: int
 
 
 def sample_cost(run: Callable[[int], object], n: int) -> CostSample:
@@ -91,7 +89,6 @@ def sample_cost(run: Callable[[int], object], n: int) -> CostSample:
         calibrated_cost=statistics.median(ratios),
         cpu_ns_per_transaction=statistics.median(cpu),
         wall_ns_per_transaction=statistics.median(wall),
-        chunks=len(ratios),
     )
 
 

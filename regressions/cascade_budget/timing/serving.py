@@ -46,7 +46,7 @@ class ServeTiming(WorkerPlugin):
     # What a test prints is kept for the error of a process that dies.
     own_options = MappingProxyType({"capture": "no"})
 
-    def drive(self, call: FixtureCall) -> Any:
+    def run_workload(self, call: FixtureCall) -> Any:
         """Serve the workload if it is the one asked for.
 
         Returns:

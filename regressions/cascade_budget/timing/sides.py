@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Base", "Sides", "find_base", "lay_out_sides"]
 
+Base = Source | InstalledBase
+"""What a word given as base stands for: the files of a revision or folder, or a release."""
+
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,27 +87,6 @@ class Sides:
         )
 
 
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Base:
-    """What a word given as base stands for; one of the two is there.
-
-    Attributes:
-        source: The files of a revision or folder.
-        release: An installed release.
-    """
-
-    source: Source | None = None
-    release: InstalledBase | None = None
-
-    @property
-    def label(self) -> str:
-        """As reports call it."""
-        if self.release is not None:
-            return self.release.label
-        return self.source.label if self.source is not None else ""
-
-
 def find_base(word: str, project: Path) -> Base:
     """What a word stands for. A release is installed, into the cache.
 
@@ -119,8 +101,8 @@ def find_base(word: str, project: Path) -> Base:
     """
     requirement = parse_requirement(word)
     if requirement is not None:
-        return Base(release=install_base(requirement, cache_folder() / "packages"))
-    return Base(source=find_source(word, here=project.resolve()))
+        return install_base(requirement, cache_folder() / "packages")
+    return find_source(word, here=project.resolve())
 
 
 @contextlib.contextmanager
@@ -144,17 +126,17 @@ def lay_out_sides(base: Base, project: Path) -> Iterator[Sides]:
         head = make_tree(head_source, scratch / "head")
         inside = here.relative_to(head_source.folder)
         head_imports = base_imports = _imports(head)
-        tree = head
-        if base.source is not None:
-            tree = make_tree(base.source, scratch / "base", tests_of=head)
+        tree, commit = head, None
+        if isinstance(base, Source):
+            tree, commit = make_tree(base, scratch / "base", tests_of=head), base.commit
             base_imports = _imports(tree)
-        if base.release is not None:
-            head_imports = replace(head_imports, forgotten=base.release.packages)
+        else:
+            head_imports = replace(head_imports, forgotten=base.packages)
             base_imports = replace(
                 head_imports,
-                package_folder=str(base.release.folder),
-                packages=base.release.packages,
-                distribution=base.release.distribution,
+                package_folder=str(base.folder),
+                packages=base.packages,
+                distribution=base.distribution,
             )
         yield Sides(
             label=base.label,
@@ -163,7 +145,7 @@ def lay_out_sides(base: Base, project: Path) -> Iterator[Sides]:
             head_root=head.folder / inside,
             base_imports=base_imports,
             head_imports=head_imports,
-            commit=base.source.commit.sha if base.source and base.source.commit else "",
+            commit=commit.sha if commit else "",
         )
 
 

@@ -147,11 +147,11 @@ async def serve(n):
 
 @pytest.mark.cascade_budget(calls={"test_shop:step": "n", "shop:price": "n"})
 def test_function(cascade_budget):
-    assert cascade_budget(serve, n=1_000) == "done"
+    assert cascade_budget(serve, n=40) == "done"
 
 @pytest.mark.cascade_budget(calls={"test_shop:step": "n"})
 def test_lambda(cascade_budget):
-    assert cascade_budget(lambda n: serve(n), n=1_000) == "done"
+    assert cascade_budget(lambda n: serve(n), n=40) == "done"
 """
     )
     project.run().assert_outcomes(passed=2)

@@ -155,7 +155,9 @@ def test_a_tolerance_of_nothing_is_wrong_usage(stored: Project, capsys) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["asv", "main~1", "main", "--tolerance", "0"])
     assert ended.value.code == 2
-    assert "argument --tolerance: invalid" in capsys.readouterr().err
+    assert capsys.readouterr().err.endswith(
+        "asv: error: argument --tolerance: '0' is not a percentage between 0 and 100\n"
+    )
 
 
 def test_the_configuration_at_the_top_is_found_from_a_folder_below(

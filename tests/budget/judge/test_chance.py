@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cascade_budget.judge.chance import is_chance
+from cascade_budget.judge.calls import is_chance
 
 
 @pytest.mark.parametrize(

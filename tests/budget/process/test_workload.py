@@ -106,17 +106,22 @@ def test_the_collector_is_off_inside_a_count_and_as_it_was_after():
         gc.enable()
 
 
-def test_a_frozen_heap_thaws_and_another_s_stays_frozen():
+@pytest.fixture
+def thawed():
+    """The heap as it is where tests don't run: not frozen."""
+    gc.unfreeze()
+    yield
+    gc.freeze()
+
+
+def test_a_frozen_heap_thaws_and_another_s_stays_frozen(thawed):
     with frozen_heap():
         assert gc.get_freeze_count() > 1_000
     assert gc.get_freeze_count() < 1_000
     gc.freeze()
-    try:
-        with frozen_heap():
-            pass
-        assert gc.get_freeze_count() > 1_000
-    finally:
-        gc.unfreeze()
+    with frozen_heap():
+        pass
+    assert gc.get_freeze_count() > 1_000
 
 
 def test_threads_left_behind_by_each_run_are_named_and_a_pool_is_not():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from cascade_budget.judge.profile_entry import (
     find_entry,
     share_below,
 )
+from cascade_budget.model.codec import from_json, to_json
 from cascade_budget.model.profiles import (
     CodeFrame,
     FunctionKey,
@@ -172,4 +174,4 @@ def test_a_finding_crosses_a_process_border_with_its_entry() -> None:
     added = {"app:run > app:check": 9_000.0}
     difference = compare_profiles(steady(BASE), steady({**BASE, **added}))
     finding = ProfileFinding(clock="cpu", difference=difference)
-    assert ProfileFinding.from_json(finding.to_json()) == finding
+    assert from_json(ProfileFinding, json.loads(json.dumps(to_json(finding)))) == finding

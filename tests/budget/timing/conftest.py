@@ -52,7 +52,10 @@ class Project:
         self.path = path
         self.write("shop.py", SHOP)
         self.write("tests/test_shop.py", TEST)
-        self.write("pytest.ini", "[pytest]\npythonpath = .\ncascade_budget_coarse = off\n")
+        self.write(
+            "pytest.ini",
+            "[pytest]\npythonpath = .\ncascade_budget_coarse = off\ncascade_profile = off\n",
+        )
         self.write(".gitignore", "__pycache__/\n")
 
     def write(self, name: str, text: str) -> None:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import html
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -55,7 +58,9 @@ def test_a_slower_head_fails_the_test_and_says_by_how_much(project):
     done = project.gate("--cascade-budget-base=HEAD")
     assert done.returncode == 1, done.stdout
     (sentence,) = lines_with(done.stdout, "x slower than HEAD (")[:1]
-    assert 2.5 < float(sentence.split()[0].removesuffix("x")) < 10, sentence
+    found = re.match(r"(?:  throughput)? +([0-9.]+)x slower than HEAD", sentence)
+    assert found is not None
+    assert 2.5 < float(found[1]) < 10, sentence
     assert sentence.endswith("x slower")
     assert lines_with(done.stdout, "bounds with a confidence of 99.9 %, 8 rounds")
     assert lines_with(
@@ -87,16 +92,34 @@ def test_a_test_of_something_new_is_not_compared(project):
     )
 
 
-def test_differing_results_fail_the_test(project):
+def test_differing_results_fail_the_test_and_hide_no_call_over_budget(project):
+    marker = '@pytest.mark.cascade_budget(calls={"shop:price": "0"})'
     project.commit()
     project.write("shop.py", SHOP.replace('return "done"', 'return ["done"]'))
-    project.write("tests/test_shop.py", TEST.replace('== "done"', ""))
-    done = project.gate("--cascade-budget-base=HEAD")
+    project.write(
+        "tests/test_shop.py",
+        TEST.replace("import shop", "import pytest\nimport shop")
+        .replace("def test_serve", f"{marker}\ndef test_serve")
+        .replace('== "done"', ""),
+    )
+    done = project.gate(
+        "--cascade-budget-base=HEAD", "--cascade-budget-report=out", "--cascade-profile=off"
+    )
     assert done.returncode == 1
-    told = lines_with(done.stdout, "base returns 'done' and head returns ['done']; ")
-    assert [line.partition("; ")[2].partition(". ")[0] for line in told] == [
-        "tests/test_shop.py::test_serve"
-    ]
+    assert lines_with(done.stdout, "test_serve: over budget, counted at n = 100, 200, 300, 400")
+    calls = "n calls, budget 0: was never called, is now called once per transaction"
+    (test,) = json.loads((project.path / "out/cascade-budget.json").read_text("utf-8"))["tests"]
+    assert (test["verdict"], test["time"]["verdict"]) == ("over budget", "not compared")
+    page = (project.path / "out/cascade-budget.html").read_text("utf-8")
+    markdown = (project.path / "out/cascade-budget.md").read_text("utf-8")
+    assert '<span class="badge bad">over budget</span>' in page
+    assert "### `tests/test_shop.py::test_serve`: over budget" in markdown
+    for text in (done.stdout, test["targets"][0]["sentence"], page, markdown):
+        assert calls in text
+    reason = "base returns 'done' and head returns ['done']; tests/test_shop.py::test_serve"
+    for text in (done.stdout, test["time"]["sentence"], html.unescape(page)):
+        assert reason in text
+    assert r"head returns \['done'\]; tests/test\_shop.py::test\_serve" in markdown
 
 
 def test_a_test_under_a_tracer_is_not_timed(project):

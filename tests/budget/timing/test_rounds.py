@@ -9,6 +9,7 @@ from cascade_budget.errors import UsageError
 from cascade_budget.judge.sequential import Plan
 from cascade_budget.model.throughput import Chunking, Outcome, Round
 from cascade_budget.process.job import Imports
+from cascade_budget.timing import chunks
 from cascade_budget.timing.chunks import find_chunking
 from cascade_budget.timing.clocks import (
     Cost,
@@ -208,7 +209,8 @@ def paired(project, **limits):
     return timing, told
 
 
-def test_five_rounds_of_real_processes_show_a_cliff(project):
+def test_five_rounds_of_real_processes_show_a_cliff(project, monkeypatch):
+    monkeypatch.setattr(chunks, "ROUND_NS", 40_000_000)
     timing, told = paired(project, total_seconds=900)
     verdict = timing.verdict
     assert verdict.outcome is Outcome.REGRESSED

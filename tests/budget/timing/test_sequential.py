@@ -48,7 +48,7 @@ def test_a_look_outside_the_plan_never_spends_more_than_the_planned_one_after_it
 def test_the_default_plan_looks_first_after_eight_and_last_after_thirty_six_rounds() -> None:
     plan = Plan()
     assert plan.looks == (8, 12, 16, 20, 24, 30, 36)
-    assert (plan.first, plan.most) == (8, 36)
+    assert (plan.looks[0], plan.most) == (8, 36)
     assert [plan.next_look(rounds) for rounds in (0, 8, 13, 30, 36)] == [8, 12, 16, 36, None]
     assert [plan.until_look(rounds) for rounds in (0, 8, 13, 30, 36)] == [8, 4, 3, 6, 0]
     assert plan.level(8) == LookLevel(

@@ -11,6 +11,7 @@ from cascade_budget.process.job import Imports
 from cascade_budget.source.repository import RevisionError
 from cascade_budget.source.requirement import (
     BaseInstallError,
+    InstalledBase,
     install_base,
     parse_requirement,
 )
@@ -178,8 +179,8 @@ def test_an_earlier_release_is_a_base_and_the_environment_stays_as_it_is(project
     before = sorted(path.name for path in new.iterdir())
     base = find_base(f"shop @ file://{wheel}", project.path)
     assert base.label == "shop 1.0"
-    assert base.release is not None
-    assert (base.release.head_version, base.release.packages) == ("2.0", ("shop",))
+    assert isinstance(base, InstalledBase)
+    assert (base.head_version, base.packages) == ("2.0", ("shop",))
     with lay_out_sides(base, project.path) as sides:
         assert returned(sides) == {"base": "('old', '1.0')", "head": "('new', '2.0')"}
     assert [

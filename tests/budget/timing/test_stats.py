@@ -32,7 +32,7 @@ finite = st.floats(min_value=-1e6, max_value=1e6)
 def test_trimmed_mean_of_ten_values_drops_the_two_outermost_of_each_end() -> None:
     mean = trimmed_mean(VALUES)
     assert mean.center == pytest.approx((2 + 3 + 4 + 5 + 6 + 7) / 6)
-    assert (mean.degrees_of_freedom, mean.size) == (5, 10)
+    assert mean.degrees_of_freedom == 5
 
 
 def test_its_standard_error_is_that_of_the_winsorized_sample() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -328,31 +329,29 @@ def test_results_that_differ_from_run_to_run_are_not_compared(project):
         assert not compare_results(pair, 1, NODE)
 
 
-DRAWN = {
-    "the module": "NUMBER = random.random()\n\n\ndef test_serve(cascade_budget):\n",
-    "the test": "def test_serve(cascade_budget):\n    NUMBER = random.random()\n",
-    "the workload": "def test_serve(cascade_budget):\n",
-}
+DRAWN = """
+import random
+
+IN_THE_MODULE = random.randrange(1_000_000)
 
 
-@pytest.mark.parametrize("place", DRAWN)
+def test_serve(cascade_budget):
+    in_the_test = random.randrange(1_000_000)
+    cascade_budget(lambda n: (IN_THE_MODULE, in_the_test, random.randrange(1_000_000)), n=10)
+"""
+
+
 @pytest.mark.parametrize("options", ["", "-p pytest_randomly"], ids=["alone", "pytest-randomly"])
-def test_both_sides_of_a_pair_draw_the_same_numbers_and_another_pair_others(
-    project, place, options
-):
-    drawn = "random.random()" if place == "the workload" else "NUMBER"
+def test_both_sides_of_a_pair_draw_the_same_numbers_and_another_pair_others(project, options):
     project.write("pytest.ini", f"[pytest]\npythonpath = .\naddopts = {options}\n")
-    project.write(
-        "tests/test_shop.py",
-        f"import random\n\n{DRAWN[place]}    cascade_budget(lambda n: {drawn}, n=10)\n",
-    )
+    project.write("tests/test_shop.py", DRAWN)
     seen = []
     for seed in (1, 2):
         with opened(project, seed=seed) as pair:
             results = [pair.result(side, 10) for side in ("base", "head")]
             assert results[0] == results[1]
-            seen.append(results[0])
-    assert seen[0] != seen[1]
+            seen.append(ast.literal_eval(results[0][1]))
+    assert all(one != other for one, other in zip(*seen, strict=True))
 
 
 def test_results_that_differ_between_two_processes_of_base_are_not_compared(project):

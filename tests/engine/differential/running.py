@@ -16,7 +16,7 @@ import cascade as cs
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from cascade.engine import Tier
+    from cascade.runtime.core import Tier
     from tests.engine.differential.program import Program
 
 PATIENCE_S: Final = 30.0

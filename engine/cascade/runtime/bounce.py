@@ -9,22 +9,25 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from cascade.blueprint.model import MISSING
+from cascade.blueprint.compiled import MISSING
 from cascade.errors import DependencyMissingError
 from cascade.events import SkipReason
 from cascade.graph.model import Frame, Kind, Result
 from cascade.graph.stages import Demand, Stage
-from cascade.runtime.nodes import Bounce, Skip, call_inline, run_node, settle, side_by_side
+from cascade.runtime.nodes import Bounce, Skip, call_inline, run_node, settle
 from cascade.runtime.scopes import Scope
+from cascade.runtime.siblings import side_by_side
 from cascade.runtime.state import StateKey
 from cascade.spec.lazy import DEFERRED
 
 if TYPE_CHECKING:
-    from cascade.blueprint.model import Blueprint, Break
+    from collections.abc import Coroutine
+
+    from cascade.blueprint.compiled import Blueprint, Break
     from cascade.graph.model import Node
     from cascade.runtime.nodes import Owed
+    from cascade.runtime.run import Run
     from cascade.runtime.state import Generation
-    from cascade.runtime.trampoline import Run
 
 
 async def run_bounce(
@@ -57,19 +60,12 @@ async def run_bounce(
         return await _run_stages(
             run, blueprint, frame, depth=depth, owed=owed, generation=generation
         ), frame
-    scope = Scope(run.run_id, run.bus, outer=run.resources)
-    cause: BaseException | None = None
-    try:
+    async with Scope(run.say, outer=run.resources) as scope:
         await scope.acquire(blueprint.needs.step)
         frame = Frame(values, results, scope.values, run.inputs)
         return await _run_stages(
             run, blueprint, frame, depth=depth, owed=owed, generation=generation
         ), frame
-    except BaseException as error:
-        cause = error
-        raise
-    finally:
-        await scope.close(cause)
 
 
 async def resume_bounce(run: Run, left: Break, depth: int, owed: Owed) -> Any:
@@ -89,7 +85,7 @@ async def resume_bounce(run: Run, left: Break, depth: int, owed: Owed) -> Any:
             if left.results[node.index] is MISSING
         ]
         if len(members) == len(stage.concurrent) + len(stage.inline) and deferred:
-            await _settle_all(bounce, deferred)
+            await side_by_side([settle(bounce, node) for node in deferred])
             deferred = []
         if members:
             rest = Stage(
@@ -105,9 +101,9 @@ def _bounce(run: Run, blueprint: Blueprint, frame: Frame, depth: int, owed: Owed
     structure = blueprint.structure
     root = structure.root
     return Bounce(
-        run,
-        structure.nodes,
-        frame,
+        run=run,
+        nodes=structure.nodes,
+        frame=frame,
         tail=root.node if isinstance(root, Result) else -1,
         depth=depth,
         owed=owed,
@@ -139,19 +135,19 @@ async def _run_stages(
         outcome = _outcome(bounce, blueprint)
         if generation is not None and bounce.tail >= 0:
             key = StateKey(generation, bounce.tail)
-            if await run.state.has(key):
-                outcome = await run.state.get(key)
+            if await run.core.state.has(key):
+                outcome = await run.core.state.get(key)
         return outcome
     finally:
         if generation is not None:
-            await run.state.clear(generation)
+            await run.core.state.clear(generation)
 
 
 async def _run_stage(bounce: Bounce, stage: Stage, deferred: list[Node]) -> None:
     """Run one stage; `deferred` are nodes of it that ran before and are still to be settled."""
     concurrent = stage.concurrent
     if not concurrent:
-        await _run_inline(bounce, stage, deferred)
+        await side_by_side(await _run_inline(bounce, stage, deferred))
     elif len(concurrent) == 1 and not stage.inline and not deferred:
         await run_node(bounce, concurrent[0])
     else:
@@ -161,27 +157,25 @@ async def _run_stage(bounce: Bounce, stage: Stage, deferred: list[Node]) -> None
         )
 
 
-async def _run_inline(bounce: Bounce, stage: Stage, deferred: list[Node]) -> None:
+async def _run_inline(
+    bounce: Bounce, stage: Stage, deferred: list[Node]
+) -> list[Coroutine[Any, Any, None]]:
+    """Run the bare sync bodies of a stage in order, and return what is to be awaited after them."""
     run = bounce.run
-    deferred = list(deferred)
+    rest = [(settle, node) for node in deferred]
     for node in stage.inline:
-        if bounce.skipped or run.limiter.rules:
-            await run_node(bounce, node)
+        if bounce.skipped or (run.limiter.rules and run.limiter.affects((node.name,))):
+            rest.append((run_node, node))
             continue
         if call_inline(bounce, node):
-            deferred.append(node)
+            rest.append((settle, node))
         if run.clock() >= run.pace.deadline:
             await run.pace.rest()
-    await _settle_all(bounce, deferred)
-
-
-async def _settle_all(bounce: Bounce, deferred: list[Node]) -> None:
-    if deferred:
-        await side_by_side([settle(bounce, node) for node in deferred])
+    return [go_on(bounce, node) for go_on, node in rest]
 
 
 async def _record(bounce: Bounce, stage: Stage, generation: Generation) -> None:
-    state = bounce.run.state
+    state = bounce.run.core.state
     for node in (*stage.concurrent, *stage.inline):
         result = bounce.frame.results[node.index]
         key = StateKey(generation, node.index)

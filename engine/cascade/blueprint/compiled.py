@@ -42,11 +42,6 @@ class Blueprint:
         """Whether a run reads inputs or acquires resources before it."""
         return bool(self.structure.inputs or self.needs.run or self.needs.step)
 
-    @property
-    def hot(self) -> bool:
-        """Whether it is a single node that a loop can run."""
-        return len(self.structure.nodes) == 1 and self.unfusable is None
-
 
 @final
 class Missing:
@@ -62,16 +57,15 @@ MISSING: Final = Missing()
 
 
 @final
+@dataclass(slots=True, eq=False)
 class Miss:
     """A loop met a lazy result of its task with another structure; nothing of it has run."""
 
-    __slots__ = ("target",)
-
-    def __init__(self, target: Any) -> None:
-        self.target = target
+    target: Any
 
 
 @final
+@dataclass(slots=True, eq=False)
 class Break:
     """A loop left in the middle of a bounce, which the node-by-node runner must finish.
 
@@ -82,12 +76,7 @@ class Break:
         blueprint: what the loop was made from.
     """
 
-    __slots__ = ("blueprint", "node", "results", "values")
-
-    def __init__(
-        self, node: int, values: list[Any], results: list[Any], blueprint: Blueprint
-    ) -> None:
-        self.node = node
-        self.values = values
-        self.results = results
-        self.blueprint = blueprint
+    node: int
+    values: list[Any]
+    results: list[Any]
+    blueprint: Blueprint
