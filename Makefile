@@ -41,7 +41,7 @@ gate: setup ## set up, then run the three countdowns under their budgets
 
 .PHONY: test
 test: setup ## set up, then run every test (ARGS="-k name" for some)
-	$(RUN) pytest $(ARGS)
+	$(RUN) pytest -n auto --dist worksteal $(ARGS)
 
 .PHONY: nightly
 nightly: setup ## 20,000 random programs; who did it, by timing alone

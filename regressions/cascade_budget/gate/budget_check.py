@@ -170,14 +170,23 @@ class BudgetCheck:
     def _attribute(
         self, subject: Subject, targets: Sequence[TargetFinding]
     ) -> tuple[TargetFinding, ...]:
-        """The findings with the lines that call, in one more run."""
+        """The findings with the lines that call, in one more run, which changes no verdict."""
         __tracebackhide__ = True
         at = subject.sizes[-1]
-        with self._doing(subject, "finding the lines that call", at):
+        self._say(subject, "finding the lines that call", at)
+        try:
             if subject.state.budgets.cold:
                 counts = subject.count_in_fresh_process(at, attribute=True)
             else:
                 counts = subject.count(at, attribute=True)
+        except Exception as error:  # noqa: BLE001 - what is over budget is so without them
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            return tuple(
+                replace(one, sentence=f"{one.sentence}; who calls it was not found: {reason}")
+                if one.verdict is CallVerdict.EXCEEDED
+                else one
+                for one in targets
+            )
         root = self._settings.root
         sites = {
             target: tuple(

@@ -2,6 +2,11 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import jsonschema
@@ -9,8 +14,10 @@ import pytest
 
 from cascade_budget.report.json import load_schema
 
-pytest_plugins = ["pytester"]
+if TYPE_CHECKING:
+    from pathlib import Path
 
+SETTINGS = "[pytest]\ncascade_budget_coarse = off\n"
 SHOP = """
     import inspect
 
@@ -26,6 +33,9 @@ SHOP = """
         for i in range(n):
             inspect.signature(price)
         return "sold"
+
+    # A signature that is there already is read at a tenth of the calls.
+    price.__signature__ = inspect.signature(price)
 """
 TESTS = """
     import pytest, shop
@@ -48,7 +58,7 @@ def project(pytester: pytest.Pytester, monkeypatch) -> pytest.Pytester:
     for name in list(os.environ):
         if name.startswith("GITHUB_"):
             monkeypatch.delenv(name)
-    pytester.makeini("[pytest]\ncascade_budget_coarse = off\n")
+    pytester.makeini(SETTINGS)
     pytester.makepyfile(shop=SHOP, test_shop=TESTS)
     return pytester
 
@@ -57,15 +67,77 @@ def run(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
     return project.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
 
 
-def written(project: pytest.Pytester, folder: str) -> list[str]:
-    root = project.path / folder
+def written(root: Path) -> list[str]:
     return sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
 
 
-def test_a_run_with_a_report_writes_every_format_and_the_profile_of_what_failed(project) -> None:
-    result = run(project, "--cascade-budget", "--cascade-budget-report=out")
-    result.assert_outcomes(passed=2, failed=1)
-    result.stdout.fnmatch_lines(
+@dataclass(frozen=True)
+class Reported:
+    """A run with a report, on GitHub, of a project that has results of asv."""
+
+    root: Path
+    lines: list[str]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The report as JSON, valid under its schema."""
+        value = json.loads((self.root / "out/cascade-budget.json").read_text(encoding="utf-8"))
+        jsonschema.validate(value, load_schema())
+        return value
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> Reported:
+    root = tmp_path_factory.mktemp("reported")
+    for name, text in {
+        "pytest.ini": SETTINGS,
+        "shop.py": textwrap.dedent(SHOP).strip(),
+        "test_shop.py": textwrap.dedent(TESTS).strip(),
+    }.items():
+        (root / name).write_text(text, encoding="utf-8")
+    write_asv_results(root / ".asv/results/box")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider"),
+            *("--cascade-budget", "--cascade-budget-report=out"),
+        ],
+        cwd=root,
+        env={
+            **{name: text for name, text in os.environ.items() if not name.startswith("GITHUB_")},
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_STEP_SUMMARY": str(root / "summary.md"),
+            "GITHUB_WORKSPACE": str(root.parent),
+        },
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    return Reported(root, done.stdout.splitlines())
+
+
+def write_asv_results(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder.parent / "benchmarks.json").write_text(
+        json.dumps({"bench.time_total": {"unit": "seconds"}, "version": 2}), encoding="utf-8"
+    )
+    for index, value in enumerate((0.001, 0.002)):
+        result = {
+            "commit_hash": f"{index}" * 40,
+            "date": 1_700_000_000_000 + index,
+            "version": 2,
+            "result_columns": ["result", "params"],
+            "results": {
+                "bench.time_total": [[value, None], [["10", "20"]]],
+                "bench.broken": [None],
+            },
+        }
+        (folder / f"{index}-env.json").write_text(json.dumps(result), encoding="utf-8")
+
+
+def test_a_run_with_a_report_writes_every_format_and_the_profile_of_what_failed(reported) -> None:
+    outcomes = pytest.RunResult.parse_summary_nouns(reported.lines)
+    assert outcomes == {"passed": 2, "failed": 1}
+    pytest.LineMatcher(reported.lines).fnmatch_lines(
         [
             "test_slow: over budget, counted at n = 100, 200, 300, 400",
             "  profile: out/profiles/test_shop.py-test_slow-*.html",
@@ -74,7 +146,7 @@ def test_a_run_with_a_report_writes_every_format_and_the_profile_of_what_failed(
             "report: out/cascade-budget.html",
         ]
     )
-    names = written(project, "out")
+    names = written(reported.root / "out")
     assert [name for name in names if not name.startswith("profiles/")] == [
         "cascade-budget.html",
         "cascade-budget.json",
@@ -83,8 +155,7 @@ def test_a_run_with_a_report_writes_every_format_and_the_profile_of_what_failed(
     assert [name.rpartition("-")[0] for name in names[3:]] == [
         "profiles/test_shop.py-test_slow"
     ] * 3
-    value = json.loads((project.path / "out/cascade-budget.json").read_text(encoding="utf-8"))
-    jsonschema.validate(value, load_schema())
+    value = reported.document
     assert value["totals"] == {"as budgeted": 1, "over budget": 1}
     (slow,) = (test for test in value["tests"] if test["fails"])
     assert slow["targets"][0]["sites"][0]["line"] == 13
@@ -94,8 +165,8 @@ def test_a_run_with_a_report_writes_every_format_and_the_profile_of_what_failed(
 
 
 def test_workers_of_xdist_report_and_the_controller_writes(project) -> None:
-    workers = ("-p", "xdist.plugin", "-n", "2")
-    result = run(project, "--cascade-budget", "--cascade-budget-report=out", *workers)
+    options = ("--cascade-budget-report=out", "--cascade-profile=off", "-p", "xdist.plugin", "-n2")
+    result = run(project, "--cascade-budget", *options)
     result.assert_outcomes(passed=2, failed=1)
     value = json.loads((project.path / "out/cascade-budget.json").read_text(encoding="utf-8"))
     assert [test["key"] for test in value["tests"]] == [
@@ -113,7 +184,7 @@ def test_profile_off_profiles_not_even_what_failed(project) -> None:
 def test_each_test_is_profiled_without_the_gate(project) -> None:
     result = run(project, "--cascade-profile=kept")
     result.assert_outcomes(passed=3)
-    assert {name.rpartition("-")[0] for name in written(project, "kept")} == {
+    assert {name.rpartition("-")[0] for name in written(project.path / "kept")} == {
         "test_shop.py-test_plain",
         "test_shop.py-test_slow",
         "test_shop.py-test_total",
@@ -161,45 +232,21 @@ def test_a_folder_that_cannot_be_written_fails_the_run_and_keeps_the_verdicts(pr
     assert result.ret == pytest.ExitCode.TESTS_FAILED
 
 
-def test_on_github_the_line_is_annotated_and_the_summary_written(project, monkeypatch) -> None:
-    summary = project.path / "summary.md"
-    monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
-    monkeypatch.setenv("GITHUB_WORKSPACE", str(project.path.parent))
-    result = run(project, "--cascade-budget", "--cascade-profile=off")
-    folder = project.path.name
+def test_on_github_the_line_is_annotated_and_the_summary_written(reported) -> None:
+    folder = reported.root.name
     assert (
         f"::error file={folder}/shop.py,line=13,title=test_slow%3A over budget::"
         "inspect:signature: n calls, budget 0: was never called, is now called once per transaction%0A"
         "  shop.py:13 in slow_total: 400 calls"
-    ) in result.outlines
+    ) in reported.lines
+    summary = reported.root / "summary.md"
     assert summary.read_text(encoding="utf-8").splitlines()[0] == (
         "## Budgets broken in 1 of 2 workloads"
     )
 
 
-def test_asvs_results_become_history(project) -> None:
-    folder = project.path / ".asv/results/box"
-    folder.mkdir(parents=True)
-    (folder.parent / "benchmarks.json").write_text(
-        json.dumps({"bench.time_total": {"unit": "seconds"}, "version": 2}), encoding="utf-8"
-    )
-    for index, value in enumerate((0.001, 0.002)):
-        result = {
-            "commit_hash": f"{index}" * 40,
-            "date": 1_700_000_000_000 + index,
-            "version": 2,
-            "result_columns": ["result", "params"],
-            "results": {
-                "bench.time_total": [[value, None], [["10", "20"]]],
-                "bench.broken": [None],
-            },
-        }
-        (folder / f"{index}-env.json").write_text(json.dumps(result), encoding="utf-8")
-    run(project, "--cascade-budget", "--cascade-budget-report=out", "-k", "test_total")
-    value = json.loads((project.path / "out/cascade-budget.json").read_text(encoding="utf-8"))
-    jsonschema.validate(value, load_schema())
-    (entry,) = value["history"]
+def test_asvs_results_become_history(reported) -> None:
+    (entry,) = reported.document["history"]
     assert (entry["benchmark"], entry["parameters"], entry["unit"]) == (
         "bench.time_total",
         "(10)",
@@ -220,7 +267,7 @@ def test_junit_holds_the_facts_escaped(project) -> None:
             cascade_budget(shop.slow_total, n=400, name="a ]]> <b>")
         """
     )
-    run(project, "--cascade-budget", "--junitxml=junit.xml", "test_odd.py")
+    run(project, "--cascade-budget", "--cascade-profile=off", "--junitxml=junit.xml", "test_odd.py")
     tree = ET.parse(project.path / "junit.xml")
     properties = {one.get("name"): one.get("value") for one in tree.iter("property")}
     assert properties["cascade_budget (a ]]> <b>) inspect:signature"] == "n: over budget"

@@ -4,47 +4,65 @@ from __future__ import annotations
 
 import pytest
 
-MARKED = '@pytest.mark.cascade_budget(calls={"shop:price": "%s*n"})'
+DRAWN = """
+import {random}
 
-DRAWN_BY = {
-    "the module": "SIZE = random.randrange(1_000)\n\n{marker}\ndef test_shop(cascade_budget):\n",
-    "the test": "{marker}\ndef test_shop(cascade_budget):\n    SIZE = random.randrange(1_000)\n",
-    "a fixture": "@pytest.fixture\ndef size():\n    return random.randrange(1_000)\n\n"
-    "{marker}\ndef test_shop(cascade_budget, size):\n    SIZE = size\n",
-}
+MARKED = pytest.mark.cascade_budget(calls={{"shop:price": "0*n"}})
+SIZE = {random}.{draw}(1_000)
 
-COUNTED = """\
+
+def count(cascade_budget, size):
     def workload(n):
-        for item in range(n * SIZE):
+        for item in range(n * size):
             shop.price(item)
 
     cascade_budget(workload, n=4)
+
+
+@MARKED
+def test_drawn_by_the_module(cascade_budget):
+    count(cascade_budget, SIZE)
+
+
+@MARKED
+def test_drawn_by_the_test(cascade_budget):
+    count(cascade_budget, {random}.{draw}(1_000))
+
+
+@pytest.fixture
+def size():
+    return {random}.{draw}(1_000)
+
+
+@MARKED
+def test_drawn_by_a_fixture(cascade_budget, size):
+    count(cascade_budget, size)
 """
 
 
-@pytest.mark.parametrize("place", DRAWN_BY)
-@pytest.mark.parametrize("options", [(), ("-p", "pytest_randomly")], ids=["alone", "randomly"])
-def test_what_is_drawn_before_the_workload_runs_is_drawn_alike_in_every_run(
-    project, place, options
-):
-    project.test("import random\n\n" + DRAWN_BY[place].format(marker=MARKED % 0) + COUNTED)
-    laws = set()
+def assert_drawn_alike(project, places, *options):
+    """The tests are over budget by the same laws in two processes."""
+    runs = []
     for _ in range(2):
-        project.run_apart("--cascade-budget", *options).assert_outcomes(failed=1)
-        laws |= {line for line in project.section("test_shop") if "budget 0" in line}
-    (law,) = laws
-    assert "n calls, budget 0: was never called, is now called " in law
+        project.run_apart("--cascade-budget", *options).assert_outcomes(failed=3)
+        for place in places:
+            told = project.section(f"test_drawn_by_{place}")
+            (law,) = (line for line in told if "budget 0" in line)
+            assert "n calls, budget 0: was never called, is now called " in law
+            runs.append(law)
+    assert runs[: len(places)] == runs[len(places) :]
+
+
+@pytest.mark.parametrize("options", [(), ("-p", "pytest_randomly")], ids=["alone", "randomly"])
+def test_what_is_drawn_before_the_workload_runs_is_drawn_alike_in_every_run(project, options):
+    project.test(DRAWN.format(random="random", draw="randrange"))
+    assert_drawn_alike(project, ("the_module", "the_test", "a_fixture"), *options)
 
 
 def test_numpy_draws_alike_too(project):
     pytest.importorskip("numpy")
-    text = DRAWN_BY["the test"].replace("random.randrange", "numpy.random.randint")
-    project.test("import numpy\n\n" + text.format(marker=MARKED % 0) + COUNTED)
-    laws = set()
-    for _ in range(2):
-        project.run_apart("--cascade-budget").assert_outcomes(failed=1)
-        laws |= {line for line in project.section("test_shop") if "budget 0" in line}
-    assert len(laws) == 1
+    project.test(DRAWN.format(random="numpy.random", draw="randint"))
+    assert_drawn_alike(project, ("the_test",))
 
 
 def test_a_whole_test_draws_alike_each_time_it_is_run(project):
