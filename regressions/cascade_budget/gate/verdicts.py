@@ -71,7 +71,7 @@ def exceeded(findings: Sequence[TargetFinding]) -> bool:
 
 
 def entry_of(finding: WorkloadFinding, old: Entry | None) -> Entry | None:
-    """What an update records of a workload; None where it owes nothing to the ledger.
+    """What an update records of a workload; None where the ledger needs none.
 
     A cost that hardly moved on the same kind of machine keeps its recorded number, so that an
     update changes only what changed.
