@@ -30,7 +30,7 @@ def test_on_a_terminal_one_line_is_rewritten_and_taken_back() -> None:
         line.strip() for line in re.split("\x1b\\[[^A-Za-z]*[A-Za-z]|\r", written(terminal=True))
     ]
     assert list(filter(None, drawn)) == [
-        "counting on main [red]:smile: under a long na…",
+        "counting on main [red]:smile: under a long n…",
         "counting 3 of 1,200 tests",
         "counting 3 of 1,200 tests",
     ]
