@@ -88,16 +88,16 @@ def test_counted_in_a_fresh_process(project: Project, test: str, more: tuple[str
         assert 'tests="1"' in (project.path / "out.xml").read_text("utf-8")
 
 
-def test_timed_in_fresh_processes(project: Project) -> None:
+@pytest.mark.parametrize("started_in", [".", "tests", ".."])
+def test_timed_in_fresh_processes(project: Project, started_in: str) -> None:
     project.write("tests/test_shop.py", WORKLOAD.replace(", cold=True", ""))
+    tests = {".": "tests", "tests": ".", "..": "project/tests"}[started_in]
+    project.path /= started_in
     # Enough for one round: then the gate says that more are wanted.
     limit = ("-o", "cascade_budget_time_limit=0.001")
     gate = ("pytest", "--cascade-budget", "--cascade-budget-base=.", *limit)
-    printed = project.run(*gate, "--ds=production", "tests")
+    printed = project.run(*gate, "--ds=production", tests)
     assert "0.001 seconds were enough for 1 of" in printed, printed
-    (project.path / "tests").joinpath("test_shop.py").rename(project.path / "tests" / "test_it.py")
-    started_below = project.run(*gate, "--ds=production", "--rootdir=.", "tests/test_it.py")
-    assert "0.001 seconds were enough for 1 of" in started_below, started_below
 
 
 def test_counted_for_a_whole_suite(project: Project) -> None:
