@@ -23,7 +23,7 @@ import cascade_budget
 from cascade_budget.process.channel import Channel
 from cascade_budget.process.imports import is_redirected, redirect_imports
 from cascade_budget.process.job import Imports, Job
-from cascade_budget.process.seeds import seed_plugins, seed_random
+from cascade_budget.process.seeds import seed_hypothesis, seed_plugins, seed_random
 from cascade_budget.process.workload import Workload
 from cascade_budget.settings import read_settings
 
@@ -46,7 +46,6 @@ _TAKEN_BACK: Final[Mapping[str, Any]] = {
     "benchmark_only": False,
     "dist": "no",
     "distload": False,
-    "hypothesis_seed": "0",
     "no_cov": True,
     "numprocesses": 0,
     "randomly_reorganize": False,
@@ -183,6 +182,7 @@ class WorkerPlugin:
     def pytest_runtest_setup(self) -> None:
         """Fixtures and the test itself make the same data in each process."""
         seed_random(self.job.random_seed)
+        seed_hypothesis()
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
@@ -217,8 +217,7 @@ def run_job(channel: Channel, job: Job) -> int:
     os.chdir(job.folder or job.root)
     redirect_imports(job.imports)
     seed_random(job.random_seed)
-    module, _, name = job.plugin.partition(":")
-    plugin: WorkerPlugin = getattr(importlib.import_module(module), name)(channel, job)
+    plugin = _plugin_class(job)(channel, job)
     # Instead of a warning that it was imported before pytest could rewrite its assertions.
     cascade_budget.__doc__ = "PYTEST_DONT_REWRITE"
     # As tests find it that read it.
@@ -231,6 +230,12 @@ def run_job(channel: Channel, job: Job) -> int:
     return code
 
 
+def _plugin_class(job: Job) -> type[WorkerPlugin]:
+    module, _, name = job.plugin.partition(":")
+    found: type[WorkerPlugin] = getattr(importlib.import_module(module), name)
+    return found
+
+
 def main(arguments: Sequence[str]) -> int:
     """Be a worker. See the module's docstring for the arguments."""
     channels = [Channel.inherited(int(word)) for word in arguments]
@@ -241,6 +246,8 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     if len(jobs) == 1:
         return run_job(channels[0], jobs[0])
+    for job in jobs:
+        _plugin_class(job)
     load_plugins([job.imports for job in jobs])
     return _fork_jobs(list(zip(channels, jobs, strict=True)))
 

@@ -188,3 +188,23 @@ def test_it():
     first, again, other = (tmp_path / "drawn").read_text("utf-8").splitlines()
     assert first == again
     assert not set(first.split()) & set(other.split())
+
+
+def test_hypothesis_makes_the_same_examples_in_each_process(tmp_path: Path) -> None:
+    text = """
+from pathlib import Path
+from hypothesis import given, settings, strategies
+
+
+@settings(max_examples=5, database=None)
+@given(strategies.integers())
+def test_it(number):
+    with Path("drawn").open("a") as file:
+        print(number, file=file)
+"""
+    arguments = ("-q", "-p", "_hypothesis_pytestplugin")
+    for _ in range(2):
+        assert outcome(job(tmp_path, text, arguments=arguments))[0] == 0
+    drawn = (tmp_path / "drawn").read_text("utf-8").splitlines()
+    assert drawn[: len(drawn) // 2] == drawn[len(drawn) // 2 :]
+    assert len(set(drawn)) > 1

@@ -86,6 +86,24 @@ def test_json_of_a_failed_run_follows_the_schema_and_holds_every_figure(failed_d
     assert value["history"][0]["points"][-1]["value"] == 6.4e-6
 
 
+def closed(schema):
+    """The schema, with every field of an object required and no other allowed."""
+    if isinstance(schema, list):
+        return [closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {name: closed(each) for name, each in schema.items()}
+    if isinstance(schema.get("properties"), dict) and schema.get("type") == "object":
+        assert sorted(schema["required"]) == sorted(schema["properties"])
+        return {**inner, "additionalProperties": False}
+    return inner
+
+
+def test_the_schema_has_every_field_and_no_other(failed_document, slower) -> None:
+    for report in (failed_document, slower):
+        jsonschema.validate(json.loads(render_json(report)), closed(load_schema()))
+
+
 def test_json_of_a_run_without_base_or_failures_follows_the_schema(kept_document) -> None:
     value = check_against_schema(render_json(kept_document))
     assert (value["passed"], value["session"]["base"]) == (True, None)
