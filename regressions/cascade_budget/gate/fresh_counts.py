@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, cast, final
 import pytest
 from _pytest.runner import runtestprotocol
 
-from cascade_budget.counting.result import CallCounts, CallSite
+from cascade_budget.counting.result import CallCounts
 from cascade_budget.errors import ColdRunError
 from cascade_budget.gate.budgets import prepare_state, state_of
 from cascade_budget.interop.pytest_benchmark import FIXTURE, follow_benchmark
+from cascade_budget.model.findings import Site
 from cascade_budget.process.job import Job
 from cascade_budget.process.launch import (
     STARTUP_SECONDS,
@@ -178,8 +179,7 @@ def _received(message: Message) -> CallCounts:
         calls=message["calls"],
         watched=message["watched"],
         sites={
-            name: tuple(CallSite(**site) for site in sites)
-            for name, sites in message["sites"].items()
+            name: tuple(Site(**site) for site in sites) for name, sites in message["sites"].items()
         },
     )
     return counts
