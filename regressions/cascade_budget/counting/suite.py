@@ -27,19 +27,7 @@ _NO_TESTS: Final = 5
 
 
 class SuiteError(BudgetError):
-    """The suite could not be run to its end.
-
-    Attributes:
-        output: What pytest printed.
-        exit_code: The process's; negative for a signal.
-    """
-
-    def __init__(
-        self, fact: str, *, place: str, remedy: str, output: str = "", exit_code: int = 0
-    ) -> None:
-        super().__init__(fact, place=place, remedy=remedy)
-        self.output = output
-        self.exit_code = exit_code
+    """The suite could not be run to its end."""
 
 
 class NoTestsError(SuiteError, UsageError):
@@ -159,20 +147,15 @@ def _checked(
     if counts is not None and counts.wrong_origin:
         # For the caller to refuse: no test was run.
         return counts
-    where = f"pytest on {request.label}"
+    kind = SuiteError
     ran = " ".join(["pytest", *request.arguments])
     if counts is not None and counts.uncollected:
         file, reason = next(iter(counts.uncollected.items()))
         fact = f"no test could be collected: {file}: {reason}"
         remedy = f"Make `{ran}` run there first"
     elif code == _NO_TESTS or counts is not None:
-        raise NoTestsError(
-            "no test was collected",
-            place=where,
-            remedy=f"Give the tests' path, or start where `{ran}` finds them",
-            output=said,
-            exit_code=code,
-        )
+        kind, fact = NoTestsError, "no test was collected"
+        remedy = f"Give the tests' path, or start where `{ran}` finds them"
     elif code < 0:
         fact = f"the process was killed by {_signal_name(-code)}"
         remedy = f"Run `{ran}` to see whether the tests end without being counted"
@@ -181,7 +164,7 @@ def _checked(
     else:
         fact = f"pytest ended with exit code {code}: {_error_of(said)}"
         remedy = f"Make `{ran}` run there first"
-    raise SuiteError(fact, place=where, remedy=remedy, output=said, exit_code=code)
+    raise kind(fact, place=f"pytest on {request.label}", remedy=remedy)
 
 
 def _error_of(said: str) -> str:
