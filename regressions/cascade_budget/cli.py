@@ -15,7 +15,6 @@ from cascade_budget.errors import BudgetError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["main"]
 
 COMMANDS: Final = ("asv", "bisect", "diff", "doctor", "selfcheck")
 """Modules of `cascade_budget.commands` that are commands."""

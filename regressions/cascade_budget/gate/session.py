@@ -28,7 +28,6 @@ from cascade_budget.source.changes import changes_since
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from cascade_budget.gate.timers import Timer
     from cascade_budget.interop.pytest_benchmark import BenchmarkedCall
     from cascade_budget.model.findings import WorkloadFinding
     from cascade_budget.process.workload import WorkloadCall
@@ -193,7 +192,7 @@ class TestRunner:
                 raise pytest.fail.Exception(str(error), pytrace=False) from None
 
     def run_workload(self, call: WorkloadCall) -> Any:
-        """Count, judge and time a workload; see `WorkloadRunner.run_workload`."""
+        """Count, judge and time a workload; and return what its last run returned."""
         __tracebackhide__ = True
         state = state_of(call.item)
         assert state is not None

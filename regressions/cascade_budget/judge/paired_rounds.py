@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from cascade_budget.judge.sequential import Plan
 
-__all__ = ["DEFAULT_TOLERANCE", "halved", "judge_throughput", "worse_of"]
 
 #: Slowdowns up to this one are no regression. Two copies of the same code differ by some tenths of
 #: a percent for reasons nobody changed (where objects lie in memory); docs/measuring.md has the

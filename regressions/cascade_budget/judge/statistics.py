@@ -15,13 +15,6 @@ from cascade_budget.model.throughput import Interval
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = [
-    "TrimmedMean",
-    "normal_quantile",
-    "proportion_interval",
-    "student_quantile",
-    "trimmed_mean",
-]
 
 #: The share cut from each end of a sample.
 #: Source: Wilcox, "Introduction to Robust Estimation and Hypothesis Testing" (4th ed., 2017),

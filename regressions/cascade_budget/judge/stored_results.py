@@ -23,11 +23,6 @@ if TYPE_CHECKING:
 
     from cascade_budget.model.benchmarks import Measured, Pair
 
-__all__ = [
-    "DOUBLED",
-    "MEMORY_TOLERANCE",
-    "judge_pairs",
-]
 
 #: What a number of unknown spread has to do to be called changed: the figures of one machine
 #: minutes apart differ by 10 to 40 %, and that must not raise an alarm.

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from cascade_budget.model.throughput import Interval, Throughput
 
-__all__ = ["Kind", "Quantity", "more_is_better", "quantity"]
-
 
 class Kind(enum.StrEnum):
     """How a benchmark came by its number, as asv's `type` has it."""
@@ -84,9 +82,6 @@ def more_is_better(unit: str) -> bool:
 
 def _plain(unit: str) -> str:
     return unit.strip().lower()
-
-
-__all__ = ["Benchmark", "Judged", "Measured", "Pair", "Verdict", "process_values"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,17 +12,6 @@ import statistics
 from dataclasses import dataclass
 from typing import ClassVar, Literal, final
 
-__all__ = [
-    "Chunking",
-    "Interval",
-    "Outcome",
-    "PairedTiming",
-    "Round",
-    "Throughput",
-    "slowdown_text",
-    "slowdowns_text",
-]
-
 _TWICE = 2.0
 
 

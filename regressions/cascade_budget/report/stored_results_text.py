@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from cascade_budget.model.benchmarks import Judged
     from cascade_budget.model.throughput import Throughput
 
-__all__ = ["amount", "closing", "results"]
 
 _EXACT: Final = "exact"
 _KIB: Final = 1024
