@@ -59,20 +59,17 @@ class TestRunner:
     """Hooks of a process that runs tests: it counts and judges them, and fails what is over budget.
 
     Args:
-        config: of the run.
-        settings: what it asks for.
-        timer: judges throughput; the coarse check by default.
+        settings: what the run asks for.
+        timer: judges throughput.
+        progress: is told what goes on.
 
     Raises:
         LedgerFormatError: the ledger can't be read.
     """
 
-    def __init__(
-        self, config: pytest.Config, settings: Settings, timer: Timer | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, timer: Timer, progress: Progress) -> None:
         self._settings = settings
-        self._timer: Timer = timer or LedgerTimer(settings)
-        progress = Progress(config)
+        self._timer = timer
         changes = changes_since(settings.root, settings.base)
         self._profiles = Profiles(settings, progress, changes)
         ledger = read_ledger(settings.ledger, settings.ledger_shown)
@@ -246,12 +243,13 @@ def start_session(config: pytest.Config, settings: Settings, name: str) -> None:
         LedgerFormatError: the ledger can't be read.
         UsageError: the base is no revision, or cannot be installed.
     """
-    timer: Timer | None = None
+    progress = Progress(config)
+    timer: Timer = LedgerTimer(settings)
     if settings.base is not None:
         require_throughput("--cascade-budget-base")
         from cascade_budget.gate.paired_timer import PairedTimer  # noqa: PLC0415 - only a base needs it
 
-        timer = PairedTimer(config, settings, Progress(config))
-    config.pluginmanager.register(TestRunner(config, settings, timer), name)
+        timer = PairedTimer(config, settings, progress)
+    config.pluginmanager.register(TestRunner(settings, timer, progress), name)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(SessionResults(config, settings), "cascade_budget_results")
