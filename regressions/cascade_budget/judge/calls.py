@@ -202,13 +202,10 @@ def accepted(finding: TargetFinding) -> TargetFinding:
     """The finding as an update leaves it: the ledger takes what was counted, contracts stand."""
     if finding.origin == "marker" or finding.verdict in _SETTLED:
         return finding
-    if finding.verdict is CallVerdict.GONE:
-        sentence = f"removed, was {finding.budget}"
-    elif finding.budget is None:
-        sentence = f"recorded {finding.measured}"
-    else:
-        sentence = f"recorded {finding.measured}, was {finding.budget}"
-    return replace(finding, verdict=CallVerdict.RECORDED, sentence=sentence, sites=())
+    gone = finding.verdict is CallVerdict.GONE
+    done = "removed" if gone else f"recorded {finding.measured}"
+    was = "" if finding.budget is None else f", was {finding.budget}"
+    return replace(finding, verdict=CallVerdict.RECORDED, sentence=done + was, sites=())
 
 
 _SETTLED = frozenset({CallVerdict.AS_BUDGETED, CallVerdict.UNSTABLE, CallVerdict.UNCOUNTABLE})

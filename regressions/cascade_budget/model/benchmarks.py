@@ -164,6 +164,14 @@ class Pair:
         """The benchmark's with its parameters."""
         return self.benchmark.name + self.parameters
 
+    @property
+    def values(self) -> tuple[float, float]:
+        """Base's number and head's. Raises ValueError where a side has none."""
+        base, head = (side.value if side else None for side in (self.base, self.head))
+        if base is None or head is None:
+            raise ValueError(f"{self.name} has no number on a side")
+        return base, head
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:

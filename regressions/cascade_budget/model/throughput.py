@@ -31,9 +31,6 @@ class Interval:
     lower: float
     upper: float
 
-    def __contains__(self, value: float) -> bool:
-        return self.lower <= value <= self.upper
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throughput:

@@ -61,7 +61,9 @@ def test_a_slower_head_fails_the_test_and_says_by_how_much(project):
     done = project.gate("--cascade-budget-base=HEAD")
     assert done.returncode == 1, done.stdout
     assert lines_with(done.stdout, "cascade-budget: laying out HEAD (")
-    assert lines_with(done.stdout, "cascade-budget: test_serve: round 8 of at most 36, ", "slower so")
+    assert lines_with(
+        done.stdout, "cascade-budget: test_serve: round 8 of at most 36, ", "slower so"
+    )
     (sentence,) = lines_with(done.stdout, "x slower than HEAD (")[:1]
     found = re.match(r"(?:  throughput)? +([0-9.]+)x slower than HEAD", sentence)
     assert found is not None
