@@ -15,7 +15,7 @@ import os
 import sys
 from importlib.metadata import entry_points
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import pytest
 
@@ -24,13 +24,13 @@ from cascade_budget.process.channel import Channel
 from cascade_budget.process.imports import is_redirected, redirect_imports
 from cascade_budget.process.job import Imports, Job
 from cascade_budget.process.seeds import seed_hypothesis, seed_plugins, seed_random
-from cascade_budget.process.workload import Workload
+from cascade_budget.process.workload import Workload, WorkloadCall
 from cascade_budget.settings import read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
-__all__ = ["PLUGIN_NAME", "FixtureCall", "WorkerPlugin", "leave", "main"]
+__all__ = ["PLUGIN_NAME", "WorkerPlugin", "leave", "main"]
 
 PLUGIN_NAME: Final = "cascade_budget_worker"
 """Under which the fixture looks for what takes its workloads over."""
@@ -51,10 +51,12 @@ _TAKEN_BACK: Final[Mapping[str, Any]] = {
     "randomly_reorganize": False,
     "tx": [],
     # stop for input,
+    "looponfail": False,
     "trace": False,
     "usepdb": False,
-    # or write over the reports of the run.
+    # or write over the reports and temporary files of the run.
     "allure_report_dir": None,
+    "basetemp": None,
     "benchmark_json": None,
     "htmlpath": None,
     "json_report": False,
@@ -73,30 +75,6 @@ _SELECTION: Final[Mapping[str, Any]] = {
     "stepwise_skip": False,
 }
 _CACHE_WRITERS: Final = ("lfplugin", "nfplugin")
-
-
-class FixtureCall(Protocol):
-    """What of a call of the fixture is read here."""
-
-    @property
-    def item(self) -> pytest.Item:
-        """The test that makes it."""
-
-    @property
-    def ordinal(self) -> int:
-        """1 for the first call in the test."""
-
-    @property
-    def function(self) -> Callable[[int], Any]:
-        """Performs n transactions; may be a coroutine function."""
-
-    @property
-    def n(self) -> int:
-        """Transactions at which throughput is measured."""
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """Transactions at which calls are counted, rising."""
 
 
 class WorkerPlugin:
@@ -121,7 +99,7 @@ class WorkerPlugin:
         self.job = job
         self.settled = False
 
-    def run_workload(self, call: FixtureCall) -> Any:
+    def run_workload(self, call: WorkloadCall) -> Any:
         """Run a workload of the fixture. Returns what it returned for the smallest size."""
         timeout_seconds = read_settings(call.item.config).timeout_seconds
         with Workload(call.function, timeout_seconds=timeout_seconds) as workload:

@@ -10,15 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cascade_budget.counting import count_calls
-from cascade_budget.counting.targets import (
-    TargetError,
-    resolve_target,
-)
-from cascade_budget.counting.watch import (
-    DEFAULT_WATCH,
-    WatchPatternError,
-    parse_watch,
-)
+from cascade_budget.counting.targets import TargetError, resolve_target
+from cascade_budget.counting.watch import DEFAULT_WATCH, WatchPatternError, parse_watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

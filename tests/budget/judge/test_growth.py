@@ -3,21 +3,8 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cascade_budget.judge.growth import (
-    Evidence,
-    compare,
-    differing,
-    find_causes,
-    nearest_edits,
-)
-from cascade_budget.model.comparison import (
-    Change,
-    Edit,
-    Growth,
-    Move,
-    Presence,
-    SiteGrowth,
-)
+from cascade_budget.judge.growth import Evidence, compare, differing, find_causes, nearest_edits
+from cascade_budget.model.comparison import Change, Edit, Growth, Move, Presence, SiteGrowth
 from cascade_budget.model.findings import Site
 
 

@@ -18,21 +18,9 @@ from cascade_budget.report.github import (
     render_summary,
 )
 from cascade_budget.report.html import render_html
-from cascade_budget.report.json import (
-    load_schema,
-    render_json,
-)
-from cascade_budget.report.markdown import (
-    code,
-    escape,
-    render_markdown,
-)
-from cascade_budget.report.text import (
-    duration,
-    signed_duration,
-    tps,
-    visible,
-)
+from cascade_budget.report.json import load_schema, render_json
+from cascade_budget.report.markdown import code, escape, render_markdown
+from cascade_budget.report.text import duration, signed_duration, tps, visible
 
 if TYPE_CHECKING:
     from cascade_budget.model.report import Report

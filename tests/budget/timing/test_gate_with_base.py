@@ -11,10 +11,7 @@ import time
 
 import pytest
 
-from cascade_budget.timing.selfcheck_result import (
-    SelfCheckResult,
-    write_result,
-)
+from cascade_budget.timing.selfcheck_result import SelfCheckResult, write_result
 from tests.budget.timing.conftest import SHOP, SLOW_SHOP, TEST
 
 
