@@ -35,16 +35,14 @@ def _quick_starts() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _frozen_heap() -> Iterator[None]:
-    """Keep what was imported and collected out of every garbage collection.
+@pytest.fixture(scope="module", autouse=True)
+def _frozen_heap() -> None:
+    """Keep what was imported and collected so far out of every garbage collection.
 
     The gate collects before each count, and half a million objects take it a tenth of a second.
     """
     gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
