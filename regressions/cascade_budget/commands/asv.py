@@ -102,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Read, judge, print, and return the exit code.
 
     Raises:
-        MissingExtraError: scipy is not installed.
+        UsageError: scipy is not installed.
         UsageError: A revision is unknown or has no results, a regular expression is none or finds
             nothing, or asv's files are not there or broken.
     """

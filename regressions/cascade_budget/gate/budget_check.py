@@ -60,7 +60,7 @@ class BudgetCheck:
             WorkloadThreadsError: each counted run left threads behind.
         """
         __tracebackhide__ = True
-        with self._telling():
+        with self._progress.shown():
             entry = self._ledger.get(subject.key)
             calls = self._count(subject)
             targets = self._judge(subject, calls, entry)
@@ -83,7 +83,7 @@ class BudgetCheck:
             self._say(test, DRY_RUNS[stage], 0)
             return test.dry_run(stage)
 
-        with self._telling():
+        with self._progress.shown():
             if passes("warm-up") and passes("count"):
                 runs = {0: test.first}
                 calls = _by_function(runs, runs, test.state.budgets)
@@ -92,15 +92,6 @@ class BudgetCheck:
                     passes("attribute")
                 if test.wants_profile(failed=over):
                     passes("profile")
-
-    @contextlib.contextmanager
-    def _telling(self) -> Iterator[None]:
-        __tracebackhide__ = True
-        self._progress.start()
-        try:
-            yield
-        finally:
-            self._progress.end()
 
     def _count(self, subject: Subject) -> CountedCalls:
         """Every size in one run of the code and then in another."""

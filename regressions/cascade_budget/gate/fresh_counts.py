@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast, final
 
 import pytest
@@ -12,6 +11,7 @@ from cascade_budget.counting.result import CallCounts
 from cascade_budget.errors import ColdRunError
 from cascade_budget.gate.budgets import prepare_state, state_of
 from cascade_budget.interop.pytest_benchmark import FIXTURE, follow_benchmark
+from cascade_budget.model.codec import from_json, to_json
 from cascade_budget.model.findings import Site
 from cascade_budget.process.job import Job
 from cascade_budget.process.launch import (
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from cascade_budget.interop.pytest_benchmark import BenchmarkedCall
     from cascade_budget.process.channel import Message
     from cascade_budget.process.workload import WorkloadCall
-
-__all__ = ["CountWorkload", "count_in_fresh_process"]
 
 
 def count_in_fresh_process(
@@ -165,9 +163,7 @@ class CountWorkload(WorkerPlugin):
                 "blind": counts.blind,
                 "calls": dict(counts),
                 "watched": dict(counts.watched),
-                "sites": {
-                    name: [asdict(site) for site in sites] for name, sites in counts.sites.items()
-                },
+                "sites": to_json(counts.sites),
             }
         )
         self.settled = True
@@ -178,8 +174,6 @@ def _received(message: Message) -> CallCounts:
     counts.settle(
         calls=message["calls"],
         watched=message["watched"],
-        sites={
-            name: tuple(Site(**site) for site in sites) for name, sites in message["sites"].items()
-        },
+        sites=from_json(dict[str, tuple[Site, ...]], message["sites"]),
     )
     return counts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Final
 
 from cascade_budget.judge.statistics import (
     SMALLEST_SAMPLE,
@@ -14,11 +14,9 @@ from cascade_budget.judge.statistics import (
     trimmed_mean,
 )
 from cascade_budget.model.profiles import (
-    CodeFrame,
     FunctionDifference,
     FunctionKey,
     ProfileDifference,
-    ProfileSession,
     function_times,
 )
 
@@ -41,21 +39,9 @@ times slower every function is nearly new by its time."""
 _Path = tuple[str, ...]
 
 
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A function that a slowdown comes in by.
-
-    Attributes:
-        function: What it is; one's own, or foreign code that one's own function calls.
-        caller: One's own function that calls it there; empty for the workload's first.
-    """
-
-    function: str
-    caller: str
-
-
-def find_entry(base: Sequence[ProfileSession], head: Sequence[ProfileSession]) -> Entry | None:
+def find_entry(
+    base: Sequence[ProfileSession], head: Sequence[ProfileSession]
+) -> FunctionKey | None:
     """The function below which what head takes more is spent, or the largest part of it.
 
     The way goes from the workload down, always to the call that grew most, and ends at a function
@@ -66,7 +52,9 @@ def find_entry(base: Sequence[ProfileSession], head: Sequence[ProfileSession]) -
         head: Sessions of head.
 
     Returns:
-        None where head takes no more, or the added time comes in at many places.
+        The function, one's own or foreign, with one's own function that calls it there: none for
+        the workload's first. None where head takes no more, or the added time comes in at many
+        places.
     """
     before, after = _inclusive(base), _inclusive(head)
     added = after.get((), 0.0) - before.get((), 0.0)
@@ -89,10 +77,10 @@ def find_entry(base: Sequence[ProfileSession], head: Sequence[ProfileSession]) -
             break
     if not place:
         return None
-    return Entry(function=place[-1], caller=place[-2] if len(place) > 1 else "")
+    return FunctionKey(place[-1], place[-2] if len(place) > 1 else "")
 
 
-def share_below(session: ProfileSession, entry: Entry) -> float:
+def share_below(session: ProfileSession, function: str) -> float:
     """Share of a session's time that was spent in a function and in what it called, 0 to 1."""
     total = session.total_ns
     if not total:
@@ -100,7 +88,7 @@ def share_below(session: ProfileSession, entry: Entry) -> float:
     inside = sum(
         self_ns
         for stack, self_ns in session.stacks.items()
-        if entry.function in _path_of([session.frames[index] for index in stack])
+        if function in _path_of([session.frames[index] for index in stack])
     )
     return inside / total
 
@@ -229,8 +217,8 @@ def compare_profiles(
     if entry is not None:
         below = difference(
             _key_of_entry(entry, head),
-            [share_below(session, entry) for session in base],
-            [share_below(session, entry) for session in head],
+            [share_below(session, entry.function) for session in base],
+            [share_below(session, entry.function) for session in head],
             # Any function of either side could have been it.
             alpha=_ENTRY_PART * (1 - confidence) / len(_functions((*base, *head))),
         )
@@ -289,7 +277,7 @@ def _functions(sessions: Sequence[ProfileSession]) -> set[str]:
     return {frame.function for session in sessions for frame in session.frames}
 
 
-def _key_of_entry(entry: Entry, sessions: Sequence[ProfileSession]) -> FunctionKey:
+def _key_of_entry(entry: FunctionKey, sessions: Sequence[ProfileSession]) -> FunctionKey:
     """One's own function by itself, foreign code with one's own function that calls it."""
     frames = (frame for session in sessions for frame in session.frames)
     own = any(frame.own for frame in frames if frame.function == entry.function)

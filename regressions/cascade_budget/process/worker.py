@@ -51,10 +51,12 @@ _TAKEN_BACK: Final[Mapping[str, Any]] = {
     "randomly_reorganize": False,
     "tx": [],
     # stop for input,
+    "looponfail": False,
     "trace": False,
     "usepdb": False,
-    # or write over the reports of the run.
+    # or write over the reports and temporary files of the run.
     "allure_report_dir": None,
+    "basetemp": None,
     "benchmark_json": None,
     "htmlpath": None,
     "json_report": False,

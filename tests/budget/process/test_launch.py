@@ -97,9 +97,11 @@ from pathlib import Path
 
 
 def test_it():
-    Path("started").touch()
     try:
-        time.sleep(600)
+        Path("started").touch()
+        # One long sleep may begin after the signal has come, and then nothing wakes it.
+        while True:
+            time.sleep(0.01)
     finally:
         Path("torn-down").touch()
 """
@@ -144,27 +146,20 @@ def test_other():
     raise AssertionError
 
 
-def test_it(pytestconfig):
+def test_it(pytestconfig, tmp_path):
     assert pytestconfig.getoption("--ds") == "prod"
     assert sys.argv[1:3] == ["-q", "--lf"]
 """
-    arguments = (
-        "-q",
-        "--lf",
-        "-k",
-        "other",
-        "--junitxml=out.xml",
-        "-p",
-        "xdist",
-        "-n",
-        "2",
-        "--ds",
-        "prod",
-        ".",
-    )
+    # A run empties the folder that it is given for temporary files; the run that asks is using it.
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "kept").touch()
+    selecting = ("-q", "--lf", "-k", "other", "-p", "xdist", "-n", "2")
+    writing = ("--junitxml=out.xml", f"--basetemp={tmp_path / 'base'}")
+    arguments = (*selecting, *writing, "--ds", "prod", ".")
     code, printed = outcome(job(tmp_path, text, arguments=arguments))
     assert (code, "1 passed" in printed) == (0, True), printed
     assert not (tmp_path / "out.xml").exists()
+    assert (tmp_path / "base" / "kept").exists()
     assert not (tmp_path / ".pytest_cache").exists()
     assert outcome(job(tmp_path, text, arguments=arguments, node=""))[0] == 1
 
