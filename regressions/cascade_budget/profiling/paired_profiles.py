@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Final
 
 from cascade_budget.model.codec import from_json
 from cascade_budget.model.profiles import ProfileSession
+from cascade_budget.model.throughput import SIDES
 from cascade_budget.timing.fresh_pairs import FreshPairs
-from cascade_budget.timing.pairs import SIDES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from cascade_budget.model.throughput import Side
     from cascade_budget.process.channel import Message
     from cascade_budget.process.job import Job
-    from cascade_budget.timing.pairs import Pair, Side
+    from cascade_budget.timing.pairs import Pair
 
 PROCESSES: Final = 4
 """Pairs of processes: what is chance in how one of them lies in memory should not look like a

@@ -8,8 +8,9 @@ import random
 import sys
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Literal, Self, final
+from typing import TYPE_CHECKING, Final, Self, final
 
+from cascade_budget.model.throughput import SIDES, Side
 from cascade_budget.process.failures import Failure
 from cascade_budget.process.job import Imports, Job
 from cascade_budget.process.launch import (
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
     from cascade_budget.process.channel import Channel, Message
 
-Side = Literal["base", "head"]
-SIDES: Final[tuple[Side, Side]] = ("base", "head")
 
 _END_SECONDS: Final = 10.0
 
