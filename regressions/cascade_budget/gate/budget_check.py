@@ -14,7 +14,7 @@ from cascade_budget.gate.fresh_counts import count_in_fresh_process
 from cascade_budget.gate.subjects import DRY_RUNS
 from cascade_budget.gate.verdicts import CountedCalls, exceeded, judge_calls
 from cascade_budget.judge.calls import Counted, is_chance
-from cascade_budget.model.findings import CallVerdict, Site, TimeFinding
+from cascade_budget.model.findings import CallVerdict, TimeFinding
 from cascade_budget.model.laws import parse_law
 from cascade_budget.source.files import shown_path
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cascade_budget.counting import CallCounts
     from cascade_budget.gate.budgets import Budgets
     from cascade_budget.gate.subjects import Stage, Subject, WholeTest
-    from cascade_budget.ledger import Entry, Ledger
+    from cascade_budget.ledger import Entry
     from cascade_budget.model.findings import TargetFinding
     from cascade_budget.report.progress import Progress
     from cascade_budget.settings import Settings
@@ -40,13 +40,13 @@ class BudgetCheck:
 
     Args:
         settings: of the run.
-        ledger: what is recorded.
+        ledger: what is recorded, by key.
         progress: is told what goes on.
         changes: knows which lines changed.
     """
 
     def __init__(
-        self, settings: Settings, ledger: Ledger, progress: Progress, changes: Changes
+        self, settings: Settings, ledger: Mapping[str, Entry], progress: Progress, changes: Changes
     ) -> None:
         self._settings = settings
         self._ledger = ledger
@@ -62,7 +62,7 @@ class BudgetCheck:
         """
         __tracebackhide__ = True
         with self._progress.shown():
-            entry = self._ledger.entries.get(subject.key)
+            entry = self._ledger.get(subject.key)
             calls = self._count(subject)
             targets = self._judge(subject, calls, entry)
             recounted = self._recount(subject, calls, targets)
@@ -88,7 +88,7 @@ class BudgetCheck:
             if passes("warm-up") and passes("count"):
                 runs = {0: test.first}
                 calls = _by_function(runs, runs, test.state.budgets)
-                over = exceeded(self._judge(test, calls, self._ledger.entries.get(test.key)))
+                over = exceeded(self._judge(test, calls, self._ledger.get(test.key)))
                 if over:
                     passes("attribute")
                 if test.wants_profile(failed=over):
@@ -183,12 +183,7 @@ class BudgetCheck:
 
         def with_sites(one: TargetFinding) -> TargetFinding:
             sites = tuple(
-                Site(
-                    path=shown_path(Path(each.path), root) if each.path else "",
-                    line=each.line,
-                    function=each.function,
-                    calls=each.calls,
-                )
+                replace(each, path=shown_path(Path(each.path), root) if each.path else "")
                 for each in counts.sites.get(one.target, ())
             )
             return replace(one, sites=sites, sites_at=at or None)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, cast, final
 import pytest
 from _pytest.runner import runtestprotocol
 
-from cascade_budget.counting.result import CallCounts, CallSite
+from cascade_budget.counting.result import CallCounts
 from cascade_budget.errors import ColdRunError
 from cascade_budget.gate.budgets import prepare_state, state_of
 from cascade_budget.interop.pytest_benchmark import FIXTURE, follow_benchmark
 from cascade_budget.model.codec import from_json, to_json
+from cascade_budget.model.findings import Site
 from cascade_budget.process.job import Job
 from cascade_budget.process.launch import (
     STARTUP_SECONDS,
@@ -171,6 +172,6 @@ def _received(message: Message) -> CallCounts:
     counts.settle(
         calls=message["calls"],
         watched=message["watched"],
-        sites=from_json(dict[str, tuple[CallSite, ...]], message["sites"]),
+        sites=from_json(dict[str, tuple[Site, ...]], message["sites"]),
     )
     return counts

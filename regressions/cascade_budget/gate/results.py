@@ -109,7 +109,7 @@ class SessionResults:
         """Returns whether everything could be written."""
         reported = self._report()
         try:
-            entries = read_ledger(self._settings.ledger, self._settings.ledger_shown).entries
+            entries = read_ledger(self._settings.ledger, self._settings.ledger_shown)
             self._stale = self._find_stale(entries, exitstatus)
             if self._settings.update:
                 self._update(entries)
