@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
 from cascade_budget.errors import BudgetError, ColdRunError
+from cascade_budget.gate.fresh_counts import count_in_fresh_process
 from cascade_budget.gate.subjects import DRY_RUNS
 from cascade_budget.gate.verdicts import CountedCalls, exceeded, judge_calls
 from cascade_budget.judge.calls import Counted, is_chance
@@ -105,7 +106,7 @@ class BudgetCheck:
             __tracebackhide__ = True
             if budgets.cold:
                 self._say(subject, "first run of a fresh process", n)
-                return subject.count_in_fresh_process(n)
+                return count_in_fresh_process(subject.item, n, ordinal=subject.ordinal)
             with self._doing(subject, "counting", n):
                 return subject.count(n)
 
@@ -145,7 +146,9 @@ class BudgetCheck:
         self._say(subject, "counting what is red under other hash seeds", at)
 
         def count(seed: int) -> CallCounts:
-            return subject.count_in_fresh_process(at, warm=True, hash_seed=seed)
+            return count_in_fresh_process(
+                subject.item, at, ordinal=subject.ordinal, warm=True, hash_seed=seed
+            )
 
         try:
             with ThreadPoolExecutor(len(_HASH_SEEDS)) as pool:
@@ -167,7 +170,9 @@ class BudgetCheck:
         self._say(subject, "finding the lines that call", at)
         try:
             if subject.state.budgets.cold:
-                counts = subject.count_in_fresh_process(at, attribute=True)
+                counts = count_in_fresh_process(
+                    subject.item, at, ordinal=subject.ordinal, attribute=True
+                )
             else:
                 counts = subject.count(at, attribute=True)
         except Exception as error:  # noqa: BLE001 - what is over budget is so without them

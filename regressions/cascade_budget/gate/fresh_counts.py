@@ -39,7 +39,6 @@ def count_in_fresh_process(
     size: int,
     *,
     ordinal: int,
-    timeout_seconds: float | None,
     attribute: bool = False,
     warm: bool = False,
     hash_seed: int | None = None,
@@ -50,8 +49,6 @@ def count_in_fresh_process(
         item: the test.
         size: transactions; 0 for the whole test.
         ordinal: the call of the fixture; 0 for the whole test.
-        timeout_seconds: the longest that a run may take, beside the process's start; None for no
-            limit.
         attribute: whether to note where calls come from.
         warm: whether to count a second run, and not the first.
         hash_seed: PYTHONHASHSEED there, from 0 to 4294967295; None for this process's own setting.
@@ -69,7 +66,8 @@ def count_in_fresh_process(
         random_seed=GATE_SEED,
         task={"ordinal": ordinal, "size": size, "attribute": attribute, "warm": warm},
     )
-    limit = None if timeout_seconds is None else (1 + warm) * timeout_seconds + STARTUP_SECONDS
+    a_run = read_settings(config).timeout_seconds
+    limit = None if a_run is None else (1 + warm) * a_run + STARTUP_SECONDS
     with FreshInterpreter(
         [job],
         folder=job.folder,

@@ -26,7 +26,7 @@ from cascade_budget.report.terminal import failure_text, failure_word
 from cascade_budget.source.changes import changes_since
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Sequence
 
     from cascade_budget.interop.pytest_benchmark import BenchmarkedCall
     from cascade_budget.model.findings import WorkloadFinding
@@ -45,8 +45,7 @@ class OverBudget(Failed):
 
     __module__ = "builtins"  # as pytest's own outcomes: summaries print the qualified name
 
-    def __init__(self, text: str, findings: tuple[WorkloadFinding, ...]) -> None:
-        self.findings = findings
+    def __init__(self, text: str, findings: Sequence[WorkloadFinding]) -> None:
         self.word = failure_word(findings)
         super().__init__(msg=text, pytrace=False)
 
@@ -202,7 +201,7 @@ class TestRunner:
 
     def _conclude(self, item: pytest.Item, state: TestState) -> None:
         """Report what was found of a test whose body has passed. Raises OverBudget where it is."""
-        findings = tuple(state.findings)
+        findings = state.findings
         self._profiles.add_sections(item)
         for finding in findings:
             item.user_properties.extend(_properties(finding))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cascade_budget.judge.statistics import (
@@ -170,7 +169,7 @@ def compare_profiles(
     if len(clocks) > 1:
         raise ValueError("base and head were profiled under different clocks; record both again")
     overhead = _mean([session.overhead_ratio for session in (*base, *head)])
-    costs = _side_costs(base, head)
+    base_cost, head_cost, ratio = _side_costs(base, head)
     shares = [[_shares(session) for session in side] for side in (base, head)]
     entry = find_entry(base, head)
     samples = _mean([session.total_ns / max(session.sample_ns, 1.0) for session in (*base, *head)])
@@ -184,14 +183,14 @@ def compare_profiles(
         alpha: float,
     ) -> FunctionDifference:
         base_share, head_share = trimmed_mean(base_shares), trimmed_mean(head_shares)
-        base_ns = base_share.center * costs.base_ns / overhead
-        head_ns = head_share.center * costs.head_ns / overhead
+        base_ns = base_share.center * base_cost / overhead
+        head_ns = head_share.center * head_cost / overhead
         counting = (base_share.center + head_share.center) / 2 / samples / len(base)
         parts = [
             (max(share.standard_error**2, counting) * (cost / overhead) ** 2, share)
-            for share, cost in ((base_share, costs.base_ns), (head_share, costs.head_ns))
+            for share, cost in ((base_share, base_cost), (head_share, head_cost))
         ]
-        parts.append((((base_ns + head_ns) / 2 * costs.ratio.standard_error) ** 2, costs.ratio))
+        parts.append((((base_ns + head_ns) / 2 * ratio.standard_error) ** 2, ratio))
         place = _place_of(key, head) or _place_of(key, base)
         return FunctionDifference(
             key=key,
@@ -235,27 +234,17 @@ def compare_profiles(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _SideCosts:
-    """Cost of a transaction under the sampler, in ns, and the logarithm of head over base."""
-
-    base_ns: float
-    head_ns: float
-    ratio: TrimmedMean
-
-
-def _side_costs(base: Sequence[ProfileSession], head: Sequence[ProfileSession]) -> _SideCosts:
+def _side_costs(
+    base: Sequence[ProfileSession], head: Sequence[ProfileSession]
+) -> tuple[float, float, TrimmedMean]:
+    """Base's and head's cost of a transaction under the sampler, in ns, and ln(head / base)."""
     logs = [
         tuple(math.log(max(one.total_ns, 1.0) / one.transactions) for one in pair)
         for pair in zip(base, head, strict=True)
     ]
     ratio = trimmed_mean([of_head - of_base for of_base, of_head in logs])
     middle = trimmed_mean([(of_head + of_base) / 2 for of_base, of_head in logs]).center
-    return _SideCosts(
-        base_ns=math.exp(middle - ratio.center / 2),
-        head_ns=math.exp(middle + ratio.center / 2),
-        ratio=ratio,
-    )
+    return math.exp(middle - ratio.center / 2), math.exp(middle + ratio.center / 2), ratio
 
 
 def _shares(session: ProfileSession) -> dict[FunctionKey, float]:
