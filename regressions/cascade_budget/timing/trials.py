@@ -24,7 +24,6 @@ from cascade_budget.timing.fresh_pairs import FreshPairs
 from cascade_budget.timing.rounds import (
     DEFAULT_LIMITS,
     Limits,
-    compare_results,
     judge_rounds,
     measure_round,
 )
@@ -115,7 +114,6 @@ def run_trial(
                 if chunking is None:
                     chunking = find_chunking(pair, pair.ready["head"].n)
                     refuse_too_few(chunking, slowdowns, head.node)
-                    compare_results(pair, chunking.n, head.node)
                 spent = {}
                 for slowdown, seen in rounds.items():
                     if slowdown not in trials:
