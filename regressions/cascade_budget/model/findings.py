@@ -98,7 +98,11 @@ class Site:
     """A line that calls a target.
 
     Attributes:
-        path: relative to the project's root where it lies in it.
+        path: relative to the project's root where it lies in it; "" where the caller is C or
+            nothing.
+        line: from 1; 0 where the caller is C or nothing.
+        function: qualified name of the caller; "" where it is C or nothing.
+        calls: how many were made from here.
         changed_since: the revision since which the function around the line was changed; empty
             where it was not, or where there is nothing to compare with.
     """
@@ -344,9 +348,10 @@ def _paired_sentence(timing: PairedTiming, base: str, found: TimeVerdict) -> str
     verdict = timing.verdict
     clock = " in wall time" if verdict.clock == "wall" else ""
     qualified = found in (TimeVerdict.UNRESOLVED, TimeVerdict.NOT_CREDITED)
+    differ = "; results differ" if timing.differing_results else ""
     return (
         f"{f'{found}: ' if qualified else ''}{slowdown_text(verdict.slowdown)}{clock} than {base}, "
-        f"{slowdowns_text(verdict.interval)}{'; results differ' if timing.differing_results else ''}"
+        f"{slowdowns_text(verdict.interval)}{differ}"
     )
 
 

@@ -12,17 +12,6 @@ import statistics
 from dataclasses import dataclass
 from typing import ClassVar, Literal, final
 
-__all__ = [
-    "Chunking",
-    "Interval",
-    "Outcome",
-    "PairedTiming",
-    "Round",
-    "Throughput",
-    "slowdown_text",
-    "slowdowns_text",
-]
-
 _TWICE = 2.0
 
 
@@ -41,9 +30,6 @@ class Interval:
 
     lower: float
     upper: float
-
-    def __contains__(self, value: float) -> bool:
-        return self.lower <= value <= self.upper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final, final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     import pytest
@@ -32,12 +33,21 @@ class Progress:
         self._logged = 0.0
         self._shown = False
 
-    def start(self) -> None:
-        """Begin a piece of work."""
+    @contextlib.contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show what a block says once it has taken a while, and take the line back after it."""
+        __tracebackhide__ = True
         # Asked for late: the reporter is made while plugins are configured, after this perhaps.
         self._reporter = self._plugins.getplugin("terminalreporter")
         self._capture = self._plugins.getplugin("capturemanager")
         self._started = self._logged = time.monotonic()
+        try:
+            yield
+        finally:
+            if self._shown:
+                self._shown = False
+                with self._uncaptured():
+                    self._reporter.rewrite("", erase=True)
 
     def say(self, text: str) -> None:
         """Show what is going on, once the work has taken a while."""
@@ -50,13 +60,6 @@ class Progress:
         elif now - self._logged >= _LOG_SECONDS:
             self._logged = now
             self._write(text)
-
-    def end(self) -> None:
-        """Take the line back."""
-        if self._shown:
-            self._shown = False
-            with self._uncaptured():
-                self._reporter.rewrite("", erase=True)
 
     def _write(self, text: str) -> None:
         with self._uncaptured():

@@ -11,8 +11,6 @@ from typing import Final
 if sys.platform != "win32":
     import resource
 
-__all__ = ["Cost", "Meter"]
-
 _SCHEDSTAT: Final = "/proc/thread-self/schedstat"
 
 

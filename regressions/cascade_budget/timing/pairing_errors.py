@@ -8,20 +8,9 @@ from cascade_budget.errors import BudgetError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Literal
 
     from cascade_budget.process.failures import Failure
-
-    Side = Literal["base", "head"]
-
-__all__ = [
-    "HangingWorkloadError",
-    "KilledWorkerError",
-    "NothingUnderTestError",
-    "ObstructedTimingError",
-    "PairingError",
-    "SideFailedError",
-]
+    from cascade_budget.timing.pairs import Side
 
 _SIGNAL_EXIT = 128
 

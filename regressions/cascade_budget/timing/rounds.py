@@ -29,18 +29,6 @@ if TYPE_CHECKING:
     from cascade_budget.process.job import Job
     from cascade_budget.timing.clocks import Cost
 
-__all__ = [
-    "DEFAULT_LIMITS",
-    "Limits",
-    "Progress",
-    "check_sides",
-    "compare_results",
-    "cpu_clock",
-    "judge_rounds",
-    "measure_round",
-    "run_rounds",
-]
-
 _QUADS: Final[tuple[tuple[Side, ...], ...]] = (
     ("base", "head", "head", "base"),
     ("head", "base", "base", "head"),
