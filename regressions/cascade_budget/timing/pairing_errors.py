@@ -19,6 +19,10 @@ class PairingError(BudgetError):
     """Base and head could not be timed side by side."""
 
 
+class TooLittleTimeError(PairingError):
+    """The time limit came before the rounds of a first verdict."""
+
+
 class NothingUnderTestError(UsageError):
     """No code of the project was imported, so both sides would be the same."""
 

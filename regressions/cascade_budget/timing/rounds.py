@@ -18,7 +18,7 @@ from cascade_budget.timing.fresh_pairs import FreshPairs
 from cascade_budget.timing.pairing_errors import (
     NothingUnderTestError,
     ObstructedTimingError,
-    PairingError,
+    TooLittleTimeError,
 )
 from cascade_budget.timing.pairs import Pair, Side, can_fork
 
@@ -124,7 +124,7 @@ def run_rounds(
             another = (spent - searched) / len(rounds)
             timed_out = spent + another > limits.total_seconds
             if timed_out and len(rounds) < SMALLEST_SAMPLE:
-                raise PairingError(
+                raise TooLittleTimeError(
                     f"{limits.total_seconds:g} seconds were enough for {len(rounds)} of the "
                     f"{SMALLEST_SAMPLE} rounds of a first verdict",
                     place=head.node,

@@ -189,6 +189,30 @@ def test_ctrl_c_leaves_no_worker_and_no_copy(project):
         assert wait_for(lambda leader=worker: not group_exists(leader))
 
 
+def test_too_little_time_is_unresolved_and_keeps_the_counts(project):
+    project.write(
+        "tests/test_shop.py",
+        TEST.replace("import shop", "import pytest\nimport shop").replace(
+            "def test_serve", '@pytest.mark.cascade_budget(calls=["shop:price"])\ndef test_serve'
+        ),
+    )
+    project.commit()
+    limit = ("--cascade-budget-base=HEAD", "-o", "cascade_budget_time_limit=0.001")
+    done = project.gate(*limit)
+    assert done.returncode == 0, done.stdout
+    sentence = (
+        "    unresolved: 0.001 seconds were enough for 1 of the 5 rounds of a first verdict; "
+        "tests/test_shop.py::test_serve. Make n smaller, or raise cascade_budget_time_limit in the "
+        "ini file"
+    )
+    assert sentence in done.stdout.splitlines()
+    assert '"shop:price" = "n"' in (project.path / "cascade-budget.toml").read_text("utf-8")
+    done = project.gate(*limit, "-o", "cascade_budget_unresolved=fail")
+    assert done.returncode == 1
+    assert lines_with(done.stdout, "UNRESOLVED tests/test_shop.py::test_serve")
+    assert sentence.strip() in done.stdout
+
+
 def test_an_unknown_revision_is_wrong_usage(project):
     project.commit()
     project.git("tag", "release-1")
