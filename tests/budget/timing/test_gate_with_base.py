@@ -166,8 +166,12 @@ def test_a_test_that_imports_nothing_of_the_project_is_not_compared(project):
     assert lines_with(done.stdout, "the test imports nothing of the code under test; ")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT to one process")
-def test_ctrl_c_leaves_no_worker_and_no_copy(project):
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a signal to one process")
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 2), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
+)
+def test_an_ended_session_leaves_no_worker_and_no_copy(project, number, code):
+    project.write("tests/test_shop.py", f"{TEST}\n\ndef test_next():\n    assert False\n")
     project.commit()
     command = [
         sys.executable,
@@ -177,12 +181,14 @@ def test_ctrl_c_leaves_no_worker_and_no_copy(project):
         "--cascade-budget-base=HEAD",
     ]
     trees = project.path.parent / "cache" / "trees"
-    with subprocess.Popen(command, cwd=project.path, stdout=subprocess.DEVNULL) as gate:
+    with subprocess.Popen(command, cwd=project.path, stdout=subprocess.PIPE, text=True) as gate:
         workers = wait_for(lambda: children(gate.pid))
         assert workers
         assert list(trees.iterdir())
-        gate.send_signal(signal.SIGINT)
-        assert gate.wait(120) == 2
+        gate.send_signal(number)
+        said, _ = gate.communicate(timeout=120)
+    assert gate.returncode == code, said
+    assert "failed" not in said
     assert list(trees.iterdir()) == []
     assert project.git("status", "--porcelain") == ""
     for worker in workers:
