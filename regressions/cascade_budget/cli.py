@@ -88,7 +88,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments after the program's name; the process's own when None.
 
     Returns:
-        The exit code: 0 for good news, 1 for bad news, 2 for wrong usage, 130 after Ctrl-C.
+        The exit code: 0 for good news, 1 for bad news, 2 for wrong usage, 130 after Ctrl-C,
+        143 after SIGTERM.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     asked = next((word for word in words if word in COMMANDS), None)
@@ -98,6 +99,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BudgetError as error:
         print(f"cascade-budget {arguments.command}: {error}", file=sys.stderr)  # noqa: T201
         return USAGE
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print("interrupted", file=sys.stderr)  # noqa: T201
-        return INTERRUPTED
+        return getattr(error, "code", INTERRUPTED)

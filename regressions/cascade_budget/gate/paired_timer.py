@@ -11,7 +11,7 @@ from cascade_budget.judge.sequential import Plan
 from cascade_budget.model.findings import TimeFinding, TimeVerdict
 from cascade_budget.model.throughput import slowdown_text
 from cascade_budget.process.launch import arguments_of_run
-from cascade_budget.timing.pairing_errors import SideFailedError
+from cascade_budget.timing.pairing_errors import SideFailedError, TooLittleTimeError
 from cascade_budget.timing.rounds import Limits, run_rounds
 from cascade_budget.timing.selfcheck_result import SelfCheckResult, read_result
 from cascade_budget.timing.sides import Base, Sides, find_base, lay_out_sides
@@ -125,6 +125,13 @@ class PairedTimer:
                 verdict=TimeVerdict.NEW_HERE,
                 base=label,
                 reason=f"not compared, on {label} {error.failures['base']}",
+            )
+        if isinstance(error, TooLittleTimeError):
+            return TimeFinding(
+                verdict=TimeVerdict.UNRESOLVED,
+                unresolved_fails=self._settings.unresolved_fails,
+                base=label,
+                reason=str(error),
             )
         return TimeFinding.not_compared(str(error), base=label)
 

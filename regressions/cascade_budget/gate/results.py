@@ -14,6 +14,7 @@ from cascade_budget.ledger import LedgerChange, read_ledger, render_ledger, upda
 from cascade_budget.model.codec import from_json
 from cascade_budget.model.findings import WorkloadFinding
 from cascade_budget.report.terminal import summary_lines
+from cascade_budget.source.cache import Terminated
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -51,6 +52,7 @@ class SessionResults:
         self._unwritten = ""
         self._started = datetime.now(UTC).astimezone()
         self._report_lines: list[str] = []
+        self._interruption: BaseException | None = None
 
     @property
     def findings(self) -> tuple[WorkloadFinding, ...]:
@@ -92,8 +94,14 @@ class SessionResults:
             return "failed", "B", (reported["over"], {"red": True})
         return None
 
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Note what ends the session: SIGTERM has an exit code of its own."""
+        self._interruption = excinfo.value
+
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write reports, and the ledger where that was asked for."""
+        if isinstance(self._interruption, Terminated):
+            session.exitstatus = self._interruption.code
         if not self._finish(exitstatus) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

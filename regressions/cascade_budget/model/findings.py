@@ -56,8 +56,9 @@ class TimeVerdict(StrEnum):
     """What the cost of a transaction is, held against a base's or a recorded one.
 
     UNCHANGED is what rounds beside a base can say, WITHIN that the limit over a record is kept.
-    NOT_COMPARED is a comparison with a base that failed: the workload raised, hung, was killed or
-    returned something else. NEW_HERE is a test that base can't have.
+    NOT_CREDITED is faster with other results than base's, since running nothing is fast too.
+    NOT_COMPARED is a comparison with a base that failed: the workload raised, hung or was killed.
+    NEW_HERE is a test that base can't have.
     """
 
     TOO_SLOW = "too slow"
@@ -66,6 +67,7 @@ class TimeVerdict(StrEnum):
     UNCHANGED = "unchanged"
     WITHIN = "within"
     FASTER = "faster"
+    NOT_CREDITED = "not credited"
     NEW_HERE = "new here"
     NOT_TIMED = "not timed"
     NO_RECORD = "no record"
@@ -229,8 +231,11 @@ class TimeFinding:
     ) -> TimeFinding:
         """What rounds beside a base found."""
         speeds = timing.transactions_per_second
+        verdict = _OF_OUTCOME[timing.verdict.outcome]
+        if verdict is TimeVerdict.FASTER and timing.differing_results:
+            verdict = TimeVerdict.NOT_CREDITED
         return TimeFinding(
-            verdict=_OF_OUTCOME[timing.verdict.outcome],
+            verdict=verdict,
             unresolved_fails=unresolved_fails,
             base=base,
             commit=commit,
@@ -274,7 +279,7 @@ class TimeFinding:
     def sentence(self) -> str:
         """One line that says it."""
         if self.paired is not None:
-            return _paired_sentence(self.paired, self.base)
+            return _paired_sentence(self.paired, self.base, self.verdict)
         if self.recorded is not None:
             return _recorded_sentence(self.recorded, self.verdict)
         not_compared = self.verdict is TimeVerdict.NOT_COMPARED
@@ -339,13 +344,14 @@ def _per_second(ns_per_transaction: float | None) -> float | None:
     return 1e9 / ns_per_transaction if ns_per_transaction else None
 
 
-def _paired_sentence(timing: PairedTiming, base: str) -> str:
+def _paired_sentence(timing: PairedTiming, base: str, found: TimeVerdict) -> str:
     verdict = timing.verdict
     clock = " in wall time" if verdict.clock == "wall" else ""
-    unresolved = "unresolved: " if verdict.outcome is Outcome.UNRESOLVED else ""
+    qualified = found in (TimeVerdict.UNRESOLVED, TimeVerdict.NOT_CREDITED)
+    differ = "; results differ" if timing.differing_results else ""
     return (
-        f"{unresolved}{slowdown_text(verdict.slowdown)}{clock} than {base}, "
-        f"{slowdowns_text(verdict.interval)}"
+        f"{f'{found}: ' if qualified else ''}{slowdown_text(verdict.slowdown)}{clock} than {base}, "
+        f"{slowdowns_text(verdict.interval)}{differ}"
     )
 
 

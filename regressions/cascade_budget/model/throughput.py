@@ -121,6 +121,8 @@ class PairedTiming:
         processes: "forked" siblings, or "spawned" ones where a process can't be forked.
         results_compared: Whether both sides' results were held against each other; not where they
             are chance.
+        differing_results: What base and head returned, for people; empty where it is not known to
+            differ.
         seconds: What it took on the wall.
         timed_out: Whether the time ran out before a verdict fell.
     """
@@ -134,6 +136,7 @@ class PairedTiming:
     results_compared: bool
     seconds: float
     timed_out: bool
+    differing_results: tuple[str, ...] = ()
 
     @property
     def slowdowns(self) -> tuple[float, ...]:

@@ -110,5 +110,8 @@ def _paired_lines(timing: PairedTiming) -> Iterator[str]:
         f"{timing.processes} processes, {chunking.quads} x 4 chunks of "
         f"{chunking.n * chunking.repeat:,} transactions a round, {timing.seconds:.0f} s"
     )
-    if not timing.results_compared:
+    if timing.differing_results:
+        base, head = map(visible, timing.differing_results)
+        yield f"results differ: for n = {chunking.n:,} base returns {base} and head returns {head}"
+    elif not timing.results_compared:
         yield "results were not compared: they differ from run to run of the same code"

@@ -19,6 +19,21 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: as Ctrl-C it ends a program from wherever it is, pytest's session included.
+
+    Args:
+        number: Of the signal.
+
+    Attributes:
+        code: What the process is to exit with.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"ended by signal {number}")
+        self.code = 128 + number
+
+
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
     """A folder in the cache that is gone when the block has been left, by whatever way.
@@ -73,7 +88,7 @@ def _ended_by_terminate() -> Iterator[None]:
         return
 
     def end(number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
+        raise Terminated(number)
 
     signal.signal(signal.SIGTERM, end)
     try:

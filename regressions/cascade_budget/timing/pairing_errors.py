@@ -19,6 +19,10 @@ class PairingError(BudgetError):
     """Base and head could not be timed side by side."""
 
 
+class TooLittleTimeError(PairingError):
+    """The time limit came before the rounds of a first verdict."""
+
+
 class NothingUnderTestError(UsageError):
     """No code of the project was imported, so both sides would be the same."""
 
@@ -94,28 +98,6 @@ class HangingWorkloadError(PairingError):
             f"the workload did not end within {seconds:g} seconds on {side}",
             place=node,
             remedy="Make it smaller, or raise cascade_budget_timeout in the ini file",
-        )
-
-
-class DifferingResultsError(PairingError):
-    """The two sides return different things, so their costs are not costs of the same work.
-
-    Args:
-        node: The test.
-        n: Transactions that were asked for.
-        base: What base returned, for people.
-        head: What head returned.
-    """
-
-    def __init__(self, node: str, *, n: int, base: str, head: str) -> None:
-        self.n = n
-        self.base = base
-        self.head = head
-        super().__init__(
-            f"for n = {n:,} base returns {base} and head returns {head}",
-            place=node,
-            remedy="A cost is compared only where the work is the same; if the difference is "
-            "meant, return what both revisions agree on, or None",
         )
 
 

@@ -16,10 +16,9 @@ from cascade_budget.model.throughput import Chunking, Outcome, PairedTiming, Rou
 from cascade_budget.timing.chunks import find_chunking
 from cascade_budget.timing.fresh_pairs import FreshPairs
 from cascade_budget.timing.pairing_errors import (
-    DifferingResultsError,
     NothingUnderTestError,
     ObstructedTimingError,
-    PairingError,
+    TooLittleTimeError,
 )
 from cascade_budget.timing.pairs import Pair, can_fork
 
@@ -101,7 +100,7 @@ def run_rounds(
     searched = 0.0
     rounds: list[Round] = []
     chunking: Chunking | None = None
-    compared = False
+    compared, differing = False, ()
     timed_out = False
     with FreshPairs(base, head, chance=chance, timeout_seconds=limits.answer_seconds) as pairs:
         while True:
@@ -110,7 +109,7 @@ def run_rounds(
                     ready = time.monotonic()
                     check_sides(pair, base, head)
                     chunking = find_chunking(pair, pair.ready["head"].n)
-                    compared = compare_results(pair, chunking.n, head.node)
+                    compared, differing = compare_results(pair, chunking.n)
                     searched = time.monotonic() - ready
                 rounds.append(measure_round(pair, chunking, chance))
             progress(
@@ -125,7 +124,7 @@ def run_rounds(
             another = (spent - searched) / len(rounds)
             timed_out = spent + another > limits.total_seconds
             if timed_out and len(rounds) < SMALLEST_SAMPLE:
-                raise PairingError(
+                raise TooLittleTimeError(
                     f"{limits.total_seconds:g} seconds were enough for {len(rounds)} of the "
                     f"{SMALLEST_SAMPLE} rounds of a first verdict",
                     place=head.node,
@@ -142,6 +141,7 @@ def run_rounds(
         chunking=chunking,
         processes="forked" if can_fork() else "spawned",
         results_compared=compared,
+        differing_results=differing,
         seconds=time.monotonic() - started,
         timed_out=timed_out and not decided,
     )
@@ -164,26 +164,24 @@ def check_sides(pair: Pair, base: Job, head: Job) -> None:
         )
 
 
-def compare_results(pair: Pair, n: int, node: str) -> bool:
-    """Whether both sides return the same; False where that is chance.
+def compare_results(pair: Pair, n: int) -> tuple[bool, tuple[str, ...]]:
+    """Whether results can be compared, and those of base and head where they differ.
 
-    It is where one process returns something else each time, and where two processes of base differ
-    from each other: by a clock, a random number that no seed decides, a number of the process.
-
-    Raises:
-        DifferingResultsError: They don't.
+    They can't where one process returns something else each time, and where two processes of base
+    differ from each other: by a clock, a random number that no seed decides, a number of the
+    process.
     """
     first, _ = pair.result("base", n)
     second, base = pair.result("base", n)
     digest, head = pair.result("head", n)
     if first != second or digest != pair.result("head", n)[0]:
-        return False
+        return False, ()
     if digest == second:
-        return True
+        return True, ()
     with pair.twins("base") as twins:
         if twins.result("base", n)[0] != twins.result("head", n)[0]:
-            return False
-    raise DifferingResultsError(node, n=n, base=base, head=head)
+            return False, ()
+    return True, (base, head)
 
 
 def measure_round(

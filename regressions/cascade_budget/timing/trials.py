@@ -21,7 +21,7 @@ from cascade_budget.judge.statistics import proportion_interval
 from cascade_budget.model.throughput import Chunking, Outcome, Round, Throughput
 from cascade_budget.timing.chunks import find_chunking
 from cascade_budget.timing.fresh_pairs import FreshPairs
-from cascade_budget.timing.rounds import Limits, compare_results, judge_rounds, measure_round
+from cascade_budget.timing.rounds import Limits, judge_rounds, measure_round
 from cascade_budget.timing.selfcheck_result import SelfCheckResult, share_name
 from cascade_budget.timing.sides import find_base, lay_out_sides
 
@@ -100,7 +100,6 @@ def run_trial(
                 if chunking is None:
                     chunking = find_chunking(pair, pair.ready["head"].n)
                     refuse_too_few(chunking, slowdowns, head.node)
-                    compare_results(pair, chunking.n, head.node)
                 spent = {}
                 for slowdown, seen in rounds.items():
                     if slowdown not in trials:

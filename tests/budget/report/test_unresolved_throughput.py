@@ -82,3 +82,17 @@ def test_where_no_number_of_rounds_would_decide_none_is_named():
 def test_a_verdict_that_fell_says_nothing_of_more_rounds():
     lines = lines_of(timing_of([0.05 + value for value in NOISE]))
     assert not [line for line in lines if "decide" in line or "would have been" in line]
+
+
+def test_faster_with_other_results_is_not_credited_and_shows_both():
+    faster = replace(
+        timing_of([value - 0.05 for value in NOISE]), differing_results=("'done'", "'d\nne'")
+    )
+    found = TimeFinding.of_rounds(faster, base="main (3f2a1bc)")
+    assert (found.verdict, found.fails) == ("not credited", False)
+    assert found.sentence == (
+        "not credited: 4.8 % faster than main (3f2a1bc), between 4.5 and 5.2 % faster; results differ"
+    )
+    assert lines_of(faster)[-1] == (
+        r"results differ: for n = 1,000 base returns 'done' and head returns 'd\nne'"
+    )

@@ -12,7 +12,7 @@ from cascade_budget.process.job import Imports
 from cascade_budget.timing import chunks
 from cascade_budget.timing.chunks import find_chunking
 from cascade_budget.timing.clocks import Cost, Meter
-from cascade_budget.timing.pairing_errors import NothingUnderTestError, PairingError
+from cascade_budget.timing.pairing_errors import NothingUnderTestError, TooLittleTimeError
 from cascade_budget.timing.pairs import Ready
 from cascade_budget.timing.rounds import (
     Limits,
@@ -217,7 +217,7 @@ def test_five_rounds_of_real_processes_show_a_cliff(project, monkeypatch):
 
 
 def test_a_time_limit_too_short_for_a_verdict_is_told(project):
-    with pytest.raises(PairingError) as caught:
+    with pytest.raises(TooLittleTimeError) as caught:
         paired(project, total_seconds=0.001)
     assert str(caught.value) == (
         "0.001 seconds were enough for 1 of the 5 rounds of a first verdict; tests/test_shop.py::test_serve. Make n smaller, or raise cascade_budget_time_limit in the ini file"
