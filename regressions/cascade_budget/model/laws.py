@@ -20,9 +20,11 @@ MAX_DENOMINATOR: Final = 100
 a parabola, and a fourth may."""
 
 _MAX_TEXT: Final = 4_000
+_MAX_NUMBER: Final = 10**30
+"""Powers of powers are short to write, and the number that they make takes minutes to work out."""
 _IRREGULAR: Final = "irregular"
 _EACH: Final = " per transaction"
-_IRREGULAR_TEXT: Final = re.compile(rf"{_IRREGULAR} \d+: \d+(, \d+: \d+)*")
+_IRREGULAR_TEXT: Final = re.compile(rf"{_IRREGULAR} \d+: \d+(, \d+: \d+)*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +144,16 @@ def parse_law(text: str) -> Law:
         return _parse_irregular(text, stripped)
     try:
         tree = ast.parse(stripped, mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        law = Law.polynomial(*_Reader(text).read(tree.body))
+    except (RecursionError, MemoryError) as error:
+        raise LawSyntaxError(text, "it is nested too deeply") from error
+    except LawSyntaxError:
+        raise
+    except (SyntaxError, ValueError) as error:
         raise LawSyntaxError(text, _why_no_expression(stripped)) from error
-    return Law.polynomial(*_Reader(text).read(tree.body))
+    if law != ZERO and all(coefficient <= 0 for coefficient in law.coefficients):
+        raise LawSyntaxError(text, "it is below 0 for every n")
+    return law
 
 
 def describe_change(old: Law, new: Law) -> str:
@@ -329,6 +338,8 @@ class _Reader:
         for i, a in enumerate(left):
             for j, b in enumerate(right):
                 product[i + j] += a * b
+        if any(max(abs(each.numerator), each.denominator) > _MAX_NUMBER for each in product):
+            raise self._error("it holds a number of more than 30 digits")
         if any(product[MAX_DEGREE + 1 :]):
             raise self._error(f"its degree is above {MAX_DEGREE}")
         return product
