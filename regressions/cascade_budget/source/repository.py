@@ -269,6 +269,7 @@ class Repository:
         return _git(self.root, *arguments, **environment)
 
     def _sha(self, revision: str) -> str | None:
+        refuse_empty(revision)
         name = f"{revision}^{{commit}}"
         try:
             return self.read("rev-parse", "--verify", "--quiet", "--end-of-options", name).strip()
@@ -301,6 +302,14 @@ class Repository:
             return ""
         return (
             "Run git fetch --unshallow --tags (in GitHub Actions, fetch-depth: 0 for the checkout)"
+        )
+
+
+def refuse_empty(revision: str) -> None:
+    """Raise UsageError for no revision at all: no folder, and no working tree, is meant by it."""
+    if not revision.strip():
+        raise UsageError(
+            "a revision is empty", remedy="Name one: perhaps a variable in the command is not set"
         )
 
 

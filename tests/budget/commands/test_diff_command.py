@@ -20,6 +20,7 @@ SHOP = (
     "def price(n):\n    return n\n\n\ndef total(n):\n    return sum(price(i) for i in range(n))\n"
 )
 TWICE = SHOP.replace("sum(price(i)", "sum(max(price(i), price(i))")
+TEST = "tests/test_shop.py::test_total"
 TESTS = "from shop import total\n\n\ndef test_total():\n    assert total(4) == 6\n"
 PROJECT = {"pyproject.toml": PYPROJECT, "shop.py": SHOP, "tests/test_shop.py": TESTS}
 GREW = [
@@ -256,6 +257,32 @@ def test_an_unknown_revision_names_the_nearest(shop: Shop) -> None:
     assert shop.diff("mian") == (
         2,
         [f"cascade-budget diff: there is no revision 'mian'; {shop.root}. Did you mean main?"],
+    )
+
+
+@pytest.mark.parametrize("words", [[""], [" "], ["main", ""]])
+def test_an_empty_revision_is_refused(shop: Shop, words: list[str]) -> None:
+    assert shop.diff(*words) == (
+        2,
+        [
+            "cascade-budget diff: a revision is empty. Name one: perhaps a variable in the command "
+            "is not set"
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["bisect", TEST, "--good", ""], ["bisect", TEST, "--good", "main", "--bad", ""]],
+)
+def test_an_empty_commit_is_refused_by_other_commands(
+    shop: Shop, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert shop.short("main")
+    assert main(words) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"cascade-budget {words[0]}: a revision is empty. Name one: perhaps a variable in the "
+        "command is not set"
     )
 
 
