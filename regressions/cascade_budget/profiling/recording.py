@@ -7,7 +7,6 @@ import contextlib
 import inspect
 import math
 import sys
-import time
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import pyinstrument
 from pyinstrument.stack_sampler import AsyncState, StackSampler
 
+from cascade_budget.clock import Clock
 from cascade_budget.errors import BudgetError
 from cascade_budget.model.profiles import ProfileSession
 from cascade_budget.profiling.stacks import AWAIT, FrameNamer, RawFrame, workload_stack
@@ -53,8 +53,8 @@ class SamplingClock:
 
 
 CLOCKS: Final[Mapping[str, SamplingClock]] = {
-    "cpu": SamplingClock(name="cpu", now_ns=time.thread_time_ns),
-    "wall": SamplingClock(name="wall", now_ns=time.perf_counter_ns),
+    "cpu": SamplingClock(name="cpu", now_ns=Clock.thread_time_ns),
+    "wall": SamplingClock(name="wall", now_ns=Clock.perf_counter_ns),
 }
 """CPU time of the calling thread, and elapsed time."""
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
+from cascade_budget.clock import Clock
 from cascade_budget.process.workload import frozen_heap
 
 if TYPE_CHECKING:
@@ -70,11 +71,11 @@ def sample_cost(run: Callable[[int], object], n: int) -> CostSample:
         ratios, cpu, wall, spent = [], [], [], 0
         before = _cpu_of(turns)
         while True:
-            wall_start, cpu_start = time.perf_counter_ns(), time.process_time_ns()
+            wall_start, cpu_start = Clock.perf_counter_ns(), Clock.process_time_ns()
             for _ in range(repeats):
                 run(n)
-            cpu_ns = time.process_time_ns() - cpu_start
-            wall_ns = time.perf_counter_ns() - wall_start
+            cpu_ns = Clock.process_time_ns() - cpu_start
+            wall_ns = Clock.perf_counter_ns() - wall_start
             after = _cpu_of(turns)
             transactions = repeats * n
             turn_ns = (before + after) / (2 * turns)
@@ -153,9 +154,9 @@ def _chunk_ns() -> int:
 
 
 def _cpu_of(turns: int) -> int:
-    start = time.process_time_ns()
+    start = Clock.process_time_ns()
     run_calibration(turns)
-    return max(time.process_time_ns() - start, 1)
+    return max(Clock.process_time_ns() - start, 1)
 
 
 def _turns(chunk_ns: int) -> int:
@@ -170,11 +171,11 @@ def _repeats(run: Callable[[int], object], n: int, chunk_ns: int) -> int:
     """How many runs at n fill a chunk, or half a second where the workload rather waits."""
     repeats = 1
     while True:
-        wall_start, cpu_start = time.perf_counter_ns(), time.process_time_ns()
+        wall_start, cpu_start = Clock.perf_counter_ns(), Clock.process_time_ns()
         for _ in range(repeats):
             run(n)
-        cpu_ns = time.process_time_ns() - cpu_start
-        if cpu_ns >= chunk_ns / 2 or time.perf_counter_ns() - wall_start >= _WAITING_NS:
+        cpu_ns = Clock.process_time_ns() - cpu_start
+        if cpu_ns >= chunk_ns / 2 or Clock.perf_counter_ns() - wall_start >= _WAITING_NS:
             return repeats
         repeats *= 2
 
