@@ -32,7 +32,7 @@ def nearest_module(module_name: str) -> str | None:
     """
     found: list[str] = []
     for part in module_name.split("."):
-        nearest = nearest_attribute(part, set(_submodules(".".join(found))))
+        nearest = nearest_attribute(part, set(submodules(".".join(found))))
         if nearest is None:
             return None
         found.append(nearest)
@@ -40,7 +40,7 @@ def nearest_module(module_name: str) -> str | None:
     return None if corrected == module_name else corrected
 
 
-def _submodules(package: str) -> Iterator[str]:
+def submodules(package: str) -> Iterator[str]:
     """Names that `package.X` could import; without a package, the top level."""
     import pkgutil  # noqa: PLC0415
 

@@ -16,9 +16,17 @@ from cascade_budget.counting.nearest_name import (
 )
 from cascade_budget.errors import UsageError
 
-__all__ = ["Target", "TargetError", "resolve_target"]
+__all__ = [
+    "MISSING",
+    "Target",
+    "TargetError",
+    "import_named",
+    "member_of",
+    "resolve_target",
+]
 
-_MISSING = object()
+MISSING = object()
+"""What `member_of` gives where there is no such member."""
 
 
 @final
@@ -83,7 +91,7 @@ def resolve_target(name: str) -> Target:
             nearest=nearest,
             remedy=f"Write '{nearest}'" if nearest else "Write it as in 'inspect:signature'",
         )
-    module = _import(module_name, name=name)
+    module = import_named(module_name, name=name)
     try:
         codes, functions = _walk(module, qualname.split("."), name=name)
     except UncountableError as error:
@@ -105,7 +113,8 @@ def resolve_target(name: str) -> Target:
     return Target(name=name, codes=codes, function=functions[0] if functions else None)
 
 
-def _import(module_name: str, *, name: str) -> ModuleType:
+def import_named(module_name: str, *, name: str) -> ModuleType:
+    """The module of a target or pattern. Raises TargetError where it can't be imported."""
     loaded = sys.modules.get(module_name)
     if isinstance(loaded, ModuleType):
         return loaded
@@ -148,8 +157,8 @@ def _walk(
             functions = innermost(reached, name=name)
             codes = tuple(f.__code__ for f in functions if isinstance(f, FunctionType))
             return _walk_codes(codes, parts, index, name=name), ()
-        held = _member(reached, part)
-        if held is _MISSING:
+        held = member_of(reached, part)
+        if held is MISSING:
             raise _no_attribute(reached, parts, index, name=name)
         reached = held
     functions = innermost(reached, name=name)
@@ -191,7 +200,7 @@ def _walk_codes(
 _CO_OPTIMIZED = 0x1
 
 
-def _member(owner: object, part: str) -> object:
+def member_of(owner: object, part: str) -> object:
     """`owner.part` without running descriptors, so that a property is found and not read."""
     if isinstance(owner, type):
         # Name mangling, as the compiler does it for names used inside the class.
@@ -204,7 +213,7 @@ def _member(owner: object, part: str) -> object:
     try:
         return getattr(owner, part)
     except AttributeError:
-        return _MISSING
+        return MISSING
 
 
 def _no_attribute(owner: object, parts: list[str], index: int, *, name: str) -> TargetError:

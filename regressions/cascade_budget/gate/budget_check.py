@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
+from cascade_budget.counting.watch import refuse_unmatched
 from cascade_budget.errors import BudgetError, ColdRunError
 from cascade_budget.gate.subjects import DRY_RUNS
 from cascade_budget.gate.verdicts import CountedCalls, exceeded, judge_calls, with_sites
@@ -56,6 +57,7 @@ class BudgetCheck:
         """Add what is found of a subject to its test.
 
         Raises:
+            WatchPatternError: a pattern matches nothing.
             ColdRunError: a first run was to be counted, and the fresh process did not report.
             WorkloadThreadsError: each counted run left threads behind.
         """
@@ -63,6 +65,7 @@ class BudgetCheck:
         with self._telling():
             entry = self._ledger.entries.get(subject.key)
             calls = self._count(subject)
+            refuse_unmatched(subject.state.budgets.patterns, calls.watched)
             targets = self._judge(subject, calls, entry)
             recounted = self._recount(subject, calls, targets)
             if recounted is not calls:

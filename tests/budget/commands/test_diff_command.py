@@ -265,8 +265,10 @@ def test_an_empty_revision_is_refused(shop: Shop, words: list[str]) -> None:
     assert shop.diff(*words) == (
         2,
         [
-            "cascade-budget diff: a revision is empty. Name one: perhaps a variable in the command "
-            "is not set"
+            (
+                "cascade-budget diff: a revision is empty. Name one: perhaps a variable in the command "
+                "is not set"
+            )
         ],
     )
 

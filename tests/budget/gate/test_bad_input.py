@@ -175,8 +175,10 @@ def test_an_empty_option_is_a_usage_error_and_no_plain_run(project, option):
     project.run("--cascade-budget", f"{option}=")
     assert project.result.ret == pytest.ExitCode.USAGE_ERROR
     assert [text for text in project.result.errlines if text] == [
-        f"ERROR: {option} is empty. Give it a value or leave it out: perhaps a variable in the "
-        "command is not set"
+        (
+            f"ERROR: {option} is empty. Give it a value or leave it out: perhaps a variable in the "
+            "command is not set"
+        )
     ]
 
 

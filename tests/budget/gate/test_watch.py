@@ -183,3 +183,40 @@ def test_a_pattern_added_to_a_recorded_test_is_missing(watched):
         "  inspect:*  nothing recorded",
         "  record with  pytest --cascade-budget-update test_shop.py::test_serve",
     ]
+
+
+def test_a_pattern_that_matches_nothing_is_an_error_and_not_recorded(project):
+    project.test(
+        WATCHED.replace("shop.*", "shopp.*")
+        + """
+@pytest.mark.cascade_budget(watch=["shop:prices*"])
+def test_whole():
+    shop.serve(3)
+
+def test_block():
+    import cascade_budget
+    with cascade_budget.count(watch=["shopp.*"]) as calls:
+        shop.serve(3)
+    assert not calls.watched
+"""
+    )
+    project.run("--cascade-budget-update").assert_outcomes(failed=3)
+    refused = (
+        "it matches nothing: there is no module 'shopp'; watch pattern 'shopp.*'. "
+        "Did you mean 'shop.*'?"
+    )
+    name = "cascade_budget.counting.watch.WatchPatternError"
+    assert project.errors() == [f"{name}: {refused}"] * 2
+    assert project.section("test_whole") == [
+        (
+            "it matches nothing: no name begins with 'shop:prices'; watch pattern 'shop:prices*'. "
+            "Did you mean 'shop:price*'?"
+        )
+    ]
+    assert not project.ledger.exists()
+
+
+def test_a_watched_package_that_nobody_calls_is_no_error(project):
+    project.write("attic/__init__.py", "def unused():\n    pass\n")
+    project.test(WATCHED.replace('"shop.*"', '"shop.*", "attic.*"'))
+    project.run("--cascade-budget-update").assert_outcomes(passed=1)
