@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -10,13 +11,18 @@ import sys
 import threading
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import filelock
+
+from cascade_budget.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
+
+SCRATCH: Final = "trees"
+"""The folder in the cache for what goes when it was used."""
 
 
 @contextlib.contextmanager
@@ -26,9 +32,11 @@ def scratch_folder() -> Iterator[Path]:
     What a killed run left behind is removed by the next one. A run holds a lock as long as it
     lives, which also tells it to a run in another container that shares the cache: there its
     process number would mean nothing.
+
+    Raises:
+        UsageError: The cache can't be written.
     """
-    place = cache_folder() / "trees"
-    place.mkdir(parents=True, exist_ok=True)
+    place = cache_room(SCRATCH)
     for lock in place.glob("*.lock"):
         _remove_if_left(lock)
     folder = place / uuid.uuid4().hex
@@ -42,8 +50,27 @@ def scratch_folder() -> Iterator[Path]:
             _remove(lock)
 
 
+def cache_room(name: str) -> Path:
+    """A folder in the cache, made where it is not there.
+
+    Raises:
+        UsageError: It can't be written.
+    """
+    room = cache_folder() / name
+    try:
+        room.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(room, error.strerror or str(error)) from None
+    if not os.access(room, os.W_OK):
+        raise _unusable(room, os.strerror(errno.EACCES))
+    return room
+
+
 def cache_folder() -> Path:
     """Where copies and counts are kept: CASCADE_BUDGET_CACHE, or the platform's place for caches.
+
+    Raises:
+        UsageError: It would be in the user's home, and there is none.
 
     Source: XDG Base Directory Specification 0.8, `$XDG_CACHE_HOME`; on macOS and Windows the
     folders that platformdirs uses.
@@ -51,6 +78,13 @@ def cache_folder() -> Path:
     named = os.environ.get("CASCADE_BUDGET_CACHE")
     if named:
         return Path(named).absolute()
+    try:
+        return _platform_folder()
+    except RuntimeError as error:
+        raise _unusable("", str(error).rstrip(".")) from None
+
+
+def _platform_folder() -> Path:
     if sys.platform == "win32":
         local = os.environ.get("LOCALAPPDATA")
         return (
@@ -60,6 +94,14 @@ def cache_folder() -> Path:
         return Path.home() / "Library" / "Caches" / "cascade-budget"
     named = os.environ.get("XDG_CACHE_HOME")
     return (Path(named) if named else Path.home() / ".cache") / "cascade-budget"
+
+
+def _unusable(place: Path | str, why: str) -> UsageError:
+    return UsageError(
+        f"the cache folder can't be used: {why}",
+        place=str(place),
+        remedy="Set CASCADE_BUDGET_CACHE to a folder that can be written",
+    )
 
 
 @contextlib.contextmanager

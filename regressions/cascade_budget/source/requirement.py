@@ -105,7 +105,6 @@ def install_base(requirement: Requirement, cache: Path) -> InstalledBase:
     pins = _pins(without=name)
     folder = cache / _key(requirement, pins)
     if not folder.is_dir():
-        cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="installing-", dir=cache) as scratch:
             made = Path(scratch) / "packages"
             _install(requirement, made, pins)

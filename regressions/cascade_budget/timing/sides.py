@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from cascade_budget.process.job import Imports
-from cascade_budget.source.cache import cache_folder, scratch_folder
+from cascade_budget.source.cache import cache_room, scratch_folder
 from cascade_budget.source.copies import Source, checkout_source, find_source, make_tree
 from cascade_budget.source.repository import Repository, RevisionError
 from cascade_budget.source.requirement import InstalledBase, install_base, parse_requirement
@@ -97,11 +97,11 @@ def find_base(word: str, project: Path) -> Base:
     Raises:
         RevisionError: There is no such revision; a shallow clone is told.
         BaseInstallError: The release cannot be installed.
-        OSError: The cache cannot be written.
+        UsageError: The cache cannot be written.
     """
     requirement = parse_requirement(word)
     if requirement is not None:
-        return install_base(requirement, cache_folder() / "packages")
+        return install_base(requirement, cache_room("packages"))
     return find_source(word, here=project.resolve())
 
 
@@ -118,7 +118,8 @@ def lay_out_sides(base: Base, project: Path) -> Iterator[Sides]:
 
     Raises:
         RevisionError: The revision cannot be read in full.
-        OSError: The cache cannot be written.
+        UsageError: The cache cannot be written.
+        OSError: A file cannot be read or written.
     """
     here = project.resolve()
     with scratch_folder() as scratch:

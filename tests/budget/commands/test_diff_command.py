@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -257,6 +258,33 @@ def test_an_unknown_revision_names_the_nearest(shop: Shop) -> None:
     assert shop.diff("mian") == (
         2,
         [f"cascade-budget diff: there is no revision 'mian'; {shop.root}. Did you mean main?"],
+    )
+
+
+def test_a_cache_that_cannot_be_written_is_no_growth(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CASCADE_BUDGET_CACHE", str(tmp_path / "file"))
+    assert shop.diff("main") == (
+        2,
+        [
+            (
+                f"cascade-budget diff: the cache folder can't be used: Not a directory; "
+                f"{tmp_path}/file/trees. Set CASCADE_BUDGET_CACHE to a folder that can be written"
+            )
+        ],
+    )
+
+
+def test_a_disk_that_is_full_is_no_growth(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **_options: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "shop.py")
+
+    monkeypatch.setattr(shutil, "copy2", full)
+    assert shop.diff("main") == (
+        2,
+        ["cascade-budget diff: [Errno 28] No space left on device: 'shop.py'"],
     )
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from cascade_budget.errors import UsageError
 from cascade_budget.source.cache import scratch_folder
 
 HOLD = """
@@ -47,6 +50,44 @@ def test_it_is_gone_after_the_block_and_after_an_error(place):
     with pytest.raises(KeyboardInterrupt), scratch_folder():
         raise KeyboardInterrupt
     assert list(place.iterdir()) == []
+
+
+def test_a_cache_that_cannot_be_written_is_wrong_usage(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CASCADE_BUDGET_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(UsageError) as caught, scratch_folder():
+        pass
+    assert str(caught.value) == (
+        f"the cache folder can't be used: Not a directory; {tmp_path}/file/cache/trees. "
+        "Set CASCADE_BUDGET_CACHE to a folder that can be written"
+    )
+
+
+def test_a_cache_that_is_read_only_is_wrong_usage(place, monkeypatch):
+    # The superuser may write everywhere: what the system says to everyone else.
+    monkeypatch.setattr(os, "access", lambda path, mode: (path, mode) != (place, os.W_OK))
+    with pytest.raises(UsageError) as caught, scratch_folder():
+        pass
+    assert str(caught.value) == (
+        f"the cache folder can't be used: Permission denied; {place}. "
+        "Set CASCADE_BUDGET_CACHE to a folder that can be written"
+    )
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch):
+    for name in ("CASCADE_BUDGET_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    with pytest.raises(UsageError) as caught, scratch_folder():
+        pass
+    assert str(caught.value) == (
+        "the cache folder can't be used: Could not determine home directory. "
+        "Set CASCADE_BUDGET_CACHE to a folder that can be written"
+    )
 
 
 def test_a_folder_that_another_run_uses_is_left_alone(place):
