@@ -18,10 +18,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cascade_budget.counting import (
-    CallCounts,
-    count_calls,
-)
+from cascade_budget.counting import CallCounts, count_calls
 from cascade_budget.counting.targets import resolve_target
 
 if TYPE_CHECKING:

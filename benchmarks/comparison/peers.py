@@ -14,14 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import limits, workloads
 from benchmarks.comparison.lines import Bench
-from benchmarks.comparison.peers_table import (
-    AHEAD,
-    Row,
-    as_json,
-    as_markdown,
-    as_text,
-    behind,
-)
+from benchmarks.comparison.peers_table import AHEAD, Row, as_json, as_markdown, as_text, behind
 from benchmarks.comparison.progress import Progress, wrapped
 from benchmarks.comparison.rounds import Contender, measure
 from benchmarks.comparison.table import page_with_block, replace_block

@@ -22,10 +22,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.measuring.rates import as_markdown, read_lines, write_noise
 from cascade_budget.judge.sequential import Plan
-from cascade_budget.timing.sides import (
-    find_base,
-    lay_out_sides,
-)
+from cascade_budget.timing.sides import find_base, lay_out_sides
 from cascade_budget.timing.trials import run_trial
 
 if TYPE_CHECKING:

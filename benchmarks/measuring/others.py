@@ -34,10 +34,7 @@ from benchmarks.measuring.tools.paired import Paired
 from benchmarks.measuring.tools.pyperf_timeit import PyperfTimeit
 from benchmarks.measuring.tools.pytest_benchmark import PytestBenchmark
 from cascade_budget.errors import BudgetError
-from cascade_budget.timing.sides import (
-    find_base,
-    lay_out_sides,
-)
+from cascade_budget.timing.sides import find_base, lay_out_sides
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

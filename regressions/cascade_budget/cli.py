@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-#: As a shell reports a process that ended by SIGINT.
 COMMANDS: Final = ("asv", "bisect", "diff", "doctor", "selfcheck")
 """Modules of `cascade_budget.commands` that are commands."""
 
-INTERRUPTED = 130
-USAGE = 2
+INTERRUPTED: Final = 130
+"""As a shell reports a process that ended by SIGINT."""
+
+USAGE: Final = 2
 
 
 class Command(Protocol):

@@ -11,15 +11,7 @@ from cascade.blueprint import bind as binding
 from cascade.graph import build
 from cascade.graph.model import Value
 
-from .loops import (
-    Renamed,
-    assigned,
-    blocks,
-    body_called,
-    once_a_loop,
-    rewrite_loops,
-    tree_of,
-)
+from .loops import Renamed, assigned, blocks, body_called, once_a_loop, rewrite_loops, tree_of
 
 if TYPE_CHECKING:
     import pytest

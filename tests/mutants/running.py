@@ -13,13 +13,7 @@ from cascade.runtime import nodes
 from cascade.runtime.state import Generation, MemoryState
 from cascade.spec.lazy import TaskSpec
 
-from .loops import (
-    before_bodies,
-    before_each_body,
-    before_each_bounce,
-    required,
-    rewrite_loops,
-)
+from .loops import before_bodies, before_each_body, before_each_bounce, required, rewrite_loops
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

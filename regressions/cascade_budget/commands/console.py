@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, final
 from rich.console import Console
 from rich.live import Live
 from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from cascade_budget.clock import Clock
@@ -63,17 +63,17 @@ class ProgressLine:
     def step(self, text: str) -> None:
         """Say what begins."""
         if self._console.is_terminal:
-            self._draw(text, 0, 0)
+            self._draw(text)
         else:
             self._log(text)
 
     def count(self, text: str, done: int, total: int) -> None:
         """Say how far a step is; a total of 0 is not known yet."""
-        told = f"{text}: {done:,} of {total:,} tests" if total else text
+        told = f"{done:,} of {total:,} tests" if total else ""
         if self._console.is_terminal:
-            self._draw(told, done, total)
-        elif total and Clock.monotonic() - self._logged >= _LOG_SECONDS:
-            self._log(told)
+            self._draw(text, told, done, total)
+        elif told and Clock.monotonic() - self._logged >= _LOG_SECONDS:
+            self._log(f"{text}: {told}")
 
     @contextlib.contextmanager
     def shown(self) -> Iterator[ProgressLine]:
@@ -81,11 +81,11 @@ class ProgressLine:
         with self._live if self._console.is_terminal else contextlib.nullcontext():
             yield self
 
-    def _draw(self, text: str, done: int, total: int) -> None:
-
-        line = Table.grid(padding=(0, 1))
-        bar = [ProgressBar(total=total, completed=done, width=20)] if total else []
-        line.add_row(Text(text, no_wrap=True, overflow="ellipsis"), *bar)
+    def _draw(self, text: str, told: str = "", done: int = 0, total: int = 0) -> None:
+        # Where the line is too narrow it is the text that is cut, not how far it is.
+        line = Table.grid("", Column(no_wrap=True), Column(no_wrap=True), padding=(0, 1))
+        bar = ProgressBar(total=total, completed=done, width=20) if total else ""
+        line.add_row(Text(text, no_wrap=True, overflow="ellipsis"), told, bar)
         self._live.update(line, refresh=True)
 
     def _log(self, text: str) -> None:

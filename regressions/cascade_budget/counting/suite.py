@@ -6,7 +6,7 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from cascade_budget.errors import BudgetError, UsageError
+from cascade_budget.errors import BudgetError
 from cascade_budget.model.suite_counts import SuiteReader
 from cascade_budget.process.job import Imports, Job
 from cascade_budget.process.launch import FreshInterpreter
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from cascade_budget.model.suite_counts import SuiteCounts
 
-__all__ = ["NoTestsError", "SuiteError", "SuiteRequest", "count_suite"]
+__all__ = ["SuiteError", "SuiteRequest", "count_suite"]
 
 _POLL_SECONDS: Final = 0.1
 _GRACE_SECONDS: Final = 5.0
@@ -26,26 +26,12 @@ _TESTS_RAN: Final = (0, 1)
 _INTERRUPTED: Final = 2
 _USAGE: Final = 4
 _NO_TESTS: Final = 5
+_TASK: Final = ("attribute", "garbage", "only", "packages", "shuffle", "tests", "warm_ups")
+"""What of a request the process is told under its own name."""
 
 
 class SuiteError(BudgetError):
-    """The suite could not be run to its end.
-
-    Attributes:
-        output: What pytest printed.
-        exit_code: The process's; negative for a signal.
-    """
-
-    def __init__(
-        self, fact: str, *, place: str, remedy: str, output: str = "", exit_code: int = 0
-    ) -> None:
-        super().__init__(fact, place=place, remedy=remedy)
-        self.output = output
-        self.exit_code = exit_code
-
-
-class NoTestsError(SuiteError, UsageError):
-    """No test was collected."""
+    """The suite could not be run to its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +84,7 @@ def count_suite(
         progress: Called with the tests that have ended and the tests that were collected.
 
     Raises:
-        NoTestsError: No test was collected.
-        SuiteError: Collection failed, pytest could not start, or the process was killed.
+        SuiteError: No test was collected, pytest could not start, or the process was killed.
         KeyboardInterrupt: On Ctrl-C; the process and its children have ended by then.
     """
     counts = None
@@ -128,7 +113,6 @@ def count_suite(
 
 
 def _job(request: SuiteRequest) -> Job:
-    attribute, only = request.attribute, request.only
     return Job(
         plugin="cascade_budget.counting.suite_plugin:CountSuite",
         name=request.label,
@@ -140,15 +124,7 @@ def _job(request: SuiteRequest) -> Job:
             origins=[str(origin) for origin in request.origins],
         ),
         random_seed=request.random_seed,
-        task={
-            "packages": request.packages,
-            "tests": sorted(request.tests),
-            "attribute": attribute if isinstance(attribute, bool) else sorted(attribute),
-            "only": None if only is None else sorted(only),
-            "garbage": request.garbage,
-            "warm_ups": request.warm_ups,
-            "shuffle": request.shuffle,
-        },
+        task={name: getattr(request, name) for name in _TASK},
     )
 
 
@@ -161,29 +137,22 @@ def _checked(
     if counts is not None and counts.wrong_origin:
         # For the caller to refuse: no test was run.
         return counts
-    where = f"pytest on {request.label}"
     ran = " ".join(["pytest", *request.arguments])
+    remedy = f"Make `{ran}` run there first"
     if counts is not None and counts.uncollected:
         file, reason = next(iter(counts.uncollected.items()))
         fact = f"no test could be collected: {file}: {reason}"
-        remedy = f"Make `{ran}` run there first"
     elif code == _NO_TESTS or counts is not None:
-        raise NoTestsError(
-            "no test was collected",
-            place=where,
-            remedy=f"Give the tests' path, or start where `{ran}` finds them",
-            output=said,
-            exit_code=code,
-        )
+        fact = "no test was collected"
+        remedy = f"Give the tests' path, or start where `{ran}` finds them"
     elif code < 0:
         fact = f"the process was killed by {_signal_name(-code)}"
         remedy = f"Run `{ran}` to see whether the tests end without being counted"
     elif code == _USAGE:
-        fact, remedy = f"pytest could not start: {_error_of(said)}", f"Make `{ran}` run there first"
+        fact = f"pytest could not start: {_error_of(said)}"
     else:
         fact = f"pytest ended with exit code {code}: {_error_of(said)}"
-        remedy = f"Make `{ran}` run there first"
-    raise SuiteError(fact, place=where, remedy=remedy, output=said, exit_code=code)
+    raise SuiteError(fact, place=f"pytest on {request.label}", remedy=remedy)
 
 
 def _error_of(said: str) -> str:

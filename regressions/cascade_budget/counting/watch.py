@@ -7,8 +7,14 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, final
 
-from cascade_budget.counting.nearest_name import nearest_attribute, nearest_module, submodules
-from cascade_budget.counting.targets import MISSING, import_named, member_of
+from cascade_budget.counting.targets import (
+    MISSING,
+    import_named,
+    member_of,
+    nearest_attribute,
+    nearest_module,
+    submodules,
+)
 from cascade_budget.errors import UsageError
 
 if TYPE_CHECKING:

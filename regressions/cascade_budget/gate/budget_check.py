@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, final
 from cascade_budget.counting.watch import refuse_unmatched
 from cascade_budget.errors import BudgetError, ColdRunError
 from cascade_budget.gate.subjects import DRY_RUNS
-from cascade_budget.gate.verdicts import CountedCalls, exceeded, judge_calls, with_sites
+from cascade_budget.gate.verdicts import CountedCalls, exceeded, judge_calls
 from cascade_budget.judge.calls import Counted, is_chance
 from cascade_budget.model.findings import CallVerdict, Site, TimeFinding
 from cascade_budget.model.laws import parse_law
@@ -173,28 +173,34 @@ class BudgetCheck:
     def _attribute(
         self, subject: Subject, targets: Sequence[TargetFinding]
     ) -> tuple[TargetFinding, ...]:
-        """The findings with the lines that call, in one more run."""
+        """The findings with the lines that call, in one more run, which changes no verdict."""
         __tracebackhide__ = True
         at = subject.sizes[-1]
-        with self._doing(subject, "finding the lines that call", at):
+        self._say(subject, "finding the lines that call", at)
+        try:
             if subject.state.budgets.cold:
                 counts = subject.count_in_fresh_process(at, attribute=True)
             else:
                 counts = subject.count(at, attribute=True)
+        except Exception as error:  # noqa: BLE001 - what is over budget is so without them
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            unknown = f"; who calls it was not found: {reason}"
+            return _replaced(targets, lambda one: replace(one, sentence=one.sentence + unknown))
         root = self._settings.root
-        sites = {
-            target: tuple(
+
+        def with_sites(one: TargetFinding) -> TargetFinding:
+            sites = tuple(
                 Site(
                     path=shown_path(Path(each.path), root) if each.path else "",
                     line=each.line,
                     function=each.function,
                     calls=each.calls,
                 )
-                for each in called_from
+                for each in counts.sites.get(one.target, ())
             )
-            for target, called_from in counts.sites.items()
-        }
-        return self._changes.mark(with_sites(targets, sites, at))
+            return replace(one, sites=sites, sites_at=at or None)
+
+        return self._changes.mark(_replaced(targets, with_sites))
 
     def _time(self, subject: Subject, entry: Entry | None) -> TimeFinding | None:
         """What is found of its time; that it could not be timed is found as well."""
@@ -221,6 +227,13 @@ class BudgetCheck:
 
     def _say(self, subject: Subject, doing: str, n: int) -> None:
         self._progress.say(f"{subject.title}: {_at(doing, n)}")
+
+
+def _replaced(
+    targets: Sequence[TargetFinding], change: Callable[[TargetFinding], TargetFinding]
+) -> tuple[TargetFinding, ...]:
+    """The findings, each that is exceeded changed."""
+    return tuple(change(one) if one.verdict is CallVerdict.EXCEEDED else one for one in targets)
 
 
 def _at(doing: str, n: int) -> str:

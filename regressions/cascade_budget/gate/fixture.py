@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, final, overload
 
 from cascade_budget.counting import count_calls
 from cascade_budget.counting.targets import resolve_target
 from cascade_budget.counting.watch import refuse_unmatched
 from cascade_budget.errors import UsageError
-from cascade_budget.process.workload import Workload, quiet_collection
+from cascade_budget.process.workload import Workload, WorkloadCall, quiet_collection
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -24,30 +23,6 @@ MIN_SIZES: Final = 4
 _STEP: Final = 100
 """Four sizes tell a line and a parabola from chance, equal steps read well in a table, and at 100 a
 start-up of a few dozen calls can't pass for a cost per transaction; smaller where n is."""
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkloadCall:
-    """A workload, and what it is to be counted and timed at.
-
-    Attributes:
-        item: the test that made the call.
-        key: the ledger's key.
-        title: how the failure names it.
-        ordinal: 1 for the first call in the test.
-        function: performs n transactions; may be a coroutine function.
-        n: transactions at which throughput is measured.
-        sizes: transactions at which calls are counted, rising.
-    """
-
-    item: pytest.Item
-    key: str
-    title: str
-    ordinal: int
-    function: Callable[[int], Any]
-    n: int
-    sizes: tuple[int, ...]
 
 
 class WorkloadRunner(Protocol):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from cascade_budget.interop.pytest_benchmark import BenchmarkedCall
     from cascade_budget.process.channel import Message
-    from cascade_budget.process.worker import FixtureCall
+    from cascade_budget.process.workload import WorkloadCall
 
 __all__ = ["CountWorkload", "count_in_fresh_process"]
 
@@ -102,7 +102,7 @@ class CountWorkload(WorkerPlugin):
 
     _warming = False
 
-    def run_workload(self, call: FixtureCall) -> Any:
+    def run_workload(self, call: WorkloadCall) -> Any:
         """Count a run of the call that was asked for; run others as plain pytest does."""
         task = self.job.task
         timeout_seconds = read_settings(call.item.config).timeout_seconds

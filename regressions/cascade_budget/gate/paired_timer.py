@@ -20,12 +20,11 @@ from cascade_budget.timing.sides import Base, Sides, find_base, lay_out_sides
 if TYPE_CHECKING:
     import pytest
 
-    from cascade_budget.gate.fixture import WorkloadCall
     from cascade_budget.gate.timers import ProfiledSides
     from cascade_budget.ledger import Entry
     from cascade_budget.model.throughput import PairedTiming
     from cascade_budget.process.job import Job
-    from cascade_budget.process.workload import Workload
+    from cascade_budget.process.workload import Workload, WorkloadCall
     from cascade_budget.report.progress import Progress
     from cascade_budget.settings import Settings
     from cascade_budget.timing.rounds import Progress as RoundProgress

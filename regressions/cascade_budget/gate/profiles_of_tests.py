@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
-    from cascade_budget.gate.fixture import WorkloadCall
     from cascade_budget.gate.timers import ProfiledSides
     from cascade_budget.model.profiles import ProfileDifference, ProfileSession
+    from cascade_budget.process.workload import WorkloadCall
     from cascade_budget.profiling.stacks import RawFrame
     from cascade_budget.report.progress import Progress
     from cascade_budget.settings import Settings

@@ -30,17 +30,7 @@ STEM: Final = "cascade-budget"
 
 @final
 class ReportError(BudgetError):
-    """A report that was asked for could not be written. The verdicts stand.
-
-    Args:
-        fact: what is wrong.
-        folder: the folder of reports, as it is shown.
-        remedy: what to do about it.
-    """
-
-    def __init__(self, fact: str, *, folder: str, remedy: str) -> None:
-        self.folder = folder
-        super().__init__(fact, place=folder, remedy=remedy)
+    """A report that was asked for could not be written. The verdicts stand."""
 
 
 @final
@@ -96,7 +86,7 @@ class Reports:
         except OSError as error:
             raise ReportError(
                 f"the report can't be written: {error.strerror or error}",
-                folder=shown,
+                place=shown,
                 remedy="Give --cascade-budget-report a folder that can be written",
             ) from error
         yield f"report: {shown}/{STEM}.html"

@@ -9,12 +9,7 @@ import pytest
 from cascade_budget.errors import LedgerError
 from cascade_budget.gate.reports import ReportError, Reports
 from cascade_budget.gate.verdicts import entry_of
-from cascade_budget.ledger import (
-    LedgerChange,
-    read_ledger,
-    render_ledger,
-    update_ledger,
-)
+from cascade_budget.ledger import LedgerChange, read_ledger, render_ledger, update_ledger
 from cascade_budget.model.codec import from_json
 from cascade_budget.model.findings import WorkloadFinding
 from cascade_budget.report.terminal import summary_lines

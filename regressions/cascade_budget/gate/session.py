@@ -28,10 +28,10 @@ from cascade_budget.source.changes import changes_since
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from cascade_budget.gate.fixture import WorkloadCall
     from cascade_budget.gate.timers import Timer
     from cascade_budget.interop.pytest_benchmark import BenchmarkedCall
     from cascade_budget.model.findings import WorkloadFinding
+    from cascade_budget.process.workload import WorkloadCall
     from cascade_budget.settings import Settings
 
 

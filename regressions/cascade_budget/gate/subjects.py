@@ -39,13 +39,12 @@ if TYPE_CHECKING:
 
     from cascade_budget.counting import CallCounts
     from cascade_budget.gate.budgets import TestState
-    from cascade_budget.gate.fixture import WorkloadCall
     from cascade_budget.gate.profiles_of_tests import Profiles
     from cascade_budget.gate.timers import Timer
     from cascade_budget.interop.pytest_benchmark import BenchmarkedCall
     from cascade_budget.ledger import Entry
     from cascade_budget.model.profiles import ProfileFinding
-    from cascade_budget.process.workload import Workload
+    from cascade_budget.process.workload import Workload, WorkloadCall
     from cascade_budget.settings import Settings
 
 

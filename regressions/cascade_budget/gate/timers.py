@@ -12,10 +12,9 @@ from cascade_budget.timing.obstacles import timing_obstacle
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cascade_budget.gate.fixture import WorkloadCall
     from cascade_budget.ledger import Entry
     from cascade_budget.model.profiles import ProfileSession
-    from cascade_budget.process.workload import Workload
+    from cascade_budget.process.workload import Workload, WorkloadCall
     from cascade_budget.settings import Settings
     from cascade_budget.timing.calibration import CostSample
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from cascade_budget.counting.watch import DEFAULT_WATCH, Watch, parse_watch
@@ -18,7 +18,7 @@ from cascade_budget.judge.calls import (
 )
 from cascade_budget.judge.coarse import RecordedCost
 from cascade_budget.ledger import Entry
-from cascade_budget.model.findings import CallVerdict, Site, TargetFinding, WorkloadFinding
+from cascade_budget.model.findings import CallVerdict, TargetFinding, WorkloadFinding
 from cascade_budget.model.laws import parse_law
 
 if TYPE_CHECKING:
@@ -70,20 +70,8 @@ def exceeded(findings: Sequence[TargetFinding]) -> bool:
     return any(finding.verdict is CallVerdict.EXCEEDED for finding in findings)
 
 
-def with_sites(
-    findings: Sequence[TargetFinding], sites: Mapping[str, tuple[Site, ...]], at: int
-) -> tuple[TargetFinding, ...]:
-    """The findings, those exceeded with the lines that call them in a run at a size."""
-    return tuple(
-        replace(finding, sites=sites.get(finding.target, ()), sites_at=at or None)
-        if finding.verdict is CallVerdict.EXCEEDED
-        else finding
-        for finding in findings
-    )
-
-
 def entry_of(finding: WorkloadFinding, old: Entry | None) -> Entry | None:
-    """What an update records of a workload; None where it owes nothing to the ledger.
+    """What an update records of a workload; None where the ledger needs none.
 
     A cost that hardly moved on the same kind of machine keeps its recorded number, so that an
     update changes only what changed.

@@ -12,9 +12,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from cascade_budget.interop.asv_config import AsvError, load_json
-from cascade_budget.model.benchmarks import Benchmark, Measured
+from cascade_budget.model.benchmarks import Benchmark, Kind, Measured
 from cascade_budget.model.throughput import Interval
-from cascade_budget.model.units import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

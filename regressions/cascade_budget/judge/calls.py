@@ -9,18 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, final
 
-from cascade_budget.model.findings import (
-    CallVerdict,
-    Origin,
-    TargetFinding,
-)
-from cascade_budget.model.laws import (
-    ZERO,
-    Law,
-    calls_text,
-    describe_change,
-    fit_law,
-)
+from cascade_budget.model.findings import CallVerdict, Origin, TargetFinding
+from cascade_budget.model.laws import ZERO, Law, calls_text, describe_change, fit_law
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -346,6 +346,8 @@ def _paired_sentence(timing: PairedTiming, base: str) -> str:
 
 
 def _recorded_sentence(timing: RecordedTiming, verdict: TimeVerdict) -> str:
+    if verdict is TimeVerdict.RECORDED:
+        return f"recorded a calibrated cost of {timing.calibrated_cost:g}"
     if timing.slowdown is None or timing.limit is None:
         where = " comparable with this machine" if timing.elsewhere else ""
         return f"no cost recorded for {timing.python}{where}: not judged"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import math
 import re
 from dataclasses import dataclass
@@ -144,11 +145,11 @@ def parse_law(text: str) -> Law:
         return _parse_irregular(text, stripped)
     try:
         tree = ast.parse(stripped, mode="eval")
-        law = Law.polynomial(*_Reader(text).read(tree.body))
+        law = Law.polynomial(*_read(tree.body))
     except (RecursionError, MemoryError) as error:
         raise LawSyntaxError(text, "it is nested too deeply") from error
-    except LawSyntaxError:
-        raise
+    except _NoPolynomialError as error:
+        raise LawSyntaxError(text, str(error)) from None
     except (SyntaxError, ValueError) as error:
         raise LawSyntaxError(text, _why_no_expression(stripped)) from error
     if law != ZERO and all(coefficient <= 0 for coefficient in law.coefficients):
@@ -272,80 +273,75 @@ def _why_no_expression(stripped: str) -> str:
     return "it is no arithmetic expression"
 
 
-class _Reader:
-    """Reads an expression tree as a polynomial. Holds the text for its errors."""
+class _NoPolynomialError(Exception):
+    """Why an expression is no polynomial in n."""
 
-    def __init__(self, text: str) -> None:
-        self._text = text
 
-    def _error(self, detail: str) -> LawSyntaxError:
-        return LawSyntaxError(self._text, detail)
+def _read(node: ast.expr) -> list[Fraction]:
+    """The coefficients of an expression tree, lowest power first."""
+    match node:
+        case ast.Constant(value=int(value)) if not isinstance(value, bool):
+            return [Fraction(value)]
+        case ast.Constant():
+            raise _NoPolynomialError(f"{ast.unparse(node)} is no integer")
+        case ast.Name(id="n"):
+            return [Fraction(0), Fraction(1)]
+        case ast.Name(id=name):
+            raise _NoPolynomialError(f"{name!r} has no meaning here, only n has")
+        case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+            return _read(operand)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return [-coefficient for coefficient in _read(operand)]
+        case ast.BinOp(left=left, op=op, right=right):
+            return _operate(op, _read(left), _read(right))
+        case _:
+            raise _NoPolynomialError(f"{ast.unparse(node)!r} is no polynomial")
 
-    def read(self, node: ast.expr) -> list[Fraction]:
-        match node:
-            case ast.Constant(value=int(value)) if not isinstance(value, bool):
-                return [Fraction(value)]
-            case ast.Constant():
-                raise self._error(f"{ast.unparse(node)} is no integer")
-            case ast.Name(id="n"):
-                return [Fraction(0), Fraction(1)]
-            case ast.Name(id=name):
-                raise self._error(f"{name!r} has no meaning here, only n has")
-            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
-                return self.read(operand)
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return [-coefficient for coefficient in self.read(operand)]
-            case ast.BinOp(left=left, op=op, right=right):
-                return self._operate(op, self.read(left), self.read(right))
-            case _:
-                raise self._error(f"{ast.unparse(node)!r} is no polynomial")
 
-    def _operate(
-        self, op: ast.operator, left: list[Fraction], right: list[Fraction]
-    ) -> list[Fraction]:
-        match op:
-            case ast.Add():
-                return _sum(left, right)
-            case ast.Sub():
-                return _sum(left, [-coefficient for coefficient in right])
-            case ast.Mult():
-                return self._product(left, right)
-            case ast.Div():
-                divisor = self._constant(right, "a divisor is a number, not a formula")
-                if divisor == 0:
-                    raise self._error("it divides by 0")
-                return [coefficient / divisor for coefficient in left]
-            case ast.Pow():
-                exponent = self._constant(right, "an exponent is a number, not a formula")
-                if exponent.denominator != 1 or not 0 <= exponent <= MAX_DEGREE:
-                    raise self._error(f"an exponent is an integer from 0 to {MAX_DEGREE}")
-                power = [Fraction(1)]
-                for _ in range(exponent.numerator):
-                    power = self._product(power, left)
-                return power
-            case ast.BitXor():
-                raise self._error("^ is no power here, write n*n")
-            case _:
-                raise self._error("it uses an operator other than + - * / **")
+def _operate(op: ast.operator, left: list[Fraction], right: list[Fraction]) -> list[Fraction]:
+    match op:
+        case ast.Add():
+            return _sum(left, right)
+        case ast.Sub():
+            return _sum(left, [-coefficient for coefficient in right])
+        case ast.Mult():
+            return _product(left, right)
+        case ast.Div():
+            divisor = _constant(right, "a divisor is a number, not a formula")
+            if divisor == 0:
+                raise _NoPolynomialError("it divides by 0")
+            return [coefficient / divisor for coefficient in left]
+        case ast.Pow():
+            exponent = _constant(right, "an exponent is a number, not a formula")
+            if exponent.denominator != 1 or not 0 <= exponent <= MAX_DEGREE:
+                raise _NoPolynomialError(f"an exponent is an integer from 0 to {MAX_DEGREE}")
+            power = [Fraction(1)]
+            for _ in range(exponent.numerator):
+                power = _product(power, left)
+            return power
+        case ast.BitXor():
+            raise _NoPolynomialError("^ is no power here, write n*n")
+        case _:
+            raise _NoPolynomialError("it uses an operator other than + - * / **")
 
-    def _constant(self, coefficients: list[Fraction], detail: str) -> Fraction:
-        if any(coefficients[1:]):
-            raise self._error(detail)
-        return coefficients[0]
 
-    def _product(self, left: list[Fraction], right: list[Fraction]) -> list[Fraction]:
-        product = [Fraction(0)] * (len(left) + len(right) - 1)
-        for i, a in enumerate(left):
-            for j, b in enumerate(right):
-                product[i + j] += a * b
-        if any(max(abs(each.numerator), each.denominator) > _MAX_NUMBER for each in product):
-            raise self._error("it holds a number of more than 30 digits")
-        if any(product[MAX_DEGREE + 1 :]):
-            raise self._error(f"its degree is above {MAX_DEGREE}")
-        return product
+def _constant(coefficients: list[Fraction], detail: str) -> Fraction:
+    if any(coefficients[1:]):
+        raise _NoPolynomialError(detail)
+    return coefficients[0]
+
+
+def _product(left: list[Fraction], right: list[Fraction]) -> list[Fraction]:
+    product = [Fraction(0)] * (len(left) + len(right) - 1)
+    for i, a in enumerate(left):
+        for j, b in enumerate(right):
+            product[i + j] += a * b
+    if any(max(abs(each.numerator), each.denominator) > _MAX_NUMBER for each in product):
+        raise _NoPolynomialError("it holds a number of more than 30 digits")
+    if any(product[MAX_DEGREE + 1 :]):
+        raise _NoPolynomialError(f"its degree is above {MAX_DEGREE}")
+    return product
 
 
 def _sum(left: Sequence[Fraction], right: Sequence[Fraction]) -> list[Fraction]:
-    longer = max(len(left), len(right))
-    padded = [[*side, *[Fraction(0)] * (longer - len(side))] for side in (left, right)]
-    return [a + b for a, b in zip(*padded, strict=True)]
+    return [a + b for a, b in itertools.zip_longest(left, right, fillvalue=Fraction(0))]

@@ -45,14 +45,15 @@ class Channel:
         self._end.set_inheritable(True)
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Send one message.
+        """Send one message; a set is sent as a list.
 
         Raises:
             EOFError: The other end is gone.
         """
+        line = json.dumps(message, default=sorted, separators=(",", ":")).encode() + b"\n"
         try:
             self._end.settimeout(None)
-            self._end.sendall(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+            self._end.sendall(line)
         except OSError as error:
             raise EOFError from error
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["GATE_SEED", "kept_chance", "seed_plugins", "seed_random"]
+__all__ = ["GATE_SEED", "kept_chance", "seed_hypothesis", "seed_plugins", "seed_random"]
 
 GATE_SEED: Final = 0
 """Of the tests that the gate counts: a ledger's numbers are those of the same data in every run."""
@@ -41,6 +41,16 @@ def seed_plugins(options: Any, seed: int) -> None:
     # Where a project has set one it is the same number on every side.
     if isinstance(getattr(options, "randomly_seed", None), str):
         options.randomly_seed = seed
+
+
+def seed_hypothesis() -> None:
+    """Have Hypothesis make the same examples in each process, where a test has loaded it.
+
+    Its own option would load it where no test does, which takes as long as starting pytest.
+    """
+    core: Any = sys.modules.get("hypothesis.core")
+    if core is not None:
+        core.global_force_seed = GATE_SEED
 
 
 @contextlib.contextmanager

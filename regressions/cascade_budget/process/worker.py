@@ -15,7 +15,7 @@ import os
 import sys
 from importlib.metadata import entry_points
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import pytest
 
@@ -23,14 +23,14 @@ import cascade_budget
 from cascade_budget.process.channel import Channel
 from cascade_budget.process.imports import is_redirected, redirect_imports
 from cascade_budget.process.job import Imports, Job
-from cascade_budget.process.seeds import seed_plugins, seed_random
-from cascade_budget.process.workload import Workload
+from cascade_budget.process.seeds import seed_hypothesis, seed_plugins, seed_random
+from cascade_budget.process.workload import Workload, WorkloadCall
 from cascade_budget.settings import read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
-__all__ = ["PLUGIN_NAME", "FixtureCall", "WorkerPlugin", "leave", "main"]
+__all__ = ["PLUGIN_NAME", "WorkerPlugin", "leave", "main"]
 
 PLUGIN_NAME: Final = "cascade_budget_worker"
 """Under which the fixture looks for what takes its workloads over."""
@@ -46,16 +46,17 @@ _TAKEN_BACK: Final[Mapping[str, Any]] = {
     "benchmark_only": False,
     "dist": "no",
     "distload": False,
-    "hypothesis_seed": "0",
     "no_cov": True,
     "numprocesses": 0,
     "randomly_reorganize": False,
     "tx": [],
     # stop for input,
+    "looponfail": False,
     "trace": False,
     "usepdb": False,
-    # or write over the reports of the run.
+    # or write over the reports and temporary files of the run.
     "allure_report_dir": None,
+    "basetemp": None,
     "benchmark_json": None,
     "htmlpath": None,
     "json_report": False,
@@ -74,30 +75,6 @@ _SELECTION: Final[Mapping[str, Any]] = {
     "stepwise_skip": False,
 }
 _CACHE_WRITERS: Final = ("lfplugin", "nfplugin")
-
-
-class FixtureCall(Protocol):
-    """What of a call of the fixture is read here."""
-
-    @property
-    def item(self) -> pytest.Item:
-        """The test that makes it."""
-
-    @property
-    def ordinal(self) -> int:
-        """1 for the first call in the test."""
-
-    @property
-    def function(self) -> Callable[[int], Any]:
-        """Performs n transactions; may be a coroutine function."""
-
-    @property
-    def n(self) -> int:
-        """Transactions at which throughput is measured."""
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """Transactions at which calls are counted, rising."""
 
 
 class WorkerPlugin:
@@ -122,7 +99,7 @@ class WorkerPlugin:
         self.job = job
         self.settled = False
 
-    def run_workload(self, call: FixtureCall) -> Any:
+    def run_workload(self, call: WorkloadCall) -> Any:
         """Run a workload of the fixture. Returns what it returned for the smallest size."""
         timeout_seconds = read_settings(call.item.config).timeout_seconds
         with Workload(call.function, timeout_seconds=timeout_seconds) as workload:
@@ -183,6 +160,7 @@ class WorkerPlugin:
     def pytest_runtest_setup(self) -> None:
         """Fixtures and the test itself make the same data in each process."""
         seed_random(self.job.random_seed)
+        seed_hypothesis()
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
@@ -217,8 +195,7 @@ def run_job(channel: Channel, job: Job) -> int:
     os.chdir(job.folder or job.root)
     redirect_imports(job.imports)
     seed_random(job.random_seed)
-    module, _, name = job.plugin.partition(":")
-    plugin: WorkerPlugin = getattr(importlib.import_module(module), name)(channel, job)
+    plugin = _plugin_class(job)(channel, job)
     # Instead of a warning that it was imported before pytest could rewrite its assertions.
     cascade_budget.__doc__ = "PYTEST_DONT_REWRITE"
     # As tests find it that read it.
@@ -231,6 +208,12 @@ def run_job(channel: Channel, job: Job) -> int:
     return code
 
 
+def _plugin_class(job: Job) -> type[WorkerPlugin]:
+    module, _, name = job.plugin.partition(":")
+    found: type[WorkerPlugin] = getattr(importlib.import_module(module), name)
+    return found
+
+
 def main(arguments: Sequence[str]) -> int:
     """Be a worker. See the module's docstring for the arguments."""
     channels = [Channel.inherited(int(word)) for word in arguments]
@@ -241,6 +224,8 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     if len(jobs) == 1:
         return run_job(channels[0], jobs[0])
+    for job in jobs:
+        _plugin_class(job)
     load_plugins([job.imports for job in jobs])
     return _fork_jobs(list(zip(channels, jobs, strict=True)))
 

@@ -7,6 +7,7 @@ import gc
 import inspect
 import sys
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self, final
 
 from cascade_budget.clock import Clock
@@ -19,11 +20,37 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import TracebackType
 
+    import pytest
+
 _FROZEN_BY_PYTHON: Final = 1_000
 """Python 3.12 starts with some hundred frozen objects of its own; who freezes a heap has more."""
 
 THREAD_GRACE_SECONDS: Final = 1.0
 """A thread that the workload has told to end may still be ending when the workload returns."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadCall:
+    """A workload, and what it is to be counted and timed at.
+
+    Attributes:
+        item: the test that made the call.
+        key: the ledger's key.
+        title: how the failure names it.
+        ordinal: 1 for the first call in the test.
+        function: performs n transactions; may be a coroutine function.
+        n: transactions at which throughput is measured.
+        sizes: transactions at which calls are counted, rising.
+    """
+
+    item: pytest.Item
+    key: str
+    title: str
+    ordinal: int
+    function: Callable[[int], Any]
+    n: int
+    sizes: tuple[int, ...]
 
 
 @final

@@ -6,6 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING, Final
 
 from cascade_budget.model.comparison import Influence
+from cascade_budget.report.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -58,8 +59,7 @@ def _test_lines(test: str, diagnoses: Sequence[Diagnosis]) -> Iterator[str]:
     if not unstable:
         yield f"{test}: every count is stable"
     else:
-        what = "1 count is" if len(unstable) == 1 else f"{len(unstable)} counts are"
-        yield f"{test}: {what} unstable"
+        yield f"{test}: {counted(len(unstable), 'count is', 'counts are')} unstable"
     for influence in Influence:
         members = [one for one in diagnoses if one.influence is influence]
         if members:
@@ -76,5 +76,4 @@ def _test_lines(test: str, diagnoses: Sequence[Diagnosis]) -> Iterator[str]:
 def _counts(one: Diagnosis) -> str:
     others = sorted({calls for calls in one.others if calls != one.reference})
     told = ", ".join(f"{calls:,}" for calls in others)
-    calls = "1 call" if one.reference == 1 else f"{one.reference:,} calls"
-    return f"{calls}; {told}"
+    return f"{counted(one.reference, 'call')}; {told}"

@@ -10,9 +10,8 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
-from cascade_budget.model.benchmarks import FEWEST_PROCESSES, Verdict
+from cascade_budget.model.benchmarks import FEWEST_PROCESSES, Kind, Quantity, Verdict, quantity
 from cascade_budget.model.throughput import slowdown_text, slowdowns_text
-from cascade_budget.model.units import Kind, Quantity, quantity
 from cascade_budget.report.text import counted, duration, visible
 
 if TYPE_CHECKING:

@@ -14,13 +14,7 @@ from cascade_budget.model.findings import (
     WorkloadFinding,
     gravest,
 )
-from cascade_budget.report.text import (
-    counted,
-    difference_text,
-    evidence_lines,
-    tps,
-    visible,
-)
+from cascade_budget.report.text import counted, difference_text, evidence_lines, tps, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

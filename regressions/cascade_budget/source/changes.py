@@ -128,7 +128,8 @@ class Changes:
         """How a file differs; None where it does not."""
         if path not in self._files:
             texts = self._texts(path) if path else None
-            self._files[path] = None if texts is None else FileChanges(*texts)
+            same = texts is None or (texts[0] == path and texts[1] == texts[2])
+            self._files[path] = None if texts is None or same else FileChanges(*texts)
         return self._files[path]
 
     def came_from(self, path: str, line: int) -> tuple[str, int | None]:

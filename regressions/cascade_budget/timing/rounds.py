@@ -10,8 +10,8 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final, final
 
 from cascade_budget.clock import Clock
+from cascade_budget.judge.paired_rounds import DEFAULT_TOLERANCE, halved, judge_throughput, worse_of
 from cascade_budget.judge.statistics import SMALLEST_SAMPLE
-from cascade_budget.judge.throughput import DEFAULT_TOLERANCE, halved, judge_throughput, worse_of
 from cascade_budget.model.throughput import Chunking, Outcome, PairedTiming, Round, Throughput
 from cascade_budget.timing.chunks import find_chunking
 from cascade_budget.timing.fresh_pairs import FreshPairs

@@ -25,7 +25,7 @@ from cascade_budget.timing.obstacles import timing_obstacle
 
 if TYPE_CHECKING:
     from cascade_budget.process.channel import Message
-    from cascade_budget.process.worker import FixtureCall
+    from cascade_budget.process.workload import WorkloadCall
 
 __all__ = ["ServeTiming", "digest_result"]
 
@@ -46,7 +46,7 @@ class ServeTiming(WorkerPlugin):
     # What a test prints is kept for the error of a process that dies.
     own_options = MappingProxyType({"capture": "no"})
 
-    def run_workload(self, call: FixtureCall) -> Any:
+    def run_workload(self, call: WorkloadCall) -> Any:
         """Serve the workload if it is the one asked for.
 
         Returns:

@@ -69,6 +69,12 @@ class Sides:
         below = Path()
         if started_in is not None and started_in.is_relative_to(self.project):
             below = started_in.relative_to(self.project)
+        elif started_in is not None:
+            # From there the paths among them lead into the project, from the root they would not.
+            arguments = [
+                str(started_in / word) if (started_in / word).exists() else word
+                for word in arguments
+            ]
 
         def job(name: str, root: Path, imports: Imports) -> Job:
             return timing_job(

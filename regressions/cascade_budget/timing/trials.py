@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Final, final
 
 from cascade_budget.clock import Clock
 from cascade_budget.errors import UsageError
+from cascade_budget.judge.paired_rounds import DEFAULT_TOLERANCE
 from cascade_budget.judge.sequential import Plan
 from cascade_budget.judge.statistics import proportion_interval
-from cascade_budget.judge.throughput import DEFAULT_TOLERANCE
 from cascade_budget.model.throughput import Chunking, Outcome, Round, Throughput
 from cascade_budget.timing.chunks import find_chunking
 from cascade_budget.timing.fresh_pairs import FreshPairs

@@ -18,7 +18,7 @@ from cascade_budget.commands.console import ProgressLine, show
 
 def written(*, terminal: bool) -> str:
     sink = io.StringIO()
-    console = Console(file=sink, width=40, force_terminal=terminal, color_system=None)
+    console = Console(file=sink, width=48, force_terminal=terminal, color_system=None)
     with ProgressLine(console).shown() as progress:
         progress.step("counting on main [red]:smile: under a long name")
         progress.count("counting", 3, 1_200)
@@ -30,9 +30,9 @@ def test_on_a_terminal_one_line_is_rewritten_and_taken_back() -> None:
         line.strip() for line in re.split("\x1b\\[[^A-Za-z]*[A-Za-z]|\r", written(terminal=True))
     ]
     assert list(filter(None, drawn)) == [
-        "counting on main [red]:smile: under a l…",
-        "counting: 3 of 1,2…",
-        "counting: 3 of 1,2…",
+        "counting on main [red]:smile: under a long n…",
+        "counting 3 of 1,200 tests",
+        "counting 3 of 1,200 tests",
     ]
 
 

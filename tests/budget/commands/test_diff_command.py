@@ -240,6 +240,32 @@ def test_a_project_that_moved_to_src_is_compared_with_its_flat_past(
     assert code == 1
 
 
+def test_lines_of_a_module_that_was_moved_are_no_changed_lines(shop: Shop) -> None:
+    rows = SHOP.replace("range(n)", "rows(n)") + "\n\ndef rows(n):\n    return list(range(n))\n"
+    shop.history.commit("Rows", {"shop.py": rows})
+    shop.history.write(
+        {
+            "shop.py": "from store import total\n",
+            "store.py": rows.replace("list(range(n))", "[*range(n), 0]"),
+        }
+    )
+    code, said = shop.diff("main")
+    assert code == 1
+    assert said[:-1] == [
+        "store:price    4 to 5 calls",
+        "  was shop:price",
+        "  in tests/test_shop.py::test_total",
+        "    store.py:6 in total   4 to 5",
+        "  changed since main and run here:",
+        "    store.py:10 in rows",
+        "",
+        "moved     shop:price to store:price",
+        "moved     shop:rows to store:rows",
+        "moved     shop:total to store:total",
+        "",
+    ]
+
+
 def test_two_plain_folders_are_compared_without_git(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

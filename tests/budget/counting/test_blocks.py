@@ -13,11 +13,7 @@ from typing import Any
 
 import pytest
 
-from cascade_budget.counting import (
-    CountingLostError,
-    CountingUnavailableError,
-    count_calls,
-)
+from cascade_budget.counting import CountingLostError, CountingUnavailableError, count_calls
 from cascade_budget.counting.targets import Target, resolve_target
 from cascade_budget.errors import WorkloadTimeoutError
 from cascade_budget.process import limits

@@ -13,10 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cascade_budget.counting import (
-    CallSite,
-    count_calls,
-)
+from cascade_budget.counting import CallSite, count_calls
 from cascade_budget.counting.targets import resolve_target
 
 if TYPE_CHECKING:

@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cascade_budget.counting.targets import (
-    TargetError,
-    resolve_target,
-)
+from cascade_budget.counting.targets import TargetError, resolve_target
 from cascade_budget.errors import UsageError
 
 if TYPE_CHECKING:

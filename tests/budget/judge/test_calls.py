@@ -13,10 +13,7 @@ from cascade_budget.judge.calls import (
     judge_watched,
     missing_patterns,
 )
-from cascade_budget.model.findings import (
-    CallVerdict,
-    TargetFinding,
-)
+from cascade_budget.model.findings import CallVerdict, TargetFinding
 from cascade_budget.model.laws import parse_law
 
 SIZES = (100, 200, 300, 400)

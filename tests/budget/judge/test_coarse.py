@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cascade_budget.judge.coarse import (
-    RecordedCost,
-    judge_coarse,
-)
+from cascade_budget.judge.coarse import RecordedCost, judge_coarse
 
 HERE = "linux-x86_64-11111111"
 

@@ -3,30 +3,9 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cascade_budget.judge.growth import (
-    Evidence,
-    compare,
-    differing,
-    find_causes,
-    nearest_edits,
-)
-from cascade_budget.judge.instability import diagnose
-from cascade_budget.model.comparison import (
-    Change,
-    Edit,
-    Growth,
-    Influence,
-    Move,
-    Presence,
-    SiteGrowth,
-)
+from cascade_budget.judge.growth import Evidence, compare, differing, find_causes, nearest_edits
+from cascade_budget.model.comparison import Change, Edit, Growth, Move, Presence, SiteGrowth
 from cascade_budget.model.findings import Site
-from cascade_budget.source.changes import align
-from cascade_budget.source.definitions import (
-    defines,
-    definitions,
-    renamed,
-)
 
 
 def test_more_calls_of_a_function_that_base_calls_are_growth() -> None:
@@ -243,92 +222,3 @@ def test_changed_functions_next_to_the_calls_come_first() -> None:
         for name in ("a:far", "a:key", "a:unused")
     }
     assert [edit.function for edit in nearest_edits(cause, on_head["t"], edits)] == ["key", "far"]
-
-
-def test_lines_are_told_apart_by_their_text() -> None:
-    assert align("a\nb\nc\n", "new\na\nB\nc\n") == {2: 1, 4: 3}
-    assert align("", "a\n") == {}
-    assert align("a\n", "a\n") == {1: 1}
-
-
-LINES = st.lists(st.sampled_from(["a", "b", "c", ""]), max_size=12)
-
-
-@unhurried
-@given(LINES, LINES)
-def test_aligned_lines_are_equal_and_in_order(base: list[str], head: list[str]) -> None:
-    found = align("\n".join(base), "\n".join(head))
-    base_lines, head_lines = "\n".join(base).split("\n"), "\n".join(head).split("\n")
-    assert all(
-        head_lines[head_line - 1] == base_lines[base_line - 1]
-        for head_line, base_line in found.items()
-    )
-    assert list(dict(sorted(found.items())).values()) == sorted(found.values())
-
-
-TEXT = '''
-class Cart:
-    @property
-    def total(self):
-        """All of it."""
-        def add(a, b):
-            return a + b
-        return add(1, 2)
-
-async def load(): ...
-'''
-
-
-def test_definitions_are_found_by_their_qualified_names() -> None:
-    found = definitions(TEXT)
-    assert list(found) == ["Cart", "Cart.total", "Cart.total.<locals>.add", "load"]
-    assert found["Cart.total"].lines == range(3, 9)
-    assert definitions("def broken(:") == {}
-
-
-def test_what_a_decorator_makes_for_a_class_is_defined_by_the_class() -> None:
-    found = definitions(TEXT)
-    assert defines(found, "Cart.__init__")
-    assert not defines(found, "Cart.add")
-    assert not defines(found, "load.__init__")
-
-
-def test_a_function_is_known_by_its_body_after_a_rename() -> None:
-    old = definitions("def walk(n):\n    return walk(n - 1) + 1\n")["walk"]
-    new = definitions(
-        'def steps(n):\n    """Count."""\n    return (\n        steps(n - 1) + 1\n    )\n'
-    )
-    assert renamed({"a:steps": new["steps"].fingerprint}, {"a:walk": old.fingerprint}) == {
-        "a:steps": "a:walk"
-    }
-
-
-def test_a_function_is_known_by_its_name_after_a_move() -> None:
-    assert renamed({"b:Cart.total": "new body"}, {"a:Cart.total": "old body"}) == {
-        "b:Cart.total": "a:Cart.total"
-    }
-
-
-def test_two_candidates_with_one_body_are_no_rename() -> None:
-    assert renamed({"a:x": "same"}, {"a:y": "same", "a:z": "same"}) == {}
-
-
-def test_a_count_that_differs_with_nothing_varied_is_chance_alone() -> None:
-    (found,) = diagnose(
-        {"a:f": 3}, [{"a:f": 4}], {Influence.HASH_SEED: [{"a:f": 9}]}, threaded=False
-    )
-    assert (found.influence, found.reference, found.others) == (Influence.CHANCE, 3, (4,))
-
-
-def test_chance_in_a_test_with_threads_is_theirs() -> None:
-    (found,) = diagnose({"a:f": 3}, [{"a:f": 4}], {}, threaded=True)
-    assert found.influence is Influence.THREADS
-
-
-def test_a_steady_count_is_diagnosed_by_what_was_varied() -> None:
-    found = diagnose(
-        {"a:f": 3},
-        [{"a:f": 3}],
-        {Influence.HASH_SEED: [{"a:f": 3}, {}], Influence.COLLECTOR: [{"a:f": 3}]},
-    )
-    assert [(one.influence, one.others) for one in found] == [(Influence.HASH_SEED, (3, 0))]

@@ -6,10 +6,7 @@ import pytest
 
 from cascade_budget.errors import LedgerFormatError
 from cascade_budget.judge.coarse import RecordedCost
-from cascade_budget.ledger import (
-    Entry,
-    read_ledger,
-)
+from cascade_budget.ledger import Entry, read_ledger
 from cascade_budget.model.laws import parse_law
 
 REWRITE = "Correct it, or delete the line and run pytest --cascade-budget-update"

@@ -11,10 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cascade_budget.errors import (
-    LedgerLockedError,
-    LedgerWriteError,
-)
+from cascade_budget.errors import LedgerLockedError, LedgerWriteError
 from cascade_budget.judge.coarse import RecordedCost
 from cascade_budget.ledger import (
     Entry,
@@ -24,10 +21,7 @@ from cascade_budget.ledger import (
     render_ledger,
     update_ledger,
 )
-from cascade_budget.model.laws import (
-    Law,
-    parse_law,
-)
+from cascade_budget.model.laws import Law, parse_law
 
 NAME = "cascade-budget.toml"
 COMMENTED = """\

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+
+import pytest
 
 from cascade_budget.model.codec import from_json, to_json
 from cascade_budget.model.findings import (
@@ -85,3 +88,33 @@ def test_a_finding_fails_when_a_count_or_the_time_does():
         "under budget",
         "not recorded",
     ]
+
+
+COST = RecordedTiming(calibrated_cost=6.205, python="cpython-3.11", machine="linux-x86_64-aa")
+SLOWER = replace(COST, slowdown=0.4, limit=0.25)
+COMPARED = [
+    (TimeVerdict.NO_RECORD, COST, "no cost recorded for cpython-3.11: not judged"),
+    (TimeVerdict.RECORDED, SLOWER, "recorded a calibrated cost of 6.205"),
+    (TimeVerdict.WITHIN, replace(SLOWER, slowdown=-0.1), "10 % faster than in the ledger"),
+    (
+        TimeVerdict.TOO_SLOW,
+        replace(SLOWER, attempts=3),
+        "40 % slower than in the ledger, limit 25 % slower, in each of 3 attempts",
+    ),
+    (
+        TimeVerdict.TOO_SLOW,
+        replace(SLOWER, slowdown=3.0, limit=2.0, elsewhere=True, against="0001_base.json"),
+        "4.0x slower than in 0001_base.json on another kind of machine, limit 3.0x slower",
+    ),
+]
+
+
+@pytest.mark.parametrize(("verdict", "timing", "sentence"), COMPARED)
+def test_a_cost_and_its_record_are_told_in_one_line(verdict, timing, sentence):
+    assert TimeFinding(verdict=verdict, recorded=timing).sentence == sentence
+
+
+def test_what_was_not_compared_says_with_what_and_why():
+    failed = TimeFinding.not_compared("it hangs; test_x. It printed:\nno memory", base="main")
+    assert failed.sentence == "not compared with main: it hangs; test_x. It printed:"
+    assert (failed.notes, failed.fails) == (("no memory",), True)

@@ -144,27 +144,20 @@ def test_other():
     raise AssertionError
 
 
-def test_it(pytestconfig):
+def test_it(pytestconfig, tmp_path):
     assert pytestconfig.getoption("--ds") == "prod"
     assert sys.argv[1:3] == ["-q", "--lf"]
 """
-    arguments = (
-        "-q",
-        "--lf",
-        "-k",
-        "other",
-        "--junitxml=out.xml",
-        "-p",
-        "xdist",
-        "-n",
-        "2",
-        "--ds",
-        "prod",
-        ".",
-    )
+    # A run empties the folder that it is given for temporary files; the run that asks is using it.
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "kept").touch()
+    selecting = ("-q", "--lf", "-k", "other", "-p", "xdist", "-n", "2")
+    writing = ("--junitxml=out.xml", f"--basetemp={tmp_path / 'base'}")
+    arguments = (*selecting, *writing, "--ds", "prod", ".")
     code, printed = outcome(job(tmp_path, text, arguments=arguments))
     assert (code, "1 passed" in printed) == (0, True), printed
     assert not (tmp_path / "out.xml").exists()
+    assert (tmp_path / "base" / "kept").exists()
     assert not (tmp_path / ".pytest_cache").exists()
     assert outcome(job(tmp_path, text, arguments=arguments, node=""))[0] == 1
 
@@ -188,3 +181,23 @@ def test_it():
     first, again, other = (tmp_path / "drawn").read_text("utf-8").splitlines()
     assert first == again
     assert not set(first.split()) & set(other.split())
+
+
+def test_hypothesis_makes_the_same_examples_in_each_process(tmp_path: Path) -> None:
+    text = """
+from pathlib import Path
+from hypothesis import given, settings, strategies
+
+
+@settings(max_examples=5, database=None)
+@given(strategies.integers())
+def test_it(number):
+    with Path("drawn").open("a") as file:
+        print(number, file=file)
+"""
+    arguments = ("-q", "-p", "_hypothesis_pytestplugin")
+    for _ in range(2):
+        assert outcome(job(tmp_path, text, arguments=arguments))[0] == 0
+    drawn = (tmp_path / "drawn").read_text("utf-8").splitlines()
+    assert drawn[: len(drawn) // 2] == drawn[len(drawn) // 2 :]
+    assert len(set(drawn)) > 1

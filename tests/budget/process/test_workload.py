@@ -8,17 +8,8 @@ import threading
 
 import pytest
 
-from cascade_budget.errors import (
-    UsageError,
-    WorkloadThreadsError,
-    WorkloadTimeoutError,
-)
-from cascade_budget.process.workload import (
-    ThreadWatch,
-    Workload,
-    frozen_heap,
-    quiet_collection,
-)
+from cascade_budget.errors import UsageError, WorkloadThreadsError, WorkloadTimeoutError
+from cascade_budget.process.workload import ThreadWatch, Workload, frozen_heap, quiet_collection
 
 
 def test_a_function_gives_what_it_returns():

@@ -7,10 +7,7 @@ from pathlib import Path
 from cascade_budget.model.codec import from_json
 from cascade_budget.model.profiles import ProfileSession, function_times
 from cascade_budget.process.workload import Workload
-from cascade_budget.profiling.answering import (
-    SESSION_NS,
-    answer_profile,
-)
+from cascade_budget.profiling.answering import SESSION_NS, answer_profile
 
 HERE = str(Path(__file__).resolve().parent)
 

@@ -18,21 +18,9 @@ from cascade_budget.report.github import (
     render_summary,
 )
 from cascade_budget.report.html import render_html
-from cascade_budget.report.json import (
-    load_schema,
-    render_json,
-)
-from cascade_budget.report.markdown import (
-    code,
-    escape,
-    render_markdown,
-)
-from cascade_budget.report.text import (
-    duration,
-    signed_duration,
-    tps,
-    visible,
-)
+from cascade_budget.report.json import load_schema, render_json
+from cascade_budget.report.markdown import code, escape, render_markdown
+from cascade_budget.report.text import duration, signed_duration, tps, visible
 
 if TYPE_CHECKING:
     from cascade_budget.model.report import Report
@@ -84,6 +72,24 @@ def test_json_of_a_failed_run_follows_the_schema_and_holds_every_figure(failed_d
     )
     assert failed["profile"]["difference"]["functions"][0]["head_ns"] == 3100.0
     assert value["history"][0]["points"][-1]["value"] == 6.4e-6
+
+
+def closed(schema):
+    """The schema, with every field of an object required and no other allowed."""
+    if isinstance(schema, list):
+        return [closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {name: closed(each) for name, each in schema.items()}
+    if isinstance(schema.get("properties"), dict) and schema.get("type") == "object":
+        assert sorted(schema["required"]) == sorted(schema["properties"])
+        return {**inner, "additionalProperties": False}
+    return inner
+
+
+def test_the_schema_has_every_field_and_no_other(failed_document, slower) -> None:
+    for report in (failed_document, slower):
+        jsonschema.validate(json.loads(render_json(report)), closed(load_schema()))
 
 
 def test_json_of_a_run_without_base_or_failures_follows_the_schema(kept_document) -> None:

@@ -10,10 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cascade_budget.model.profiles import (
-    CodeFrame,
-    ProfileSession,
-)
+from cascade_budget.model.profiles import CodeFrame, ProfileSession
 from cascade_budget.report.html import render_html
 from cascade_budget.report.profile_renderers import render_profile_html
 

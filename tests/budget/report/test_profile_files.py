@@ -6,10 +6,7 @@ import re
 import pytest
 
 from cascade_budget.gate.profiles_of_tests import file_stem
-from cascade_budget.model.profiles import (
-    CodeFrame,
-    ProfileSession,
-)
+from cascade_budget.model.profiles import CodeFrame, ProfileSession
 from cascade_budget.report.profile_renderers import (
     render_profile_html,
     render_profile_text,

@@ -5,11 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cascade_budget.model.findings import (
-    CallVerdict,
-    Site,
-    TargetFinding,
-)
+from cascade_budget.model.findings import CallVerdict, Site, TargetFinding
 from cascade_budget.source.changes import FileChanges, changes_since
 
 if TYPE_CHECKING:

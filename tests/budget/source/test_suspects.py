@@ -6,11 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cascade_budget.model.profiles import (
-    ChangedFunction,
-    CodeFrame,
-    ProfileSession,
-)
+from cascade_budget.model.profiles import ChangedFunction, CodeFrame, ProfileSession
 from cascade_budget.source.changes import changes_since
 from tests.budget.commands.history import History
 

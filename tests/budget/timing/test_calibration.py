@@ -11,12 +11,7 @@ import tracemalloc
 
 import pytest
 
-from cascade_budget.timing.calibration import (
-    machine_kind,
-    python_key,
-    run_calibration,
-    sample_cost,
-)
+from cascade_budget.timing.calibration import machine_kind, python_key, run_calibration, sample_cost
 from cascade_budget.timing.obstacles import timing_obstacle
 
 

@@ -11,10 +11,7 @@ import time
 
 import pytest
 
-from cascade_budget.timing.selfcheck_result import (
-    SelfCheckResult,
-    write_result,
-)
+from cascade_budget.timing.selfcheck_result import SelfCheckResult, write_result
 from tests.budget.timing.conftest import SHOP, SLOW_SHOP, TEST
 
 
@@ -53,6 +50,11 @@ def wait_for(condition):
 
 
 def test_a_slower_head_fails_the_test_and_says_by_how_much(project):
+    # A cliff shows in short rounds too.
+    project.write(
+        "tests/conftest.py",
+        "from cascade_budget.timing import chunks\n\nchunks.ROUND_NS = 40_000_000\n",
+    )
     project.commit()
     project.write("shop.py", SLOW_SHOP)
     done = project.gate("--cascade-budget-base=HEAD")
@@ -242,8 +244,7 @@ def test_a_machine_that_failed_its_selfcheck_gets_no_verdict(project):
     assert done.returncode == 0, done.stdout
     sentence = "not judged against HEAD ("
     assert lines_with(done.stdout, sentence, "this machine failed its self-check of 2024-05-06")
-    project.write("pytest.ini", "[pytest]\npythonpath = .\ncascade_budget_unresolved = fail\n")
-    done = project.gate("--cascade-budget-base=HEAD")
+    done = project.gate("--cascade-budget-base=HEAD", "-o", "cascade_budget_unresolved=fail")
     assert done.returncode == 1
     assert lines_with(done.stdout, "3 false alarms in 20 verdicts")
 

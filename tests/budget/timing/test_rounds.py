@@ -11,14 +11,8 @@ from cascade_budget.model.throughput import Chunking, Outcome, Round
 from cascade_budget.process.job import Imports
 from cascade_budget.timing import chunks
 from cascade_budget.timing.chunks import find_chunking
-from cascade_budget.timing.clocks import (
-    Cost,
-    Meter,
-)
-from cascade_budget.timing.pairing_errors import (
-    NothingUnderTestError,
-    PairingError,
-)
+from cascade_budget.timing.clocks import Cost, Meter
+from cascade_budget.timing.pairing_errors import NothingUnderTestError, PairingError
 from cascade_budget.timing.pairs import Ready
 from cascade_budget.timing.rounds import (
     Limits,

@@ -18,11 +18,7 @@ from cascade_budget.timing.selfcheck_result import (
     result_path,
     write_result,
 )
-from cascade_budget.timing.trials import (
-    Trial,
-    rates,
-    result_of,
-)
+from cascade_budget.timing.trials import Trial, rates, result_of
 
 
 def trials(injected, hits, of, *, missed=Outcome.UNCHANGED):

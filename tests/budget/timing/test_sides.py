@@ -16,10 +16,7 @@ from cascade_budget.source.requirement import (
     parse_requirement,
 )
 from cascade_budget.timing.pairs import Pair
-from cascade_budget.timing.sides import (
-    find_base,
-    lay_out_sides,
-)
+from cascade_budget.timing.sides import find_base, lay_out_sides
 
 NODE = "tests/test_shop.py::test_serve"
 OLD = "def serve(n):\n    return 'old'\n"

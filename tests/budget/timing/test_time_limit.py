@@ -12,10 +12,7 @@ from cascade_budget.timing import fresh_pairs as starting
 from cascade_budget.timing import rounds as room
 from cascade_budget.timing.clocks import Cost
 from cascade_budget.timing.pairing_errors import PairingError
-from cascade_budget.timing.rounds import (
-    Limits,
-    run_rounds,
-)
+from cascade_budget.timing.rounds import Limits, run_rounds
 
 START_SECONDS = 0.01
 EACH_NS = 2_500_000

@@ -7,15 +7,7 @@ from typing import TYPE_CHECKING, final
 
 from hypothesis import strategies as st
 
-from tests.engine.differential.expressions import (
-    Scene,
-    below,
-    call,
-    mapped,
-    one_in,
-    pick,
-    value,
-)
+from tests.engine.differential.expressions import Scene, below, call, mapped, one_in, pick, value
 from tests.engine.differential.program import (
     Broken,
     Const,

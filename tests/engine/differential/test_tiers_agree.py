@@ -7,15 +7,7 @@ from hypothesis import given
 
 from tests.engine.differential import naive
 from tests.engine.differential.profiles import HALF, LONGEST_S, PROFILE
-from tests.engine.differential.program import (
-    Call,
-    Const,
-    Mixed,
-    Name,
-    Program,
-    Resource,
-    Task,
-)
+from tests.engine.differential.program import Call, Const, Mixed, Name, Program, Resource, Task
 from tests.engine.differential.running import Observation, Stage, Variant
 from tests.engine.differential.strategies import programs
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cascade_budget.judge.paired_rounds import judge_throughput
 from cascade_budget.judge.sequential import Plan
-from cascade_budget.judge.throughput import judge_throughput
 from cascade_budget.model.throughput import Outcome
 
 RECORDED = json.loads(Path(__file__).with_name("recorded_noise.json").read_text("utf-8"))["rounds"]

@@ -6,11 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cascade_budget.judge.sequential import (
-    LookLevel,
-    Plan,
-    pocock_spent,
-)
+from cascade_budget.judge.sequential import LookLevel, Plan, pocock_spent
 
 plans = st.builds(
     Plan,

@@ -11,17 +11,8 @@ from cascade_budget.judge.profile_comparison import compare_profiles
 from cascade_budget.profiling import paired_profiles as sides
 from cascade_budget.profiling.paired_profiles import profile_sides
 from cascade_budget.timing import fresh_pairs as starting
-from cascade_budget.timing.pairing_errors import (
-    KilledWorkerError,
-    SideFailedError,
-)
-from tests.budget.timing.conftest import (
-    SHOP,
-    SLOW_SHOP,
-    TEST,
-    Project,
-    usable_processors,
-)
+from cascade_budget.timing.pairing_errors import KilledWorkerError, SideFailedError
+from tests.budget.timing.conftest import SHOP, SLOW_SHOP, TEST, Project, usable_processors
 
 if TYPE_CHECKING:
     from pathlib import Path

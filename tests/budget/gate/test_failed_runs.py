@@ -1,4 +1,4 @@
-"""A timing that fails is found beside the calls: the test fails for both, and every report says so."""
+"""A run after the counts that fails hides no verdict: the test fails for both, in every report."""
 
 from __future__ import annotations
 
@@ -124,6 +124,34 @@ def test_serve(cascade_budget):
         (
             "    not compared: the workload at n = 10,000 did not end within 1 seconds. Make it "
             "smaller, or raise cascade_budget_timeout in the ini file"
+        ),
+        "  the budget is fixed in the test's marker: fix the code or edit the marker",
+    ]
+
+
+def test_a_run_that_only_finds_who_calls_hides_no_verdict_where_it_fails(project):
+    project.test(
+        """
+RUNS = []
+
+def serve(n):
+    RUNS.append(n)
+    if len(RUNS) > 12:
+        raise OSError("sold out")
+    shop.price(1)
+
+@pytest.mark.cascade_budget(calls={"shop:price": 0})
+def test_serve(cascade_budget):
+    cascade_budget(serve, n=4)
+"""
+    )
+    project.run("--cascade-budget").assert_outcomes(failed=1)
+    assert project.section("test_serve") == [
+        "test_serve: over budget, counted at n = 1, 2, 3, 4",
+        "  shop:price",
+        (
+            "    1 call, budget 0: was never called, is now called once; who calls it was not "
+            "found: sold out"
         ),
         "  the budget is fixed in the test's marker: fix the code or edit the marker",
     ]

@@ -6,11 +6,7 @@ import numpy as np
 import pytest
 
 from cascade_budget.judge.profile_comparison import compare_profiles
-from cascade_budget.model.profiles import (
-    CodeFrame,
-    FunctionKey,
-    ProfileSession,
-)
+from cascade_budget.model.profiles import CodeFrame, FunctionKey, ProfileSession
 
 
 def session(times: dict[str, float], *, plain: float = 0.0, clock: str = "cpu") -> ProfileSession:

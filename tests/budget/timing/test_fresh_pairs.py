@@ -9,10 +9,7 @@ import sys
 import pytest
 
 from cascade_budget.process.launch import FreshInterpreter
-from cascade_budget.timing.fresh_pairs import (
-    AT_ONCE,
-    FreshPairs,
-)
+from cascade_budget.timing.fresh_pairs import AT_ONCE, FreshPairs
 from cascade_budget.timing.pairing_errors import SideFailedError
 from cascade_budget.timing.pairs import Pair
 from tests.budget.timing.conftest import usable_processors

@@ -11,15 +11,13 @@ from cascade_budget.interop.asv_results import describe
 from cascade_budget.judge.stored_results import judge_pairs
 from cascade_budget.model.benchmarks import (
     Benchmark,
+    Kind,
     Measured,
     Pair,
-    Verdict,
-    process_values,
-)
-from cascade_budget.model.units import (
-    Kind,
     Quantity,
+    Verdict,
     more_is_better,
+    process_values,
     quantity,
 )
 

@@ -8,8 +8,6 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytest_plugins = ["pytester"]
-
 SHOP = """
     import inspect
 
@@ -174,9 +172,24 @@ MARKED = """
 """
 
 
-def stored(project: pytest.Pytester) -> Path:
-    run(project, "--benchmark-autosave").assert_outcomes(passed=1)
-    (path,) = (project.path / ".benchmarks").glob("*/*.json")
+@pytest.fixture(scope="module")
+def autosaved() -> dict[str, str]:
+    """The file that the first test to ask for one has stored, by its path in the project."""
+    return {}
+
+
+@pytest.fixture
+def stored(project: pytest.Pytester, autosaved: dict[str, str]) -> Path:
+    """A stored result of the call, in the project that it is of."""
+    project.makepyfile(test_shop=MARKED)
+    if not autosaved:
+        run(project, "--benchmark-autosave").assert_outcomes(passed=1)
+        (path,) = (project.path / ".benchmarks").glob("*/*.json")
+        autosaved[str(path.relative_to(project.path))] = path.read_text(encoding="utf-8")
+    ((name, text),) = autosaved.items()
+    path = project.path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
     return path
 
 
@@ -188,32 +201,27 @@ def scale(path: Path, factor: float, **machine: str) -> None:
     path.write_text(json.dumps(saved), encoding="utf-8")
 
 
-def test_a_call_far_slower_than_stored_fails_and_names_the_file(project) -> None:
-    project.makepyfile(MARKED)
-    path = stored(project)
-    scale(path, 1e-3)
+def test_a_call_far_slower_than_stored_fails_and_names_the_file(project, stored) -> None:
+    scale(stored, 1e-3)
     result = run(project, "--cascade-budget")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(f"*x slower than in {path.name}, limit 25 % slower")
+    result.stdout.fnmatch_lines(f"*x slower than in {stored.name}, limit 25 % slower")
 
 
-def test_a_call_faster_than_stored_passes(project) -> None:
-    project.makepyfile(MARKED)
-    scale(stored(project), 1e3)
+def test_a_call_faster_than_stored_passes(project, stored) -> None:
+    scale(stored, 1e3)
     run(project, "--cascade-budget").assert_outcomes(passed=1)
 
 
-def test_a_result_from_another_machine_has_the_wider_limit(project) -> None:
-    project.makepyfile(MARKED)
-    scale(stored(project), 1e-3, node="elsewhere")
+def test_a_result_from_another_machine_has_the_wider_limit(project, stored) -> None:
+    scale(stored, 1e-3, node="elsewhere")
     result = run(project, "--cascade-budget")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines("* on another kind of machine, limit 3.0x slower")
 
 
-def test_a_stored_file_that_is_no_result_is_passed_over(project) -> None:
-    project.makepyfile(MARKED)
-    stored(project).write_text("{]", encoding="utf-8")
+def test_a_stored_file_that_is_no_result_is_passed_over(project, stored) -> None:
+    stored.write_text("{]", encoding="utf-8")
     run(project, "--cascade-budget").assert_outcomes(passed=1)
 
 

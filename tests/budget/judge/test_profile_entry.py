@@ -5,19 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from cascade_budget.judge.profile_comparison import compare_profiles
-from cascade_budget.judge.profile_entry import (
-    Entry,
-    find_entry,
-    share_below,
-)
+from cascade_budget.judge.profile_comparison import Entry, compare_profiles, find_entry, share_below
 from cascade_budget.model.codec import from_json, to_json
-from cascade_budget.model.profiles import (
-    CodeFrame,
-    FunctionKey,
-    ProfileFinding,
-    ProfileSession,
-)
+from cascade_budget.model.profiles import CodeFrame, FunctionKey, ProfileFinding, ProfileSession
 
 FOREIGN = ("json:", "asyncio:")
 

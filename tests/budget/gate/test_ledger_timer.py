@@ -6,10 +6,7 @@ import re
 
 import pytest
 
-from cascade_budget.timing.calibration import (
-    machine_kind,
-    python_key,
-)
+from cascade_budget.timing.calibration import machine_kind, python_key
 
 SPIN = """
 def spin(n):

@@ -18,10 +18,7 @@ from cascade_budget.timing.pairing_errors import (
     SideFailedError,
 )
 from cascade_budget.timing.pairs import Pair
-from cascade_budget.timing.rounds import (
-    check_sides,
-    compare_results,
-)
+from cascade_budget.timing.rounds import check_sides, compare_results
 
 NODE = "tests/test_shop.py::test_serve"
 

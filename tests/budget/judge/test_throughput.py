@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cascade_budget.judge.paired_rounds import halved, judge_throughput, worse_of
 from cascade_budget.judge.sequential import Plan
 from cascade_budget.judge.statistics import proportion_interval
-from cascade_budget.judge.throughput import halved, judge_throughput, worse_of
 from cascade_budget.model.throughput import Outcome, Throughput
 
 #: Twelve rounds of the same code on both sides, in log ratios: a spread of 0.4 %.

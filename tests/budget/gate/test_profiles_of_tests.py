@@ -7,13 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cascade_budget.gate.fixture import WorkloadCall
 from cascade_budget.gate.profiles_of_tests import Profiles
-from cascade_budget.model.profiles import (
-    CodeFrame,
-    ProfileSession,
-)
-from cascade_budget.process.workload import Workload
+from cascade_budget.model.profiles import CodeFrame, ProfileSession
+from cascade_budget.process.workload import Workload, WorkloadCall
 from cascade_budget.settings import Settings
 
 if TYPE_CHECKING:
