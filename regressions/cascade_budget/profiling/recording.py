@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import inspect
 import math
+import os
 import sys
 from collections import defaultdict
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ INTERVAL_S = 0.0001
 counted, and what slows the profiled code is the hook on every call rather than the samples."""
 
 
-_SAMPLER_FOLDER = str(Path(pyinstrument.__file__).parent)
+_SAMPLER_FOLDER = os.path.join(Path(pyinstrument.__file__).parent, "")  # noqa: PTH118 - with its end
 
 _Stack = tuple[tuple[str, ...], tuple[str, ...] | None]
 """The sampled frames, outermost first, and what an event loop among them works for."""

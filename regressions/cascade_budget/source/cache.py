@@ -27,7 +27,18 @@ SCRATCH: Final = "trees"
 
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A folder in the cache that is gone when the block has been left, by whatever way.
+    """A folder in the cache that is gone when the block has been left, by SIGTERM too.
+
+    Raises:
+        UsageError: The cache can't be written.
+    """
+    with _ended_by_terminate(), swept_folder() as folder:
+        yield folder
+
+
+@contextlib.contextmanager
+def swept_folder() -> Iterator[Path]:
+    """A folder in the cache that is gone when the block has been left.
 
     What a killed run left behind is removed by the next one. A run holds a lock as long as it
     lives, which also tells it to a run in another container that shares the cache: there its
@@ -41,7 +52,7 @@ def scratch_folder() -> Iterator[Path]:
         _remove_if_left(lock)
     folder = place / uuid.uuid4().hex
     lock = folder.with_suffix(".lock")
-    with _ended_by_terminate(), filelock.FileLock(lock, thread_local=False):
+    with filelock.FileLock(lock, thread_local=False):
         try:
             folder.mkdir()
             yield folder

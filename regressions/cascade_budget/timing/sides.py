@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, final
@@ -82,7 +83,7 @@ class Sides:
                 root=str(root),
                 folder=str(root / below),
                 node=node,
-                arguments=[word.replace(str(self.project), str(root)) for word in arguments],
+                arguments=[_moved(word, self.project, root) for word in arguments],
                 ordinal=ordinal,
                 imports=imports,
             )
@@ -91,6 +92,16 @@ class Sides:
             job("base", self.base_root, self.base_imports),
             job("head", self.head_root, self.head_imports),
         )
+
+
+def _moved(argument: str, project: Path, root: Path) -> str:
+    """An argument of pytest with the project's root, where it names it, replaced.
+
+    It begins a path: the whole argument, what follows `=`, or what follows an option's letter. And
+    it ends with one of its parts: `/app` is not in `/app-config`.
+    """
+    named = rf"(^|^-\w|[=:,;\s]){re.escape(str(project))}(?=$|[/\\:;,\s])"
+    return re.sub(named, lambda found: found[1] + str(root), argument)
 
 
 def find_base(word: str, project: Path) -> Base:

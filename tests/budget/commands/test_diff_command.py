@@ -303,6 +303,28 @@ def test_a_cache_that_cannot_be_written_is_no_growth(
     )
 
 
+def test_nothing_is_written_through_a_link_out_of_the_copy(shop: Shop, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    shutil.rmtree(shop.root / "tests")
+    (shop.root / "tests").symlink_to(outside)
+    shop.history.git("add", "--all")
+    shop.history.git("commit", "--quiet", "-m", "Tests elsewhere")
+    (shop.root / "tests").unlink()
+    shop.history.write({"tests/test_shop.py": TESTS})
+    assert shop.diff("HEAD") == (
+        2,
+        [
+            (
+                "cascade-budget diff: tests is a symbolic link on one side and a folder on the other; "
+                "tests/test_shop.py. Compare revisions that agree on it: a copy is not "
+                "written through a link"
+            )
+        ],
+    )
+    assert list(outside.iterdir()) == []
+
+
 def test_a_disk_that_is_full_is_no_growth(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **_options: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "shop.py")

@@ -99,6 +99,23 @@ def test_a_folder_that_another_run_uses_is_left_alone(place):
     assert list(place.iterdir()) == []
 
 
+def test_what_a_killed_run_and_its_processes_left_goes_with_the_next(place, tmp_path, monkeypatch):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    code = (
+        "import os, signal\n"
+        "from cascade_budget.process.launch import FreshInterpreter\n"
+        "from cascade_budget.source.cache import scratch_folder\n"
+        "with scratch_folder(), FreshInterpreter([]):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    assert list((tmp_path / "temporary").iterdir()) == []
+    assert len(list(place.glob("*.lock"))) == 2
+    with scratch_folder() as mine:
+        assert sorted(path.name for path in place.iterdir()) == [mine.name, f"{mine.name}.lock"]
+
+
 def test_a_folder_that_a_killed_run_left_goes_with_the_next(place):
     with other_run("killed") as other:
         other.communicate("\n")
