@@ -158,6 +158,7 @@ def measure(
     rounds: int,
     say: Callable[[str], None],
     block_seconds: float = BLOCK_SECONDS,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Costs:
     """Check every contender cold, time them, and check them again as the timing left them.
 
@@ -166,6 +167,7 @@ def measure(
         rounds: How many blocks each contender gets.
         say: Told what is going on.
         block_seconds: CPU time that a block is sized for.
+        clock: Seconds, for the time to go. Tests may pass a virtual one.
 
     Raises:
         ExecutionError: A result, or a number of executions, differs from what is right.
@@ -174,10 +176,10 @@ def measure(
         say(f"checking result and executions of {one.name}")
         check(one)
     say("sizing the blocks")
-    started = time.monotonic()
+    started = clock()
 
     def on_round(done: int) -> None:
-        left = (time.monotonic() - started) / done * (rounds - done)
+        left = (clock() - started) / done * (rounds - done)
         say(f"round {done} of {rounds}, {left:.0f} s left")
 
     costs = interleave(contenders, rounds=rounds, block_seconds=block_seconds, on_round=on_round)

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.measuring.rates import as_markdown, read_lines, write_noise
-from cascade_budget.judge.sequential import Plan
 from cascade_budget.timing.sides import find_base, lay_out_sides
 from cascade_budget.timing.trials import run_trial
 
@@ -76,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
                 base, head = sides.specs(
                     f"benchmarks/measuring/measured.py::test_{workload}", ARGUMENTS
                 )
-                for one in run_trial(base, head, slowdowns=slowdowns, plan=Plan()):
+                for one in run_trial(base, head, slowdowns=slowdowns):
                     line = {
                         "workload": workload,
                         "load": arguments.load,

@@ -15,7 +15,6 @@ from cascade_budget.errors import BudgetError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["main"]
 
 COMMANDS: Final = ("asv", "bisect", "diff", "doctor", "selfcheck")
 """Modules of `cascade_budget.commands` that are commands."""
@@ -61,7 +60,7 @@ def summary_of(name: str) -> str:
     return line[:1].lower() + line[1:]
 
 
-def build_parser(names: Sequence[str], asked: str | None) -> argparse.ArgumentParser:
+def build_parser(asked: str | None) -> argparse.ArgumentParser:
     """The parser of all commands; of those only the one that is asked for is imported."""
     parser = argparse.ArgumentParser(
         prog="cascade-budget",
@@ -69,7 +68,7 @@ def build_parser(names: Sequence[str], asked: str | None) -> argparse.ArgumentPa
     )
     parser.add_argument("--version", action=ShowVersion, nargs=0, help="show the version and exit")
     rooms = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name in names:
+    for name in COMMANDS:
         room = rooms.add_parser(
             name,
             help=summary_of(name) if asked is None else None,
@@ -92,9 +91,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 for good news, 1 for bad news, 2 for wrong usage, 130 after Ctrl-C.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    names = COMMANDS
-    asked = next((word for word in words if word in names), None)
-    arguments = build_parser(names, asked).parse_args(words)
+    asked = next((word for word in words if word in COMMANDS), None)
+    arguments = build_parser(asked).parse_args(words)
     try:
         return load_command(arguments.command).run(arguments)
     except (BudgetError, OSError) as error:

@@ -18,7 +18,7 @@ from cascade_budget.errors import (
 )
 from cascade_budget.judge.calls import UNSTABLE_TEXT
 from cascade_budget.judge.coarse import RecordedCost
-from cascade_budget.model.laws import Law, parse_law
+from cascade_budget.model.laws import parse_law
 from cascade_budget.source.files import write_text
 
 if TYPE_CHECKING:
@@ -50,16 +50,10 @@ class Entry:
         return replace(self, costs={**older.costs, **self.costs})
 
 
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ledger:
-    """Every entry, by key: the test's id, with the call's name or ordinal where it has several."""
+def read_ledger(path: Path, shown: str) -> Mapping[str, Entry]:
+    """The entries of the ledger at a path; none where there is no file.
 
-    entries: Mapping[str, Entry] = field(default_factory=dict)
-
-
-def read_ledger(path: Path, shown: str) -> Ledger:
-    """The ledger at a path; an empty one where there is no file.
+    An entry's key is the test's id, with the call's name or ordinal where it has several.
 
     Args:
         path: where it is.
@@ -71,7 +65,7 @@ def read_ledger(path: Path, shown: str) -> Ledger:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return Ledger()
+        return {}
     except (OSError, UnicodeDecodeError) as error:
         raise LedgerFormatError(
             f"it can't be read: {_reason(error)}",
@@ -81,8 +75,8 @@ def read_ledger(path: Path, shown: str) -> Ledger:
     return parse_ledger(text, shown)
 
 
-def parse_ledger(text: str, shown: str) -> Ledger:
-    """The ledger that a text holds. Raises LedgerFormatError as `read_ledger` does."""
+def parse_ledger(text: str, shown: str) -> Mapping[str, Entry]:
+    """The entries that a text holds. Raises LedgerFormatError as `read_ledger` does."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -93,7 +87,7 @@ def parse_ledger(text: str, shown: str) -> Ledger:
             "pytest --cascade-budget-update",
         ) from error
     if not document:
-        return Ledger()
+        return {}
     version = document.pop("version", None)
     if version != VERSION or isinstance(version, bool):
         fact = "it has no version" if version is None else f"its version is {version!r}"
@@ -105,7 +99,7 @@ def parse_ledger(text: str, shown: str) -> Ledger:
             else "Upgrade pytest-cascade-budget, or restore the file from version control",
         )
     try:
-        return Ledger(entries={key: _entry(key, table) for key, table in document.items()})
+        return {key: _entry(key, table) for key, table in document.items()}
     except _WrongValueError as error:
         raise LedgerFormatError(
             str(error),
@@ -229,8 +223,7 @@ def _quoted(text: str) -> str:
 
 def _read_comments(document: tomlkit.TOMLDocument) -> _Comments:
     comments = _Comments()
-    pending = _read_body(document.body, (), [], comments)
-    comments.last = pending
+    comments.last = _read_body(document.body, (), [], comments)
     return comments
 
 
@@ -320,7 +313,7 @@ def _update_locked(
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         text = ""
-    old = parse_ledger(text, shown).entries
+    old = parse_ledger(text, shown)
     merged = {key: entry for key, entry in old.items() if key not in drop or key in entries}
     for key, entry in entries.items():
         merged[key] = entry.with_costs_of(old[key]) if key in old else entry

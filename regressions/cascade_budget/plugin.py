@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -64,15 +65,14 @@ def cascade_budget(request: pytest.FixtureRequest) -> CascadeBudget:
     be a coroutine function. Without --cascade-budget it runs once, at the smallest size. Returns
     what the workload returned.
     """
-    from cascade_budget.gate.fixture import CascadeBudget  # noqa: PLC0415 - few tests use it
+    from cascade_budget.gate.fixture import CascadeBudget, run_once  # noqa: PLC0415 - few tests use it
 
     for name in (_WORKER, _RUNNER, _PROFILER):
         runner = request.config.pluginmanager.get_plugin(name)
         if runner is not None:
-            return CascadeBudget(request.node, runner)
-    from cascade_budget.gate.fixture import PlainRunner  # noqa: PLC0415 - few tests use it
-
-    return CascadeBudget(request.node, PlainRunner(request.config.stash[_SETTINGS].timeout_seconds))
+            return CascadeBudget(request.node, runner.run_workload)
+    timeout_seconds = request.config.stash[_SETTINGS].timeout_seconds
+    return CascadeBudget(request.node, partial(run_once, timeout_seconds=timeout_seconds))
 
 
 @pytest.hookimpl(wrapper=True)

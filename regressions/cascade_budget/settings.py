@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Any, Final, Literal, final
 
 from cascade_budget.errors import UsageError
 
@@ -15,11 +15,6 @@ if TYPE_CHECKING:
 DEFAULT_LEDGER: Final = "cascade-budget.toml"
 DEFAULT_PROFILES: Final = "reports"
 OFF: Final = "off"
-DEFAULT_TIMEOUT_SECONDS: Final = 300.0
-DEFAULT_COARSE_PERCENT: Final = 25.0
-DEFAULT_COARSE_ELSEWHERE_PERCENT: Final = 200.0
-DEFAULT_TOLERANCE_PERCENT: Final = 1.0
-DEFAULT_TIME_LIMIT_SECONDS: Final = 120.0
 
 MARKER_LINE: Final = (
     "cascade_budget(calls=None, watch=None, cold=False): budget the calls that the test makes, "
@@ -74,94 +69,77 @@ class Settings:
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """Register every option with its ini twin."""
+    """Register every option with its ini twin, and the ini options that have none."""
     group = parser.getgroup("cascade-budget", "call budgets and throughput (cascade-budget)")
-    group.addoption(
+
+    def add(option: str, *, help: str, note: str = "", **how: Any) -> None:  # noqa: A002 - pytest's
+        group.addoption(option, default=None, help=help, **how)
+        kind: Literal["bool", "string"] = "bool" if "action" in how else "string"
+        name = option.removeprefix("--").replace("-", "_")
+        parser.addini(name, f"as {option}{note}", type=kind)
+
+    add(
         "--cascade-budget",
         action="store_true",
-        default=None,
         help="judge budgets: count calls, hold them against markers and ledger, check throughput",
     )
-    group.addoption(
+    add(
         "--cascade-budget-update",
         action="store_true",
-        default=None,
         help="write what was counted to the ledger, for the tests that ran and only those",
     )
-    group.addoption(
+    add(
         "--cascade-budget-base",
         metavar="REF",
         help="pair throughput with a git revision, or a requirement such as jsonschema==4.17.3",
     )
-    group.addoption(
+    add(
         "--cascade-budget-report",
         metavar="DIR",
         help="write JSON, HTML, Markdown and profiles of the judged tests there",
     )
-    group.addoption(
+    add(
         "--cascade-profile",
         metavar="DIR",
         nargs="?",
         const="",
         help=f"profile each test that runs, budgeted or not; give DIR with = (default: "
         f"{DEFAULT_PROFILES}); off: not even one that breaks a budget",
+        note=": the folder, or off",
     )
-    _add_ini(parser)
-
-
-def _add_ini(parser: pytest.Parser) -> None:
-    parser.addini("cascade_budget", "as --cascade-budget", type="bool", default=False)
-    parser.addini("cascade_budget_update", "as --cascade-budget-update", type="bool", default=False)
-    parser.addini("cascade_budget_base", "as --cascade-budget-base", default="")
-    parser.addini("cascade_budget_report", "as --cascade-budget-report", default="")
-    parser.addini("cascade_profile", "as --cascade-profile: the folder, or off", default="")
     parser.addini(
         "cascade_budget_watch",
         "patterns of functions to watch in every budgeted test, such as package.module.*; "
         "a marker's watch= replaces them",
         type="args",
-        default=[],
     )
-    parser.addini(
-        "cascade_budget_ledger",
-        f"the ledger, relative to rootdir (default: {DEFAULT_LEDGER})",
-        default=DEFAULT_LEDGER,
-    )
-    parser.addini(
-        "cascade_budget_timeout",
-        "seconds that one run of a workload may take, 0 for no limit "
-        f"(default: {DEFAULT_TIMEOUT_SECONDS:g})",
-        default=f"{DEFAULT_TIMEOUT_SECONDS:g}",
-    )
-    parser.addini(
-        "cascade_budget_coarse",
-        "percent by which CPU time a transaction may exceed the ledger's when there is no base, "
-        f"or off (default: {DEFAULT_COARSE_PERCENT:g})",
-        default=f"{DEFAULT_COARSE_PERCENT:g}",
-    )
-    parser.addini(
-        "cascade_budget_coarse_elsewhere",
-        "the same where the ledger's number is from another kind of machine "
-        f"(default: {DEFAULT_COARSE_ELSEWHERE_PERCENT:g})",
-        default=f"{DEFAULT_COARSE_ELSEWHERE_PERCENT:g}",
-    )
-    parser.addini(
-        "cascade_budget_tolerance",
-        "percent by which cost a transaction may exceed the base's "
-        f"(default: {DEFAULT_TOLERANCE_PERCENT:g})",
-        default=f"{DEFAULT_TOLERANCE_PERCENT:g}",
-    )
-    parser.addini(
-        "cascade_budget_unresolved",
-        "whether a throughput that noise left unresolved should pass or fail (default: pass)",
-        default="pass",
-    )
-    parser.addini(
-        "cascade_budget_time_limit",
-        "seconds after which a workload is no longer timed against a base "
-        f"(default: {DEFAULT_TIME_LIMIT_SECONDS:g})",
-        default=f"{DEFAULT_TIME_LIMIT_SECONDS:g}",
-    )
+    for name, default, what in _INI_ALONE:
+        parser.addini(
+            f"cascade_budget_{name}", f"{what} (default: {default})", type="string", default=default
+        )
+
+
+_INI_ALONE: Final = (
+    ("ledger", DEFAULT_LEDGER, "the ledger, relative to rootdir"),
+    ("timeout", "300", "seconds that one run of a workload may take, 0 for no limit"),
+    (
+        "coarse",
+        "25",
+        (
+            "percent by which CPU time a transaction may exceed the ledger's when there is no "
+            "base, or off"
+        ),
+    ),
+    (
+        "coarse_elsewhere",
+        "200",
+        "the same where the ledger's number is from another kind of machine",
+    ),
+    ("tolerance", "1", "percent by which cost a transaction may exceed the base's"),
+    ("unresolved", "pass", "whether a throughput that noise left unresolved should pass or fail"),
+    ("time_limit", "120", "seconds after which a workload is no longer timed against a base"),
+)
+"""Ini options that have no option on the command line: name, default and help."""
 
 
 def read_settings(config: pytest.Config) -> Settings:
@@ -172,7 +150,6 @@ def read_settings(config: pytest.Config) -> Settings:
     """
     root = config.rootpath
     update = _flag(config, "cascade_budget_update")
-    base = _text(config, "cascade_budget_base")
     report = _text(config, "cascade_budget_report")
     profile = _profile_folder(config)
     ledger = root / (_text(config, "cascade_budget_ledger") or DEFAULT_LEDGER)
@@ -185,7 +162,7 @@ def read_settings(config: pytest.Config) -> Settings:
         or bool(config.getoption("cascade_budget_base"))
         or _flag(config, "cascade_budget"),
         update=update,
-        base=base,
+        base=_text(config, "cascade_budget_base"),
         report=root / report if report else None,
         profile=root / (profile or DEFAULT_PROFILES) if profile not in (None, OFF) else None,
         profile_failures=profile != OFF,
@@ -196,7 +173,7 @@ def read_settings(config: pytest.Config) -> Settings:
         coarse_tolerance=coarse,
         coarse_tolerance_elsewhere=(coarse or 0.0) if elsewhere is None else elsewhere,
         tolerance=_tolerance(config),
-        unresolved_fails=_choice(config, "cascade_budget_unresolved", ("pass", "fail")) == "fail",
+        unresolved_fails=_unresolved_fails(config),
         time_limit_seconds=_seconds(config, "cascade_budget_time_limit") or float("inf"),
         root=root,
     )
@@ -226,6 +203,9 @@ def _profile_folder(config: pytest.Config) -> str | None:
     return given if given is not None else config.getini("cascade_profile") or None
 
 
+_CORRECT: Final = "Correct it in the ini file or behind -o"
+
+
 def _seconds(config: pytest.Config, name: str) -> float | None:
     return _number(name, config.getini(name), "a number of seconds, 0 for no limit") or None
 
@@ -248,14 +228,12 @@ def _tolerance(config: pytest.Config) -> float:
     return share
 
 
-def _choice(config: pytest.Config, name: str, choices: tuple[str, ...]) -> str:
+def _unresolved_fails(config: pytest.Config) -> bool:
+    name = "cascade_budget_unresolved"
     text = str(config.getini(name)).strip()
-    if text not in choices:
-        raise UsageError(
-            f"{name} is {text!r}, not {' or '.join(choices)}",
-            remedy="Correct it in the ini file or behind -o",
-        )
-    return text
+    if text not in ("pass", "fail"):
+        raise UsageError(f"{name} is {text!r}, not pass or fail", remedy=_CORRECT)
+    return text == "fail"
 
 
 def _number(name: str, text: str, what: str) -> float:
@@ -264,7 +242,5 @@ def _number(name: str, text: str, what: str) -> float:
     except ValueError:
         number = -1.0
     if not 0 <= number < float("inf"):
-        raise UsageError(
-            f"{name} is {text!r}, not {what}", remedy="Correct it in the ini file or behind -o"
-        )
+        raise UsageError(f"{name} is {text!r}, not {what}", remedy=_CORRECT)
     return number

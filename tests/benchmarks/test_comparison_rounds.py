@@ -127,12 +127,13 @@ def test_a_timed_block_is_checked_on_its_result():
 def test_measure_says_what_it_is_doing_and_checks_before_and_after():
     said = []
     log = []
-    rounds.measure([contender("a", log, sizes=(1,))], rounds=2, say=said.append)
+    turns = [contender("a", log, sizes=(1,))]
+    rounds.measure(turns, rounds=2, say=said.append, clock=itertools.count().__next__)
     assert [n for _, n in log] == [1, 10, 10, 1]
     assert said == [
         "checking result and executions of a",
         "sizing the blocks",
-        "round 1 of 2, 0 s left",
+        "round 1 of 2, 1 s left",
         "round 2 of 2, 0 s left",
         "checking a again, warm",
     ]

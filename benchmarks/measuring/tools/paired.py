@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, final
 
 from benchmarks.measuring.decisions import Decision, Verdict
-from cascade_budget.judge.sequential import Plan
 from cascade_budget.model.throughput import Outcome
 from cascade_budget.timing.trials import run_trial
 
@@ -41,7 +40,7 @@ class Paired:
     def trial(self, slowdowns: Sequence[float]) -> Iterator[Decision]:
         """Judge head with each slowdown, from the same pairs of processes."""
         base, head = self._sides.specs(TEST, ARGUMENTS)
-        for one in run_trial(base, head, slowdowns=slowdowns, plan=Plan()):
+        for one in run_trial(base, head, slowdowns=slowdowns):
             yield Decision(
                 tool=self.name,
                 rule=self.rule,

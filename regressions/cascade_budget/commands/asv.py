@@ -27,7 +27,7 @@ from cascade_budget.commands.arguments import percentage, whole_number
 from cascade_budget.commands.console import show
 from cascade_budget.errors import UsageError
 from cascade_budget.extras import require_throughput
-from cascade_budget.interop.asv_config import AsvError, find_config, read_config
+from cascade_budget.interop.asv_config import AsvError, find_config, results_folder
 from cascade_budget.interop.asv_results import (
     Results,
     describe,
@@ -102,31 +102,31 @@ def run(arguments: argparse.Namespace) -> int:
     """Read, judge, print, and return the exit code.
 
     Raises:
-        MissingExtraError: scipy is not installed.
+        UsageError: scipy is not installed.
         UsageError: A revision is unknown or has no results, a regular expression is none or finds
             nothing, or asv's files are not there or broken.
     """
     require_throughput("judging times")
     chosen, exact = _patterns("--bench", arguments.bench), _patterns("--exact", arguments.exact)
-    config = read_config(_config(arguments.config))
-    if not config.results.is_dir():
+    folder = results_folder(_config(arguments.config))
+    if not folder.is_dir():
         raise AsvError(
             "there is no folder of results",
-            place=str(config.results),
+            place=str(folder),
             remedy="Measure first: asv continuous --record-samples -a rounds=12 "
             f"{arguments.base} {arguments.head}",
         )
     base, head = sides = [
-        _side(revision, folder=config.results, machine=arguments.machine)
+        _side(revision, folder=folder, machine=arguments.machine)
         for revision in (arguments.base, arguments.head)
     ]
     if base.commit == head.commit:
         raise UsageError(
             f"{base.name} and {head.name} are the same commit, {base.short}",
-            place=str(config.results),
+            place=str(folder),
             remedy="Name two revisions",
         )
-    benchmarks = read_benchmarks(config.results)
+    benchmarks = read_benchmarks(folder)
     names = {name for side in sides for found in side.results for name, _ in found.measured}
     described = {
         name: describe(
@@ -149,7 +149,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not verdicts:
         raise UsageError(
             "no benchmark's name has a match for " + " or ".join(arguments.bench),
-            place=str(config.results),
+            place=str(folder),
             remedy="asv show lists the names" if names else "Measure the revisions with asv run",
         )
     show(*results(by_place, base=base.title, head=head.title, full=arguments.all))

@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Search, print, and return the exit code.
 
     Raises:
-        MissingExtraError: --timing, and scipy is not installed.
+        UsageError: --timing, and scipy is not installed.
         BudgetError: The commits are no range, or the test does not pass on the good one.
     """
     if arguments.timing:

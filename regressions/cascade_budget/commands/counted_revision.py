@@ -29,20 +29,6 @@ if TYPE_CHECKING:
     from cascade_budget.source.definitions import Definition
 
 
-class ImportedElsewhereError(UsageError):
-    """The code that ran was not the code of the revision to be measured.
-
-    Attributes:
-        module: A module that came from elsewhere.
-        path: Where it came from.
-    """
-
-    def __init__(self, fact: str, *, module: str, path: str, remedy: str) -> None:
-        super().__init__(fact, place=f"{module} is imported from {path}", remedy=remedy)
-        self.module = module
-        self.path = path
-
-
 class Counted:
     """A copy of a revision with the counts of its tests.
 
@@ -146,7 +132,7 @@ class Revision:
 
         Raises:
             SuiteError: The tests could not be run.
-            ImportedElsewhereError: They ran against code from outside its copy.
+            UsageError: They ran against code from outside its copy.
         """
         request = replace(
             self.request, attribute=attribute, only=only, hash_seed=seed, random_seed=seed
@@ -161,11 +147,10 @@ class Revision:
         self.progress.step(text)
         counts = count_suite(request, lambda done, total: self.progress.count(text, done, total))
         for module, path in counts.wrong_origin.items():
-            raise ImportedElsewhereError(
+            raise UsageError(
                 f"the tests on {self.tree.source.label} import the project as it is installed, not "
                 "this revision",
-                module=module,
-                path=path,
+                place=f"{module} is imported from {path}",
                 remedy="Install the project in editable mode (pip install -e .), or name its "
                 "folder in pytest's pythonpath setting",
             )

@@ -21,13 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cascade_budget.commands.console import ProgressLine, show
-from cascade_budget.commands.counted_revision import (
-    ImportedElsewhereError,
-    Revision,
-    below,
-    compare_counts,
-    explain,
-)
+from cascade_budget.commands.counted_revision import Revision, below, compare_counts, explain
 from cascade_budget.errors import BudgetError, UsageError
 from cascade_budget.judge.growth import differing
 from cascade_budget.report.growth_text import comparison_text
@@ -275,10 +269,9 @@ def _check_own_functions(head: Counted) -> None:
     if any(not tree.tests.covers(path) for path in paths):
         return
     for package, path in sorted(counts.installed_copy.items()):
-        raise ImportedElsewhereError(
+        raise UsageError(
             f"the tests import an installed copy of {package}, the same one on both sides",
-            module=package,
-            path=path,
+            place=f"{package} is imported from {path}",
             remedy="Install the project in editable mode (pip install -e .), or put its source "
             "folder on PYTHONPATH",
         )

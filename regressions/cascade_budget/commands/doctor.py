@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cascade_budget.commands.console import ProgressLine, show
 from cascade_budget.counting.suite import SuiteRequest, count_suite
@@ -72,11 +72,12 @@ def examine(test: str, *, here: Path, progress: ProgressLine) -> dict[str, tuple
     """
     request = _request(test, here)
 
-    def count(text: str, asked: SuiteRequest) -> SuiteCounts:
+    def count(text: str, **varied: Any) -> SuiteCounts:
         progress.step(text)
+        asked = replace(request, **varied)
         return count_suite(asked, lambda done, tests: progress.count(text, done, tests))
 
-    reference = count("counting", request)
+    reference = count("counting")
     passed = reference.passed()
     if not passed:
         reasons = [record.reason for record in reference.tests.values() if record.reason]
@@ -85,26 +86,22 @@ def examine(test: str, *, here: Path, progress: ProgressLine) -> dict[str, tuple
             place=str(here),
             remedy="Make it pass first",
         )
-    repeated = [count("counting again, nothing varied", request)]
+    repeated = [count("counting again, nothing varied")]
     varied = {
         Influence.HASH_SEED: [
-            count(f"counting under hash seed {seed}", replace(request, hash_seed=seed))
-            for seed in _HASH_SEEDS
+            count(f"counting under hash seed {seed}", hash_seed=seed) for seed in _HASH_SEEDS
         ],
         Influence.RANDOM: [
-            count(f"counting with other random numbers, {seed}", replace(request, random_seed=seed))
+            count(f"counting with other random numbers, {seed}", random_seed=seed)
             for seed in _RANDOM_SEEDS
         ],
-        Influence.COLLECTOR: [
-            count("counting with the garbage collector on", replace(request, garbage=True))
-        ],
-        Influence.COLD_START: [
-            count("counting the first run in a process", replace(request, warm_ups=0))
-        ],
+        Influence.COLLECTOR: [count("counting with the garbage collector on", garbage=True)],
+        Influence.COLD_START: [count("counting the first run in a process", warm_ups=0)],
         Influence.ORDER: [
             count(
                 f"counting among the tests of its file, order {order}",
-                replace(request, arguments=(test.partition("::")[0],), shuffle=order),
+                arguments=(test.partition("::")[0],),
+                shuffle=order,
             )
             for order in _ORDERS
         ],

@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
         0 where the promise may hold, 1 where the trials rule it out.
 
     Raises:
-        MissingExtraError: scipy is not installed.
+        UsageError: scipy is not installed.
         UsageError: The test holds too few transactions to make a little more of them.
         PairingError: It can't be timed.
     """

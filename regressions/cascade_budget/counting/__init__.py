@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cascade_budget.counting.backend import CountingLostError, CountingUnavailableError
 from cascade_budget.counting.recorder import Recorder, Session
-from cascade_budget.counting.result import CallCounts, CallSite
+from cascade_budget.counting.result import CallCounts
 from cascade_budget.counting.targets import Target, TargetError, resolve_target
 from cascade_budget.counting.watch import DEFAULT_WATCH, parse_watch
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CallCounts",
-    "CallSite",
     "CountingLostError",
     "CountingUnavailableError",
     "count_calls",

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 COMPREHENSIONS = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>"})
 """Scopes that are code objects on some Pythons and inlined on others."""
 
+CO_OPTIMIZED = 0x1
+"""`inspect.CO_OPTIMIZED` without importing inspect: functions have it, class bodies and modules do
+not."""
+
 # `typing` puts this function into each protocol; the first instance replaces it.
 _PROTOCOL_INIT = "_no_init_or_replace_init"
 

@@ -10,16 +10,15 @@ from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING
 
-from cascade_budget.counting.bodies import COMPREHENSIONS
-from cascade_budget.counting.result import CallSite
+from cascade_budget.counting.bodies import CO_OPTIMIZED, COMPREHENSIONS
+from cascade_budget.model.findings import Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from types import CodeType, FrameType
 
-    from cascade_budget.counting.tallies import Site
+    from cascade_budget.counting.tallies import SiteTally
 
-_CO_OPTIMIZED = 0x1  # inspect.CO_OPTIMIZED: functions have it, class bodies and modules do not
 _INLINED = re.compile(
     rf"(?:{'|'.join(sorted(COMPREHENSIONS))}|<generic parameters of [^>]*>)"
     r"(?:\.<locals>)?\."
@@ -44,7 +43,7 @@ def qualname_of(code: CodeType, module: str) -> str | None:
         objects on some Pythons and inlined on others), generator expressions, annotation scopes.
     """
     name = code.co_name
-    if not code.co_flags & _CO_OPTIMIZED:
+    if not code.co_flags & CO_OPTIMIZED:
         return None
     if name in _MADE_BY_TOOLS or (name.startswith("<") and name != "<lambda>"):
         return None
@@ -115,21 +114,21 @@ def _is_transparent(path: str) -> bool:
     return normal.startswith(_STDLIB) and not any(part in normal for part in _INSTALLED)
 
 
-def call_sites(counted: Iterable[tuple[Site, int]]) -> tuple[CallSite, ...]:
+def call_sites(counted: Iterable[tuple[SiteTally, int]]) -> tuple[Site, ...]:
     """Merge counts by instruction into counts by line, most calls first."""
     merged: Counter[tuple[str, int, str]] = Counter()
     for site, calls in counted:
         if calls:
             merged[_place(site)] += calls
     return tuple(
-        CallSite(path=path, line=line, function=function, calls=calls)
+        Site(path=path, line=line, function=function, calls=calls)
         for (path, line, function), calls in sorted(
             merged.items(), key=lambda item: (-item[1], item[0])
         )
     )
 
 
-def _place(site: Site) -> tuple[str, int, str]:
+def _place(site: SiteTally) -> tuple[str, int, str]:
     code = site.code
     if code is None:
         return "", 0, ""

@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, final
 
 from cascade_budget.counting.backend import CountingLostError
 from cascade_budget.counting.call_sites import blamed, call_sites, is_project, qualname_of
-from cascade_budget.counting.tallies import Body, FunctionTally, Native, Site, Tally
+from cascade_budget.counting.tallies import Body, FunctionTally, Native, SiteTally, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import CodeType, FrameType
 
     from cascade_budget.counting.backend import Backend
-    from cascade_budget.counting.result import CallCounts, CallSite
+    from cascade_budget.counting.result import CallCounts
     from cascade_budget.counting.targets import Target
     from cascade_budget.counting.watch import Watch
+    from cascade_budget.model.findings import Site
 
 
 # A context manager by its own methods: the functions of contextlib would start inside the block
@@ -246,7 +247,7 @@ class Recorder:
         key = (id(code), offset)
         site = counted.sites.get(key)
         if site is None:
-            site = counted.sites.setdefault(key, Site(code, offset))
+            site = counted.sites.setdefault(key, SiteTally(code, offset))
         site.tick()
 
     def _enlist(self, session: Session) -> list[Body]:
@@ -291,7 +292,7 @@ class Recorder:
         self.failure = None
 
 
-def _sites_of(parts: list[FunctionTally], totals: Mapping[int, int]) -> tuple[CallSite, ...]:
+def _sites_of(parts: list[FunctionTally], totals: Mapping[int, int]) -> tuple[Site, ...]:
     sites = [site for part in parts for site in tuple(part.sites.values())]
     # A site that another thread has added since is not among the totals.
     return call_sites((site, totals.get(id(site), 0)) for site in sites)

@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallSite:
-    """A place that calls were made from.
-
-    Attributes:
-        path: The caller's file as its code object has it; "" where the caller is C or nothing.
-        line: Line in that file, from 1; 0 where the caller is C or nothing.
-        function: Qualified name of the caller; "" where the caller is C or nothing.
-        calls: How many calls were made from here.
-    """
-
-    path: str
-    line: int
-    function: str
-    calls: int
+    from cascade_budget.model.findings import Site
 
 
 @final
@@ -40,30 +23,20 @@ class CallCounts(Mapping[str, int]):
         backend: "sys.monitoring" or "sys.setprofile".
         watched: "module:qualname" to calls, for functions that a watch pattern covers and that were
             called at least once. Filled when the block is left.
-        sites: Target or watched name to where its calls came from, most calls first. Filled when
-            the block is left, and only with `attribute=True`.
+        sites: Target or watched name to where its calls came from, most calls first; a path is as
+            the caller's code has it. Filled when the block is left, and only with `attribute=True`.
         blind: Target or watched name to the reason why this Python can't count all of its calls.
     """
 
-    __slots__ = ("_calls", "_read", "_sites", "_watched", "backend", "blind")
+    __slots__ = ("_calls", "_read", "backend", "blind", "sites", "watched")
 
     def __init__(self, *, backend: str, blind: Mapping[str, str]) -> None:
         self.backend = backend
         self.blind: dict[str, str] = dict(blind)
         self._calls: dict[str, int] = {}
-        self._watched: dict[str, int] = {}
-        self._sites: dict[str, tuple[CallSite, ...]] = {}
+        self.watched: Mapping[str, int] = {}
+        self.sites: Mapping[str, tuple[Site, ...]] = {}
         self._read: Callable[[], dict[str, int]] | None = None
-
-    @property
-    def watched(self) -> Mapping[str, int]:
-        """Calls of the functions that a watch pattern covers."""
-        return MappingProxyType(self._watched)
-
-    @property
-    def sites(self) -> Mapping[str, tuple[CallSite, ...]]:
-        """Where calls came from."""
-        return MappingProxyType(self._sites)
 
     def __getitem__(self, name: str) -> int:
         return self._current()[name]
@@ -89,8 +62,8 @@ class CallCounts(Mapping[str, int]):
         *,
         calls: Mapping[str, int] = MappingProxyType({}),
         watched: Mapping[str, int] = MappingProxyType({}),
-        sites: Mapping[str, tuple[CallSite, ...]] = MappingProxyType({}),
+        sites: Mapping[str, tuple[Site, ...]] = MappingProxyType({}),
     ) -> None:
         """Take the final numbers: none where the block did not end as it should."""
-        self._calls, self._watched, self._sites = dict(calls), dict(watched), dict(sites)
+        self._calls, self.watched, self.sites = dict(calls), dict(watched), dict(sites)
         self._read = None

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from cascade_budget.model.suite_counts import SuiteCounts
 
-__all__ = ["SuiteError", "SuiteRequest", "count_suite"]
-
 _POLL_SECONDS: Final = 0.1
 _GRACE_SECONDS: Final = 5.0
 # https://docs.pytest.org/en/stable/reference/exit-codes.html

@@ -8,6 +8,7 @@ import os
 import random
 import sys
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, final
 
 import pytest
@@ -16,7 +17,6 @@ from _pytest.runner import runtestprotocol
 from cascade_budget.clock import Clock
 from cascade_budget.counting import CountingLostError, count_calls
 from cascade_budget.counting.watch import DEFAULT_WATCH
-from cascade_budget.model.findings import Site
 from cascade_budget.model.suite_counts import FAILED, PASSED, SuiteCounts, SuiteWriter, TestRecord
 from cascade_budget.process.imports import CodeFolders
 from cascade_budget.process.seeds import seed_random
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from cascade_budget.counting import CallCounts
     from cascade_budget.process.channel import Channel
     from cascade_budget.process.job import Job
-
-__all__ = ["CountSuite"]
 
 _EAGER: Final = 50
 _GARBAGE: Final = 100_000
@@ -161,15 +159,7 @@ class CountSuite(WorkerPlugin):
             if calls and (name in DEFAULT_WATCH or name.partition(":")[0] in self._origins.modules)
         }
         sites = {
-            name: tuple(
-                Site(
-                    path=self._origins.shown(site.path),
-                    line=site.line,
-                    function=site.function,
-                    calls=site.calls,
-                )
-                for site in found
-            )
+            name: tuple(replace(site, path=self._origins.shown(site.path)) for site in found)
             for name, found in counts.sites.items()
             if name in calls
         }

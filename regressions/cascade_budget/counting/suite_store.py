@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from cascade_budget.counting.suite import SuiteRequest
     from cascade_budget.model.suite_counts import SuiteCounts
 
-__all__ = ["KEPT", "SuiteStore", "suite_key"]
-
 KEPT: Final = 64
 """Runs that are kept; the one that was not used for longest goes first."""
 

@@ -36,7 +36,7 @@ class Tally:
 
 
 @final
-class Site(Tally):
+class SiteTally(Tally):
     """Calls from one instruction.
 
     Attributes:
@@ -63,7 +63,7 @@ class FunctionTally(Tally):
 
     def __init__(self) -> None:
         super().__init__()
-        self.sites: dict[tuple[int, int], Site] = {}
+        self.sites: dict[tuple[int, int], SiteTally] = {}
 
 
 @final

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, final
 
-from cascade_budget.counting.bodies import UncountableError, innermost, nested_codes
+from cascade_budget.counting.bodies import CO_OPTIMIZED, UncountableError, innermost, nested_codes
 from cascade_budget.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-__all__ = ["Target", "TargetError", "resolve_target"]
 
 MISSING = object()
 """What `member_of` gives where there is no such member."""
@@ -88,18 +86,6 @@ def resolve_target(name: str) -> Target:
         raise TargetError(
             f"what it names {error.fact}", name=name, remedy=_sentence(error.remedy)
         ) from None
-    if codes and functions:
-        raise TargetError(
-            "what it names is partly Python and partly C",
-            name=name,
-            remedy="Name one of its implementations",
-        )
-    if len(functions) > 1:
-        raise TargetError(
-            f"what it names has {len(functions)} implementations in C",
-            name=name,
-            remedy="Name one of its implementations",
-        )
     return Target(name=name, codes=codes, function=functions[0] if functions else None)
 
 
@@ -153,7 +139,14 @@ def _walk(
         reached = held
     functions = innermost(reached, name=name)
     codes = tuple(dict.fromkeys(f.__code__ for f in functions if isinstance(f, FunctionType)))
-    return codes, tuple(f for f in functions if not isinstance(f, FunctionType))
+    natives = tuple(f for f in functions if not isinstance(f, FunctionType))
+    if codes and natives:
+        raise UncountableError("is partly Python and partly C", "name one of its implementations")
+    if len(natives) > 1:
+        raise UncountableError(
+            f"has {len(natives)} implementations in C", "name one of its implementations"
+        )
+    return codes, natives
 
 
 def _walk_codes(
@@ -167,27 +160,22 @@ def _walk_codes(
         inner = tuple(found for code in codes for found in nested_codes(code, part))
         if not inner:
             names = [c.co_name for code in codes for c in code.co_consts if isinstance(c, CodeType)]
-            nearest = nearest_attribute(part, names)
             before = ".".join(parts[:position]).removesuffix(".<locals>")
+            nearest = _rejoined(name, parts, position, nearest_attribute(part, names))
             raise TargetError(
                 f"'{before}' in '{name.partition(':')[0]}' defines no '{part}'",
                 name=name,
-                nearest=_rejoined(name, parts, position, nearest),
-                remedy=_did_you_mean(_rejoined(name, parts, position, nearest)),
+                nearest=nearest,
+                remedy=_did_you_mean(nearest),
             )
         codes = inner
     if parts[-1] == "<locals>":
         raise UncountableError("ends in <locals>", "name a function defined there")
-    if any(not code.co_flags & _CO_OPTIMIZED for code in codes):
+    if any(not code.co_flags & CO_OPTIMIZED for code in codes):
         raise UncountableError(
             "is a class defined inside a function", f"name its __init__: '{name}.__init__'"
         )
     return codes
-
-
-# inspect.CO_OPTIMIZED, without importing inspect: functions have it, class bodies and modules do
-# not.
-_CO_OPTIMIZED = 0x1
 
 
 def member_of(owner: object, part: str) -> object:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final, final
 
 from cascade_budget.counting.watch import refuse_unmatched
 from cascade_budget.errors import BudgetError, ColdRunError
+from cascade_budget.gate.fresh_counts import count_in_fresh_process
 from cascade_budget.gate.subjects import DRY_RUNS
 from cascade_budget.gate.verdicts import CountedCalls, exceeded, judge_calls
 from cascade_budget.judge.calls import Counted, is_chance
-from cascade_budget.model.findings import CallVerdict, Site, TimeFinding
+from cascade_budget.model.findings import CallVerdict, TimeFinding
 from cascade_budget.model.laws import parse_law
 from cascade_budget.source.files import shown_path
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from cascade_budget.counting import CallCounts
     from cascade_budget.gate.budgets import Budgets
     from cascade_budget.gate.subjects import Stage, Subject, WholeTest
-    from cascade_budget.ledger import Entry, Ledger
+    from cascade_budget.ledger import Entry
     from cascade_budget.model.findings import TargetFinding
     from cascade_budget.report.progress import Progress
     from cascade_budget.settings import Settings
@@ -40,13 +41,13 @@ class BudgetCheck:
 
     Args:
         settings: of the run.
-        ledger: what is recorded.
+        ledger: what is recorded, by key.
         progress: is told what goes on.
         changes: knows which lines changed.
     """
 
     def __init__(
-        self, settings: Settings, ledger: Ledger, progress: Progress, changes: Changes
+        self, settings: Settings, ledger: Mapping[str, Entry], progress: Progress, changes: Changes
     ) -> None:
         self._settings = settings
         self._ledger = ledger
@@ -62,8 +63,8 @@ class BudgetCheck:
             WorkloadThreadsError: each counted run left threads behind.
         """
         __tracebackhide__ = True
-        with self._telling():
-            entry = self._ledger.entries.get(subject.key)
+        with self._progress.shown():
+            entry = self._ledger.get(subject.key)
             calls = self._count(subject)
             refuse_unmatched(subject.state.budgets.patterns, calls.watched)
             targets = self._judge(subject, calls, entry)
@@ -86,24 +87,15 @@ class BudgetCheck:
             self._say(test, DRY_RUNS[stage], 0)
             return test.dry_run(stage)
 
-        with self._telling():
+        with self._progress.shown():
             if passes("warm-up") and passes("count"):
                 runs = {0: test.first}
                 calls = _by_function(runs, runs, test.state.budgets)
-                over = exceeded(self._judge(test, calls, self._ledger.entries.get(test.key)))
+                over = exceeded(self._judge(test, calls, self._ledger.get(test.key)))
                 if over:
                     passes("attribute")
                 if test.wants_profile(failed=over):
                     passes("profile")
-
-    @contextlib.contextmanager
-    def _telling(self) -> Iterator[None]:
-        __tracebackhide__ = True
-        self._progress.start()
-        try:
-            yield
-        finally:
-            self._progress.end()
 
     def _count(self, subject: Subject) -> CountedCalls:
         """Every size in one run of the code and then in another."""
@@ -117,7 +109,7 @@ class BudgetCheck:
             __tracebackhide__ = True
             if budgets.cold:
                 self._say(subject, "first run of a fresh process", n)
-                return subject.count_in_fresh_process(n)
+                return count_in_fresh_process(subject.item, n, ordinal=subject.ordinal)
             with self._doing(subject, "counting", n):
                 return subject.count(n)
 
@@ -157,7 +149,9 @@ class BudgetCheck:
         self._say(subject, "counting what is red under other hash seeds", at)
 
         def count(seed: int) -> CallCounts:
-            return subject.count_in_fresh_process(at, warm=True, hash_seed=seed)
+            return count_in_fresh_process(
+                subject.item, at, ordinal=subject.ordinal, warm=True, hash_seed=seed
+            )
 
         try:
             with ThreadPoolExecutor(len(_HASH_SEEDS)) as pool:
@@ -179,7 +173,9 @@ class BudgetCheck:
         self._say(subject, "finding the lines that call", at)
         try:
             if subject.state.budgets.cold:
-                counts = subject.count_in_fresh_process(at, attribute=True)
+                counts = count_in_fresh_process(
+                    subject.item, at, ordinal=subject.ordinal, attribute=True
+                )
             else:
                 counts = subject.count(at, attribute=True)
         except Exception as error:  # noqa: BLE001 - what is over budget is so without them
@@ -190,12 +186,7 @@ class BudgetCheck:
 
         def with_sites(one: TargetFinding) -> TargetFinding:
             sites = tuple(
-                Site(
-                    path=shown_path(Path(each.path), root) if each.path else "",
-                    line=each.line,
-                    function=each.function,
-                    calls=each.calls,
-                )
+                replace(each, path=shown_path(Path(each.path), root) if each.path else "")
                 for each in counts.sites.get(one.target, ())
             )
             return replace(one, sites=sites, sites_at=at or None)

@@ -30,21 +30,6 @@ _ARGUMENTS: Final = ("calls", "watch", "cold")
 
 
 @final
-class MarkerError(UsageError):
-    """A marker's argument is wrong.
-
-    Args:
-        fact: what is wrong.
-        test: the id of the test that bears the marker.
-        remedy: what to do.
-    """
-
-    def __init__(self, fact: str, *, test: str, remedy: str) -> None:
-        self.test = test
-        super().__init__(fact, place=test, remedy=remedy)
-
-
-@final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budgets:
     """What one test is budgeted for.
@@ -120,7 +105,7 @@ def read_budgets(item: pytest.Item, ini_watch: tuple[str, ...] | None) -> Budget
     Where several markers apply (test, class, module), the nearest one that gives an argument wins.
 
     Raises:
-        MarkerError: an argument is unknown or has a value of the wrong kind.
+        UsageError: an argument is unknown or has a value of the wrong kind.
         LawSyntaxError: a formula doesn't parse.
     """
     uses_fixture = FIXTURE in getattr(item, "fixturenames", ())
@@ -148,17 +133,17 @@ def read_budgets(item: pytest.Item, ini_watch: tuple[str, ...] | None) -> Budget
 
 def _check_arguments(mark: pytest.Mark, test: str) -> None:
     if mark.args:
-        raise MarkerError(
+        raise UsageError(
             f"marker cascade_budget takes no positional arguments, and has {mark.args[0]!r}",
-            test=test,
+            place=test,
             remedy="Write calls=... or watch=...",
         )
     for name in mark.kwargs:
         if name not in _ARGUMENTS:
             nearest = difflib.get_close_matches(name, _ARGUMENTS, n=1, cutoff=0.5)
-            raise MarkerError(
+            raise UsageError(
                 f"marker cascade_budget has no argument {name!r}",
-                test=test,
+                place=test,
                 remedy=f"Did you mean {nearest[0]!r}?"
                 if nearest
                 else f"It takes {', '.join(_ARGUMENTS)}",
@@ -196,9 +181,9 @@ def _read_law(name: str, law: Any, test: str) -> Law | None:
 def _refuse_n(named: Mapping[str, Law | None], test: str) -> None:
     for name, law in named.items():
         if law is not None and (law.is_irregular or law.degree):
-            raise MarkerError(
+            raise UsageError(
                 f"the budget of {name!r} is {str(law)!r}, and a whole test has no n",
-                test=test,
+                place=test,
                 remedy="Write a number, or run the workload through the cascade_budget fixture",
             )
 
@@ -226,5 +211,5 @@ def _read_cold(cold: Any, test: str) -> bool:
     raise _wrong("cold", cold, "True or False", test)
 
 
-def _wrong(what: str, value: Any, wanted: str, test: str) -> MarkerError:
-    return MarkerError(f"{what} is {value!r}", test=test, remedy=f"Write {wanted}")
+def _wrong(what: str, value: Any, wanted: str, test: str) -> UsageError:
+    return UsageError(f"{what} is {value!r}", place=test, remedy=f"Write {wanted}")

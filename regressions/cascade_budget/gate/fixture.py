@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, final, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, final, overload
 
 from cascade_budget.counting import count_calls
 from cascade_budget.counting.targets import resolve_target
@@ -25,29 +25,16 @@ _STEP: Final = 100
 start-up of a few dozen calls can't pass for a cost per transaction; smaller where n is."""
 
 
-class WorkloadRunner(Protocol):
-    """A way to carry out a call of the fixture."""
-
-    def run_workload(self, call: WorkloadCall) -> Any:
-        """Run the workload as often as this way asks for. Returns what one run of it returned."""
-
-
-@final
-class PlainRunner:
-    """Without the gate: once, at the smallest size, so that a budgeted test is a cheap test.
+def run_once(call: WorkloadCall, *, timeout_seconds: float | None) -> Any:
+    """What a workload returns for the smallest size: without the gate a budgeted test is cheap.
 
     Args:
+        call: of the fixture.
         timeout_seconds: the longest that the run may take; None for no limit.
     """
-
-    def __init__(self, timeout_seconds: float | None) -> None:
-        self._timeout_seconds = timeout_seconds
-
-    def run_workload(self, call: WorkloadCall) -> Any:
-        """What the workload returned for the smallest size."""
-        __tracebackhide__ = True
-        with Workload(call.function, timeout_seconds=self._timeout_seconds) as workload:
-            return workload.run(call.sizes[0])
+    __tracebackhide__ = True
+    with Workload(call.function, timeout_seconds=timeout_seconds) as workload:
+        return workload.run(call.sizes[0])
 
 
 def check_n(n: Any) -> int:
@@ -124,12 +111,13 @@ class CascadeBudget:
 
     Args:
         item: the test that uses it.
-        runner: runs workloads: once without the gate, many times under it.
+        run: carries a call out, once without the gate, many times under it, and returns what one
+            run of the workload returned.
     """
 
-    def __init__(self, item: pytest.Item, runner: WorkloadRunner) -> None:
+    def __init__(self, item: pytest.Item, run: Callable[[WorkloadCall], Any]) -> None:
         self._item = item
-        self._runner = runner
+        self._run = run
         self._keys: list[str] = []
 
     @overload
@@ -201,7 +189,7 @@ class CascadeBudget:
             n=transactions,
             sizes=check_sizes(sizes, transactions),
         )
-        return self._runner.run_workload(call)
+        return self._run(call)
 
     def count(
         self, *targets: str, watch: Sequence[str] = (), attribute: bool = False

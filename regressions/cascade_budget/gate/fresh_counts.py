@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast, final
 
 import pytest
 from _pytest.runner import runtestprotocol
 
-from cascade_budget.counting.result import CallCounts, CallSite
+from cascade_budget.counting.result import CallCounts
 from cascade_budget.errors import ColdRunError
 from cascade_budget.gate.budgets import prepare_state, state_of
 from cascade_budget.interop.pytest_benchmark import FIXTURE, follow_benchmark
+from cascade_budget.model.codec import from_json, to_json
+from cascade_budget.model.findings import Site
 from cascade_budget.process.job import Job
 from cascade_budget.process.launch import (
     STARTUP_SECONDS,
@@ -32,15 +33,12 @@ if TYPE_CHECKING:
     from cascade_budget.process.channel import Message
     from cascade_budget.process.workload import WorkloadCall
 
-__all__ = ["CountWorkload", "count_in_fresh_process"]
-
 
 def count_in_fresh_process(
     item: pytest.Item,
     size: int,
     *,
     ordinal: int,
-    timeout_seconds: float | None,
     attribute: bool = False,
     warm: bool = False,
     hash_seed: int | None = None,
@@ -51,8 +49,6 @@ def count_in_fresh_process(
         item: the test.
         size: transactions; 0 for the whole test.
         ordinal: the call of the fixture; 0 for the whole test.
-        timeout_seconds: the longest that a run may take, beside the process's start; None for no
-            limit.
         attribute: whether to note where calls come from.
         warm: whether to count a second run, and not the first.
         hash_seed: PYTHONHASHSEED there, from 0 to 4294967295; None for this process's own setting.
@@ -70,7 +66,8 @@ def count_in_fresh_process(
         random_seed=GATE_SEED,
         task={"ordinal": ordinal, "size": size, "attribute": attribute, "warm": warm},
     )
-    limit = None if timeout_seconds is None else (1 + warm) * timeout_seconds + STARTUP_SECONDS
+    a_run = read_settings(config).timeout_seconds
+    limit = None if a_run is None else (1 + warm) * a_run + STARTUP_SECONDS
     with FreshInterpreter(
         [job],
         folder=job.folder,
@@ -164,9 +161,7 @@ class CountWorkload(WorkerPlugin):
                 "blind": counts.blind,
                 "calls": dict(counts),
                 "watched": dict(counts.watched),
-                "sites": {
-                    name: [asdict(site) for site in sites] for name, sites in counts.sites.items()
-                },
+                "sites": to_json(counts.sites),
             }
         )
         self.settled = True
@@ -177,9 +172,6 @@ def _received(message: Message) -> CallCounts:
     counts.settle(
         calls=message["calls"],
         watched=message["watched"],
-        sites={
-            name: tuple(CallSite(**site) for site in sites)
-            for name, sites in message["sites"].items()
-        },
+        sites=from_json(dict[str, tuple[Site, ...]], message["sites"]),
     )
     return counts

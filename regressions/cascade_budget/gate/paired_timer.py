@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from cascade_budget.gate.timers import ProfiledSides
     from cascade_budget.ledger import Entry
-    from cascade_budget.model.throughput import PairedTiming
     from cascade_budget.process.job import Job
     from cascade_budget.process.workload import Workload, WorkloadCall
     from cascade_budget.report.progress import Progress
@@ -112,15 +111,12 @@ class PairedTimer:
             progress=tell,
         )
         self._timed_at[call.key] = timing.chunking.n
-        return self._finding(timing, self._sides)
-
-    def _finding(self, timing: PairedTiming, sides: Sides) -> TimeFinding:
         unchecked = "this machine has not been checked: cascade-budget selfcheck does"
         return TimeFinding.of_rounds(
             timing,
-            base=sides.label,
-            commit=sides.commit,
-            unresolved_fails=self._settings.unresolved_fails,
+            base=self._sides.label,
+            commit=self._sides.commit,
+            unresolved_fails=settings.unresolved_fails,
             notes=() if self._selfcheck is not None else (unchecked,),
         )
 

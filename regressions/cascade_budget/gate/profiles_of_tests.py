@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final, final
 
 import pytest
@@ -12,7 +13,7 @@ from _pytest import python as pytest_python
 
 from cascade_budget.errors import BudgetError
 from cascade_budget.gate.budgets import FIXTURE, state_of
-from cascade_budget.gate.fixture import PlainRunner
+from cascade_budget.gate.fixture import run_once
 from cascade_budget.judge.profile_comparison import compare_profiles
 from cascade_budget.model.profiles import ProfileFinding, function_times
 from cascade_budget.process.limits import time_limit
@@ -254,16 +255,15 @@ class Profiles:
         from cascade_budget.source.files import shown_path, write_text  # noqa: PLC0415 - needs no file otherwise
 
         texts = {
-            "html": render_profile_html(sides["head"], title=key),
-            "speedscope": render_speedscope(sides, title=key),
-            "text": tree,
+            "html": (".html", render_profile_html(sides["head"], title=key)),
+            "speedscope": (".speedscope.json", render_speedscope(sides, title=key)),
+            "text": (".txt", tree),
         }
-        endings = {"html": ".html", "speedscope": ".speedscope.json", "text": ".txt"}
         stem = file_stem(key)
         try:
             paths = {
-                name: write_text(folder / f"{stem}{endings[name]}", text)
-                for name, text in texts.items()
+                name: write_text(folder / f"{stem}{ending}", text)
+                for name, (ending, text) in texts.items()
             }
         except OSError as error:
             return {}, f"the profile could not be written: {_reason(error)}"
@@ -278,10 +278,10 @@ def _is_call_of_test(frame: RawFrame) -> bool:
 
 def hottest(sessions: Sequence[ProfileSession]) -> tuple[tuple[str, float], ...]:
     """Self time in ns a transaction by function, the mean over sessions, most first."""
-    sums: dict[str, float] = {}
+    sums: defaultdict[str, float] = defaultdict(float)
     for session in sessions:
         for key, self_ns in function_times(session).items():
-            sums[str(key)] = sums.get(str(key), 0.0) + self_ns / len(sessions)
+            sums[str(key)] += self_ns / len(sessions)
     ordered = sorted(sums.items(), key=lambda one: (-one[1], one[0]))
     return tuple(ordered[:_HOTTEST])
 
@@ -332,7 +332,7 @@ class ProfilingRunner:
     def run_workload(self, call: WorkloadCall) -> Any:
         """Run a workload as a plain run does, and profile it."""
         timeout_seconds = self._settings.timeout_seconds
-        result = PlainRunner(timeout_seconds).run_workload(call)
+        result = run_once(call, timeout_seconds=timeout_seconds)
         with Workload(call.function, timeout_seconds=timeout_seconds) as workload:
             self._profiles.of_workload(call, workload, failed=False)
         self._profiles.add_sections(call.item)

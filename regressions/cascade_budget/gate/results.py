@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, final
 
 import pytest
 
 from cascade_budget.errors import LedgerError
-from cascade_budget.gate.reports import ReportError, Reports
+from cascade_budget.gate.reports import ReportError, write_reports
 from cascade_budget.gate.verdicts import entry_of
 from cascade_budget.ledger import LedgerChange, read_ledger, render_ledger, update_ledger
 from cascade_budget.model.codec import from_json
@@ -48,8 +49,8 @@ class SessionResults:
         self._stale: tuple[str, ...] = ()
         self._error: LedgerError | None = None
         self._unwritten = ""
-        self._reports = Reports(settings)
-        self._report_lines: tuple[str, ...] = ()
+        self._started = datetime.now(UTC).astimezone()
+        self._report_lines: list[str] = []
 
     @property
     def findings(self) -> tuple[WorkloadFinding, ...]:
@@ -108,7 +109,7 @@ class SessionResults:
         """Returns whether everything could be written."""
         reported = self._report()
         try:
-            entries = read_ledger(self._settings.ledger, self._settings.ledger_shown).entries
+            entries = read_ledger(self._settings.ledger, self._settings.ledger_shown)
             self._stale = self._find_stale(entries, exitstatus)
             if self._settings.update:
                 self._update(entries)
@@ -119,9 +120,9 @@ class SessionResults:
 
     def _report(self) -> bool:
         try:
-            self._report_lines = self._reports.write(self.findings)
+            self._report_lines += write_reports(self._settings, self._started, self.findings)
         except ReportError as error:
-            self._report_lines = (f"ERROR: {error}",)
+            self._report_lines.append(f"ERROR: {error}")
             return False
         return True
 

@@ -26,9 +26,8 @@ from cascade_budget.report.terminal import failure_text, failure_word
 from cascade_budget.source.changes import changes_since
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Sequence
 
-    from cascade_budget.gate.timers import Timer
     from cascade_budget.interop.pytest_benchmark import BenchmarkedCall
     from cascade_budget.model.findings import WorkloadFinding
     from cascade_budget.process.workload import WorkloadCall
@@ -46,8 +45,7 @@ class OverBudget(Failed):
 
     __module__ = "builtins"  # as pytest's own outcomes: summaries print the qualified name
 
-    def __init__(self, text: str, findings: tuple[WorkloadFinding, ...]) -> None:
-        self.findings = findings
+    def __init__(self, text: str, findings: Sequence[WorkloadFinding]) -> None:
         self.word = failure_word(findings)
         super().__init__(msg=text, pytrace=False)
 
@@ -60,20 +58,17 @@ class TestRunner:
     """Hooks of a process that runs tests: it counts and judges them, and fails what is over budget.
 
     Args:
-        config: of the run.
-        settings: what it asks for.
-        timer: judges throughput; the coarse check by default.
+        settings: what the run asks for.
+        timer: judges throughput.
+        progress: is told what goes on.
 
     Raises:
         LedgerFormatError: the ledger can't be read.
     """
 
-    def __init__(
-        self, config: pytest.Config, settings: Settings, timer: Timer | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, timer: Timer, progress: Progress) -> None:
         self._settings = settings
-        self._timer: Timer = timer or LedgerTimer(settings)
-        progress = Progress(config)
+        self._timer = timer
         changes = changes_since(settings.root, settings.base)
         self._profiles = Profiles(settings, progress, changes)
         ledger = read_ledger(settings.ledger, settings.ledger_shown)
@@ -193,7 +188,7 @@ class TestRunner:
                 raise pytest.fail.Exception(str(error), pytrace=False) from None
 
     def run_workload(self, call: WorkloadCall) -> Any:
-        """Count, judge and time a workload; see `WorkloadRunner.run_workload`."""
+        """Count, judge and time a workload; and return what its last run returned."""
         __tracebackhide__ = True
         state = state_of(call.item)
         assert state is not None
@@ -206,7 +201,7 @@ class TestRunner:
 
     def _conclude(self, item: pytest.Item, state: TestState) -> None:
         """Report what was found of a test whose body has passed. Raises OverBudget where it is."""
-        findings = tuple(state.findings)
+        findings = state.findings
         self._profiles.add_sections(item)
         for finding in findings:
             item.user_properties.extend(_properties(finding))
@@ -247,12 +242,13 @@ def start_session(config: pytest.Config, settings: Settings, name: str) -> None:
         LedgerFormatError: the ledger can't be read.
         UsageError: the base is no revision, or cannot be installed.
     """
-    timer: Timer | None = None
+    progress = Progress(config)
+    timer: Timer = LedgerTimer(settings)
     if settings.base is not None:
         require_throughput("--cascade-budget-base")
         from cascade_budget.gate.paired_timer import PairedTimer  # noqa: PLC0415 - only a base needs it
 
-        timer = PairedTimer(config, settings, Progress(config))
-    config.pluginmanager.register(TestRunner(config, settings, timer), name)
+        timer = PairedTimer(config, settings, progress)
+    config.pluginmanager.register(TestRunner(settings, timer, progress), name)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(SessionResults(config, settings), "cascade_budget_results")

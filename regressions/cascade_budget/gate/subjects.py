@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast, final
 
 from _pytest.runner import runtestprotocol
 
-from cascade_budget.gate.fresh_counts import count_in_fresh_process
 from cascade_budget.interop.pytest_benchmark import FIXTURE as BENCHMARK
 from cascade_budget.interop.pytest_benchmark import (
     calls_made,
@@ -59,6 +58,7 @@ class Subject(ABC):
         n: transactions at which it is timed; None where it has no n.
         sizes: transactions at which its calls are counted; 0 alone where it has no n.
         warm_up_sizes: those at which it is run before its calls are counted.
+        ordinal: the call of the fixture; 0 where it is none.
         runs_when_counted: whether it is run to be counted, rather than counted when it ran.
     """
 
@@ -66,7 +66,7 @@ class Subject(ABC):
     n: int | None = None
     sizes: tuple[int, ...] = (0,)
     warm_up_sizes: tuple[int, ...] = ()
-    _ordinal = 0
+    ordinal = 0
 
     def __init__(
         self, item: pytest.Item, state: TestState, settings: Settings, profiles: Profiles
@@ -89,24 +89,6 @@ class Subject(ABC):
     @abstractmethod
     def count(self, n: int, *, attribute: bool = False) -> CallCounts:
         """The calls of one run, with the lines that call where they are to be attributed."""
-
-    def count_in_fresh_process(
-        self, n: int, *, attribute: bool = False, warm: bool = False, hash_seed: int | None = None
-    ) -> CallCounts:
-        """The calls of a first run, or of a second where it is to be warm, in another process.
-
-        Raises:
-            ColdRunError: the process ended without reporting.
-        """
-        return count_in_fresh_process(
-            self.item,
-            n,
-            ordinal=self._ordinal,
-            timeout_seconds=self._settings.timeout_seconds,
-            attribute=attribute,
-            warm=warm,
-            hash_seed=hash_seed,
-        )
 
     def time(self, entry: Entry | None) -> TimeFinding | None:
         """Time it against what the ledger holds, or against a base.
@@ -185,7 +167,7 @@ class FixtureWorkload(Subject):
         # Where first runs are counted elsewhere, one here says what the workload returns.
         self.warm_up_sizes = call.sizes[:1] if state.budgets.cold else call.sizes
         self.result: Any = None
-        self._ordinal = call.ordinal
+        self.ordinal = call.ordinal
         self._call = call
         self._workload = workload
         self._timer = timer

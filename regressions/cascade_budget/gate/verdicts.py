@@ -85,9 +85,8 @@ def entry_of(finding: WorkloadFinding, old: Entry | None) -> Entry | None:
     timing = finding.time.recorded if finding.time is not None else None
     if timing is not None and timing.calibrated_cost is not None:
         cost = RecordedCost(calibrated_cost=timing.calibrated_cost, machine=timing.machine)
-        before = old.costs.get(timing.python) if old else None
-        hardly = before is not None and _hardly_moved(before, cost)
-        costs[timing.python] = before if before is not None and hardly else cost
+        before = old.costs.get(timing.python, cost) if old else cost
+        costs[timing.python] = before if _hardly_moved(before, cost) else cost
     if not (laws or finding.watch or costs):
         return None
     return Entry(laws=laws, watch=finding.watch, costs=costs)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from cascade_budget.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-__all__ = ["AsvConfig", "AsvError", "find_config", "load_json", "read_config"]
 
 _NAMES: Final = ("asv.conf.json", "asv.conf.jsonc")
 _RESULTS: Final = "results"
@@ -24,19 +21,6 @@ _JSON5: Final = re.compile(
 
 class AsvError(UsageError):
     """asv's files are not there, or not what asv writes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AsvConfig:
-    """Where an asv project keeps things.
-
-    Attributes:
-        path: Of the configuration itself.
-        results: The folder of results; it may not be there.
-    """
-
-    path: Path
-    results: Path
 
 
 def find_config(*folders: Path) -> Path:
@@ -56,8 +40,8 @@ def find_config(*folders: Path) -> Path:
     )
 
 
-def read_config(path: Path) -> AsvConfig:
-    """Read a configuration.
+def results_folder(path: Path) -> Path:
+    """The folder of results that a configuration names; it may not be there.
 
     Raises:
         AsvError: It cannot be read, is no JSON object, or its `results_dir` is no text.
@@ -90,7 +74,7 @@ def read_config(path: Path) -> AsvConfig:
             place=str(path.parent),
             remedy="Give the folder's path as a string",
         )
-    return AsvConfig(path=path, results=path.parent / folder)
+    return path.parent / folder
 
 
 def load_json(path: Path) -> Any:

@@ -6,7 +6,7 @@ import math
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
-from cascade_budget.interop.asv_config import AsvError, find_config, read_config
+from cascade_budget.interop.asv_config import AsvError, find_config, results_folder
 from cascade_budget.interop.asv_results import describe, read_benchmarks, read_file, result_files
 from cascade_budget.model.report import HistoryEntry, HistoryPoint
 
@@ -29,7 +29,7 @@ def read_history(root: Path) -> tuple[HistoryEntry, ...]:
     complain of them.
     """
     try:
-        folder = read_config(find_config(root)).results
+        folder = results_folder(find_config(root))
     except AsvError:
         folder = root / _RESULTS
     benchmarks = _benchmarks(folder)

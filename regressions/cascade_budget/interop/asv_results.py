@@ -7,6 +7,7 @@ version 2, whose `results` hold one row a benchmark, as `result_columns` name th
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -18,15 +19,6 @@ from cascade_budget.model.throughput import Interval
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
-
-__all__ = [
-    "Results",
-    "describe",
-    "read_benchmarks",
-    "read_file",
-    "result_files",
-    "results_of",
-]
 
 BENCHMARKS: Final = "benchmarks.json"
 _NOT_RESULTS: Final = frozenset({BENCHMARKS, "machine.json"})
@@ -127,11 +119,9 @@ def describe(
 
 def _combinations(parameters: object) -> list[str]:
     """The combinations of parameters in asv's order: the last one varies fastest."""
-    combined: list[list[str]] = [[]]
-    for values in parameters if isinstance(parameters, list) else ():
-        if isinstance(values, list):
-            combined = [[*one, str(value)] for one in combined for value in values]
-    return [f"({', '.join(one)})" if one else "" for one in combined]
+    columns = parameters if isinstance(parameters, list) else []
+    lists = [values for values in columns if isinstance(values, list)]
+    return [f"({', '.join(map(str, one))})" if one else "" for one in itertools.product(*lists)]
 
 
 def _samples_per_process(described: Mapping[str, Any]) -> int | None:

@@ -7,6 +7,8 @@ a function renamed stays green.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Literal, final
 
 from cascade_budget.model.findings import CallVerdict, Origin, TargetFinding
@@ -75,9 +77,9 @@ def compare_laws(measured: Law, allowed: Law, sizes: Sequence[int]) -> Direction
     if measured == allowed:
         return "same"
     known = [n for n in sizes if measured.knows(n) and allowed.knows(n)]
-    differences = [measured.at(n) - allowed.at(n) for n in known]
+    differences: list[Fraction | int] = [measured.at(n) - allowed.at(n) for n in known]
     if not (measured.is_irregular or allowed.is_irregular):
-        differences.append(_sign_without_bound(measured, allowed))
+        differences.append(_leading_difference(measured, allowed))
     elif not known:
         return "incomparable"
     if any(difference > 0 for difference in differences):
@@ -200,13 +202,10 @@ def accepted(finding: TargetFinding) -> TargetFinding:
     """The finding as an update leaves it: the ledger takes what was counted, contracts stand."""
     if finding.origin == "marker" or finding.verdict in _SETTLED:
         return finding
-    if finding.verdict is CallVerdict.GONE:
-        sentence = f"removed, was {finding.budget}"
-    elif finding.budget is None:
-        sentence = f"recorded {finding.measured}"
-    else:
-        sentence = f"recorded {finding.measured}, was {finding.budget}"
-    return replace(finding, verdict=CallVerdict.RECORDED, sentence=sentence, sites=())
+    gone = finding.verdict is CallVerdict.GONE
+    done = "removed" if gone else f"recorded {finding.measured}"
+    was = "" if finding.budget is None else f", was {finding.budget}"
+    return replace(finding, verdict=CallVerdict.RECORDED, sentence=done + was, sites=())
 
 
 _SETTLED = frozenset({CallVerdict.AS_BUDGETED, CallVerdict.UNSTABLE, CallVerdict.UNCOUNTABLE})
@@ -249,17 +248,10 @@ def _describe_unstable(counted: Counted) -> str:
     raise ValueError("the counts are stable")
 
 
-def _sign_without_bound(measured: Law, allowed: Law) -> int:
-    """The sign of the difference as n grows without bound: that of its leading coefficient."""
-    width = max(len(measured.coefficients), len(allowed.coefficients))
-    for power in range(width - 1, -1, -1):
-        sides = [
-            law.coefficients[power] if power < len(law.coefficients) else 0
-            for law in (measured, allowed)
-        ]
-        if sides[0] != sides[1]:
-            return 1 if sides[0] > sides[1] else -1
-    return 0
+def _leading_difference(measured: Law, allowed: Law) -> Fraction:
+    """The leading coefficient of the difference: its sign is that as n grows without bound."""
+    pairs = [*zip_longest(measured.coefficients, allowed.coefficients, fillvalue=Fraction(0))]
+    return next((one - other for one, other in reversed(pairs) if one != other), Fraction(0))
 
 
 def is_chance(allowed: int, seen: Sequence[int]) -> bool:

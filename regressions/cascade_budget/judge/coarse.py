@@ -35,7 +35,7 @@ class RecordedCost:
 
     def is_comparable_on(self, machine: str) -> bool:
         """Whether system and architecture are the same."""
-        return _platform(self.machine) == _platform(machine)
+        return self.machine.rpartition("-")[0] == machine.rpartition("-")[0]
 
 
 def judge_coarse(
@@ -77,7 +77,3 @@ def judge_coarse(
     elif ratio < 1 / (1 + limit):
         verdict = TimeVerdict.FASTER
     return verdict, replace(timing, slowdown=ratio - 1, limit=limit)
-
-
-def _platform(machine: str) -> str:
-    return machine.rpartition("-")[0]

@@ -85,17 +85,10 @@ def compare(
                 )
             elif after < before:
                 fewer.add(name)
-    fresh = {
-        name
-        for name in called_on_head - called_on_base
-        if name not in existed and name not in renamed
-    }
+    fresh = called_on_head - called_on_base - renamed.keys() - set(existed)
     lost = called_on_base - called_on_head - set(renamed.values()) - set(remains)
     paired = _same_counts(base, head, tests, sorted(lost), sorted(fresh))
-    moved = {
-        **paired,
-        **{new: old for new, old in renamed.items() if new in called_on_head},
-    }
+    moved = paired | {new: old for new, old in renamed.items() if new in called_on_head}
     return Comparison(
         tests=tests,
         grown=tuple(
@@ -118,14 +111,11 @@ def compare(
 def differing(one: Counts, other: Counts) -> dict[str, frozenset[str]]:
     """By test, the functions whose counts differ between two runs of the same code."""
     found = {}
-    for test in one:
-        if test in other:
-            first, second = one[test], other[test]
-            names = frozenset(
-                name for name in {*first, *second} if first.get(name, 0) != second.get(name, 0)
-            )
-            if names:
-                found[test] = names
+    for test in one.keys() & other.keys():
+        first, second = one[test], other[test]
+        names = {name for name in {*first, *second} if first.get(name, 0) != second.get(name, 0)}
+        if names:
+            found[test] = frozenset(names)
     return found
 
 
@@ -232,13 +222,9 @@ def find_causes(
     by_name = {growth.function: growth for growth in grown}
     parents = {growth.function: _parents(growth, by_name, base, head, renamed) for growth in grown}
     owner: dict[str, str] = {}
-    for growth in grown:
-        if not parents[growth.function]:
-            _own(growth.function, growth.function, parents, owner)
-    for growth in grown:
-        # Functions that call each other in a circle name each other: the largest stands for them.
-        if growth.function not in owner:
-            _own(growth.function, growth.function, parents, owner)
+    # Functions that call each other in a circle name each other: the largest stands for them.
+    for name in sorted(parents, key=lambda name: bool(parents[name])):
+        _own(name, parents, owner)
     return tuple(
         Cause(
             growth=growth,
@@ -303,10 +289,8 @@ def _parents(
     return frozenset(found)
 
 
-def _own(
-    name: str, cause: str, parents: Mapping[str, frozenset[str]], owner: dict[str, str]
-) -> None:
-    pending = [name]
+def _own(cause: str, parents: Mapping[str, frozenset[str]], owner: dict[str, str]) -> None:
+    pending = [cause]
     while pending:
         current = pending.pop()
         if current not in owner:

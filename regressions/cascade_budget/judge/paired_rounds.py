@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
-from cascade_budget.judge.statistics import normal_quantile, trimmed_mean
+from cascade_budget.judge.statistics import trimmed_mean
 from cascade_budget.model.throughput import Interval, Outcome, Throughput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cascade_budget.judge.sequential import Plan
+    from cascade_budget.judge.statistics import TrimmedMean
 
-__all__ = ["DEFAULT_TOLERANCE", "halved", "judge_throughput", "worse_of"]
 
 #: Slowdowns up to this one are no regression. Two copies of the same code differ by some tenths of
 #: a percent for reasons nobody changed (where objects lie in memory); docs/measuring.md has the
@@ -72,7 +73,7 @@ def judge_throughput(
         outcome = Outcome.UNCHANGED
     else:
         outcome = Outcome.UNRESOLVED
-    power = normal_quantile(DETECTION_POWER) * mean.standard_error
+    power = NormalDist().inv_cdf(DETECTION_POWER) * mean.standard_error
     return Throughput(
         outcome=outcome,
         slowdown=math.expm1(mean.center),
@@ -82,7 +83,7 @@ def judge_throughput(
         tolerance=tolerance,
         smallest_detectable=math.expm1(power + max(edge, mean.margin(level.alpha))),
         rounds_to_decide=(
-            _rounds_to_decide(values, plan=plan, tolerance=tolerance)
+            _rounds_to_decide(mean, len(values), plan=plan, tolerance=tolerance)
             if outcome is Outcome.UNRESOLVED
             else None
         ),
@@ -90,9 +91,10 @@ def judge_throughput(
     )
 
 
-def _rounds_to_decide(values: Sequence[float], *, plan: Plan, tolerance: float) -> int | None:
+def _rounds_to_decide(
+    mean: TrimmedMean, rounds: int, *, plan: Plan, tolerance: float
+) -> int | None:
     """Further rounds after which a verdict would fall if mean and spread stayed as they are."""
-    mean = trimmed_mean(values)
     level = plan.level(plan.most)
     edge = math.log1p(tolerance)
     if abs(mean.center) > edge:
@@ -103,8 +105,8 @@ def _rounds_to_decide(values: Sequence[float], *, plan: Plan, tolerance: float) 
         return None
     # The margin shrinks with the root of the sample: its quantile, too, but that is left out, so
     # the number errs on the side of too many.
-    needed = math.ceil(len(values) * (mean.margin(error) / distance) ** 2)
-    return max(needed - len(values), 1)
+    needed = math.ceil(rounds * (mean.margin(error) / distance) ** 2)
+    return max(needed - rounds, 1)
 
 
 def worse_of(first: Throughput, second: Throughput) -> Throughput:

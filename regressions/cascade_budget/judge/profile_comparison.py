@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Final
 
 from cascade_budget.judge.statistics import (
     SMALLEST_SAMPLE,
@@ -14,11 +13,9 @@ from cascade_budget.judge.statistics import (
     trimmed_mean,
 )
 from cascade_budget.model.profiles import (
-    CodeFrame,
     FunctionDifference,
     FunctionKey,
     ProfileDifference,
-    ProfileSession,
     function_times,
 )
 
@@ -41,21 +38,9 @@ times slower every function is nearly new by its time."""
 _Path = tuple[str, ...]
 
 
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A function that a slowdown comes in by.
-
-    Attributes:
-        function: What it is; one's own, or foreign code that one's own function calls.
-        caller: One's own function that calls it there; empty for the workload's first.
-    """
-
-    function: str
-    caller: str
-
-
-def find_entry(base: Sequence[ProfileSession], head: Sequence[ProfileSession]) -> Entry | None:
+def find_entry(
+    base: Sequence[ProfileSession], head: Sequence[ProfileSession]
+) -> FunctionKey | None:
     """The function below which what head takes more is spent, or the largest part of it.
 
     The way goes from the workload down, always to the call that grew most, and ends at a function
@@ -66,7 +51,9 @@ def find_entry(base: Sequence[ProfileSession], head: Sequence[ProfileSession]) -
         head: Sessions of head.
 
     Returns:
-        None where head takes no more, or the added time comes in at many places.
+        The function, one's own or foreign, with one's own function that calls it there: none for
+        the workload's first. None where head takes no more, or the added time comes in at many
+        places.
     """
     before, after = _inclusive(base), _inclusive(head)
     added = after.get((), 0.0) - before.get((), 0.0)
@@ -89,10 +76,10 @@ def find_entry(base: Sequence[ProfileSession], head: Sequence[ProfileSession]) -
             break
     if not place:
         return None
-    return Entry(function=place[-1], caller=place[-2] if len(place) > 1 else "")
+    return FunctionKey(place[-1], place[-2] if len(place) > 1 else "")
 
 
-def share_below(session: ProfileSession, entry: Entry) -> float:
+def share_below(session: ProfileSession, function: str) -> float:
     """Share of a session's time that was spent in a function and in what it called, 0 to 1."""
     total = session.total_ns
     if not total:
@@ -100,7 +87,7 @@ def share_below(session: ProfileSession, entry: Entry) -> float:
     inside = sum(
         self_ns
         for stack, self_ns in session.stacks.items()
-        if entry.function in _path_of([session.frames[index] for index in stack])
+        if function in _path_of([session.frames[index] for index in stack])
     )
     return inside / total
 
@@ -182,7 +169,7 @@ def compare_profiles(
     if len(clocks) > 1:
         raise ValueError("base and head were profiled under different clocks; record both again")
     overhead = _mean([session.overhead_ratio for session in (*base, *head)])
-    costs = _side_costs(base, head)
+    base_cost, head_cost, ratio = _side_costs(base, head)
     shares = [[_shares(session) for session in side] for side in (base, head)]
     entry = find_entry(base, head)
     samples = _mean([session.total_ns / max(session.sample_ns, 1.0) for session in (*base, *head)])
@@ -196,14 +183,14 @@ def compare_profiles(
         alpha: float,
     ) -> FunctionDifference:
         base_share, head_share = trimmed_mean(base_shares), trimmed_mean(head_shares)
-        base_ns = base_share.center * costs.base_ns / overhead
-        head_ns = head_share.center * costs.head_ns / overhead
+        base_ns = base_share.center * base_cost / overhead
+        head_ns = head_share.center * head_cost / overhead
         counting = (base_share.center + head_share.center) / 2 / samples / len(base)
         parts = [
             (max(share.standard_error**2, counting) * (cost / overhead) ** 2, share)
-            for share, cost in ((base_share, costs.base_ns), (head_share, costs.head_ns))
+            for share, cost in ((base_share, base_cost), (head_share, head_cost))
         ]
-        parts.append((((base_ns + head_ns) / 2 * costs.ratio.standard_error) ** 2, costs.ratio))
+        parts.append((((base_ns + head_ns) / 2 * ratio.standard_error) ** 2, ratio))
         place = _place_of(key, head) or _place_of(key, base)
         return FunctionDifference(
             key=key,
@@ -229,8 +216,8 @@ def compare_profiles(
     if entry is not None:
         below = difference(
             _key_of_entry(entry, head),
-            [share_below(session, entry) for session in base],
-            [share_below(session, entry) for session in head],
+            [share_below(session, entry.function) for session in base],
+            [share_below(session, entry.function) for session in head],
             # Any function of either side could have been it.
             alpha=_ENTRY_PART * (1 - confidence) / len(_functions((*base, *head))),
         )
@@ -247,27 +234,17 @@ def compare_profiles(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _SideCosts:
-    """Cost of a transaction under the sampler, in ns, and the logarithm of head over base."""
-
-    base_ns: float
-    head_ns: float
-    ratio: TrimmedMean
-
-
-def _side_costs(base: Sequence[ProfileSession], head: Sequence[ProfileSession]) -> _SideCosts:
+def _side_costs(
+    base: Sequence[ProfileSession], head: Sequence[ProfileSession]
+) -> tuple[float, float, TrimmedMean]:
+    """Base's and head's cost of a transaction under the sampler, in ns, and ln(head / base)."""
     logs = [
         tuple(math.log(max(one.total_ns, 1.0) / one.transactions) for one in pair)
         for pair in zip(base, head, strict=True)
     ]
     ratio = trimmed_mean([of_head - of_base for of_base, of_head in logs])
     middle = trimmed_mean([(of_head + of_base) / 2 for of_base, of_head in logs]).center
-    return _SideCosts(
-        base_ns=math.exp(middle - ratio.center / 2),
-        head_ns=math.exp(middle + ratio.center / 2),
-        ratio=ratio,
-    )
+    return math.exp(middle - ratio.center / 2), math.exp(middle + ratio.center / 2), ratio
 
 
 def _shares(session: ProfileSession) -> dict[FunctionKey, float]:
@@ -289,7 +266,7 @@ def _functions(sessions: Sequence[ProfileSession]) -> set[str]:
     return {frame.function for session in sessions for frame in session.frames}
 
 
-def _key_of_entry(entry: Entry, sessions: Sequence[ProfileSession]) -> FunctionKey:
+def _key_of_entry(entry: FunctionKey, sessions: Sequence[ProfileSession]) -> FunctionKey:
     """One's own function by itself, foreign code with one's own function that calls it."""
     frames = (frame for session in sessions for frame in session.frames)
     own = any(frame.own for frame in frames if frame.function == entry.function)

@@ -9,8 +9,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-__all__ = ["LookLevel", "Plan", "pocock_spent"]
-
 #: Eight processes are enough to tell a quiet workload's fate; the gaps widen because a late look
 #: adds little to what the one before knew. Looks before eight would rest on too few degrees of
 #: freedom to be worth the error that they spend.

@@ -15,13 +15,6 @@ from cascade_budget.model.throughput import Interval
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = [
-    "TrimmedMean",
-    "normal_quantile",
-    "proportion_interval",
-    "student_quantile",
-    "trimmed_mean",
-]
 
 #: The share cut from each end of a sample.
 #: Source: Wilcox, "Introduction to Robust Estimation and Hypothesis Testing" (4th ed., 2017),
@@ -64,31 +57,28 @@ class TrimmedMean:
         return Interval(lower=self.center - margin, upper=self.center + margin)
 
 
-def trimmed_mean(values: Sequence[float], *, trim: float = TRIM) -> TrimmedMean:
+def trimmed_mean(values: Sequence[float]) -> TrimmedMean:
     """The trimmed mean of `values` with the standard error of Yuen's test.
 
-    With g = floor(trim * n) values cut at each end, h = n - 2 g remain; their mean is the center,
+    With g = floor(TRIM * n) values cut at each end, h = n - 2 g remain; their mean is the center,
     the squared standard error is (n - 1) s_w^2 / (h (h - 1)), s_w^2 the winsorized variance (the
     cut values replaced by the nearest one kept), and h - 1 the degrees of freedom.
 
     Args:
         values: A sample of at least five finite numbers, in any order.
-        trim: Share cut from each end, at least 0 and less than 0.5.
 
     Raises:
-        ValueError: Too few values, a value that is not finite, or a share out of range.
+        ValueError: Too few values, or a value that is not finite.
 
     Source: Yuen (1974), equations 1 to 3; Wilcox (2017), sections 3.3 and 4.3.
     """
     size = len(values)
     if size < SMALLEST_SAMPLE:
         raise ValueError(f"{size} values; a trimmed mean needs at least {SMALLEST_SAMPLE}")
-    if not 0 <= trim < 0.5:  # noqa: PLR2004
-        raise ValueError(f"trim is {trim}; it must be at least 0 and less than 0.5")
     ordered = sorted(values)
     if not all(map(math.isfinite, ordered)):
         raise ValueError("a value is not finite; every value must be a number")
-    cut = int(trim * size)
+    cut = int(TRIM * size)
     kept = ordered[cut : size - cut]
     winsorized = [kept[0]] * cut + kept + [kept[-1]] * cut
     mean = math.fsum(winsorized) / size
@@ -99,11 +89,6 @@ def trimmed_mean(values: Sequence[float], *, trim: float = TRIM) -> TrimmedMean:
         standard_error=math.sqrt(squares / (remaining * (remaining - 1))),
         degrees_of_freedom=remaining - 1,
     )
-
-
-def normal_quantile(probability: float) -> float:
-    """The standard normal value that is exceeded with probability 1 - `probability`."""
-    return float(_special().ndtri(probability))
 
 
 def student_quantile(degrees_of_freedom: float, probability: float) -> float:

@@ -23,11 +23,6 @@ if TYPE_CHECKING:
 
     from cascade_budget.model.benchmarks import Measured, Pair
 
-__all__ = [
-    "DOUBLED",
-    "MEMORY_TOLERANCE",
-    "judge_pairs",
-]
 
 #: What a number of unknown spread has to do to be called changed: the figures of one machine
 #: minutes apart differ by 10 to 40 %, and that must not raise an alarm.
@@ -92,7 +87,7 @@ def _judge(
     lacking = _why_no_data(pair)
     if lacking:
         return Judged(verdict=Verdict.NO_DATA, reason=lacking)
-    base, head = _values(pair)
+    base, head = pair.values
     benchmark = pair.benchmark
     kind = quantity(benchmark.kind, benchmark.unit, base, head)
     more = more_is_better(benchmark.unit)
@@ -127,17 +122,9 @@ def _why_no_data(pair: Pair) -> str:
     timed = pair.benchmark.kind == "time"
     if timed and base.processor and head.processor and base.processor != head.processor:
         return f"other processors: {base.processor} on base, {head.processor} on head"
-    if timed and min(_values(pair)) <= 0:
+    if timed and min(pair.values) <= 0:
         return "a time is not positive"
     return ""
-
-
-def _values(pair: Pair) -> tuple[float, float]:
-    assert pair.base is not None
-    assert pair.head is not None
-    assert pair.base.value is not None
-    assert pair.head.value is not None
-    return pair.base.value, pair.head.value
 
 
 def _process_ratios(pair: Pair) -> list[float]:
@@ -158,7 +145,7 @@ def _process_ratios(pair: Pair) -> list[float]:
 
 def _by_interval(pair: Pair, ratios: Sequence[float], *, tests: int, tolerance: float) -> Judged:
     number = len(ratios)
-    base, head = _values(pair)
+    base, head = pair.values
     found = judge_throughput(ratios, plan=Plan(looks=(number,), tests=tests), tolerance=tolerance)
     return Judged(
         verdict=Verdict[found.outcome.name],
@@ -175,7 +162,7 @@ def _few_processes(pair: Pair, change: float | None) -> Judged:
     assert head is not None
     verdict = Verdict.UNRESOLVED
     if _overlap(base, head) is False:
-        verdict = _beyond(*_values(pair), DOUBLED, otherwise=Verdict.UNRESOLVED, more=False)
+        verdict = _beyond(*pair.values, DOUBLED, otherwise=Verdict.UNRESOLVED, more=False)
     return Judged(verdict=verdict, reason=_why_few(pair, base, head), change=change)
 
 

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from cascade_budget.model.throughput import Interval, Throughput
 
-__all__ = ["Kind", "Quantity", "more_is_better", "quantity"]
-
 
 class Kind(enum.StrEnum):
     """How a benchmark came by its number, as asv's `type` has it."""
@@ -84,9 +82,6 @@ def more_is_better(unit: str) -> bool:
 
 def _plain(unit: str) -> str:
     return unit.strip().lower()
-
-
-__all__ = ["Benchmark", "Judged", "Measured", "Pair", "Verdict", "process_values"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +163,14 @@ class Pair:
     def name(self) -> str:
         """The benchmark's with its parameters."""
         return self.benchmark.name + self.parameters
+
+    @property
+    def values(self) -> tuple[float, float]:
+        """Base's number and head's. Raises ValueError where a side has none."""
+        base, head = (side.value if side else None for side in (self.base, self.head))
+        if base is None or head is None:
+            raise ValueError(f"{self.name} has no number on a side")
+        return base, head
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

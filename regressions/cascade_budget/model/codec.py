@@ -10,8 +10,6 @@ from fractions import Fraction
 from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-__all__ = ["from_json", "to_json"]
-
 T = TypeVar("T")
 
 _UNIONS = (Union, types.UnionType)

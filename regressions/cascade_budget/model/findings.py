@@ -96,7 +96,11 @@ class Site:
     """A line that calls a target.
 
     Attributes:
-        path: relative to the project's root where it lies in it.
+        path: relative to the project's root where it lies in it; "" where the caller is C or
+            nothing.
+        line: from 1; 0 where the caller is C or nothing.
+        function: qualified name of the caller; "" where it is C or nothing.
+        calls: how many were made from here.
         changed_since: the revision since which the function around the line was changed; empty
             where it was not, or where there is nothing to compare with.
     """

@@ -19,7 +19,6 @@ FORMAT: Final = 2
 
 PASSED: Final = "passed"
 FAILED: Final = "failed"
-SKIPPED: Final = "skipped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

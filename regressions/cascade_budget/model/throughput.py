@@ -10,18 +10,10 @@ import math
 import re
 import statistics
 from dataclasses import dataclass
-from typing import ClassVar, Literal, final
+from typing import ClassVar, Final, Literal, final
 
-__all__ = [
-    "Chunking",
-    "Interval",
-    "Outcome",
-    "PairedTiming",
-    "Round",
-    "Throughput",
-    "slowdown_text",
-    "slowdowns_text",
-]
+Side = Literal["base", "head"]
+SIDES: Final[tuple[Side, Side]] = ("base", "head")
 
 _TWICE = 2.0
 
@@ -41,9 +33,6 @@ class Interval:
 
     lower: float
     upper: float
-
-    def __contains__(self, value: float) -> bool:
-        return self.lower <= value <= self.upper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

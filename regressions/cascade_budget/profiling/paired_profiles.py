@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Final
 from cascade_budget.clock import Clock
 from cascade_budget.model.codec import from_json
 from cascade_budget.model.profiles import ProfileSession
+from cascade_budget.model.throughput import SIDES
 from cascade_budget.timing.fresh_pairs import FreshPairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from cascade_budget.model.throughput import Side
     from cascade_budget.process.channel import Message
     from cascade_budget.process.job import Job
-    from cascade_budget.timing.pairs import Pair, Side
+    from cascade_budget.timing.pairs import Pair
 
 PROCESSES: Final = 4
 """Pairs of processes: what is chance in how one of them lies in memory should not look like a
@@ -26,8 +28,6 @@ TOTAL_SECONDS: Final = 60.0
 
 SESSIONS: Final = 4
 """Sessions a side in each pair: sixteen in all."""
-
-_SIDES: Final[tuple[Side, ...]] = ("base", "head")
 
 
 def profile_sides(
@@ -65,7 +65,7 @@ def profile_sides(
         while done < PROCESSES and Clock.monotonic() - started <= TOTAL_SECONDS:
             progress(f"profiling base and head, {done} of {PROCESSES} pairs of processes done")
             with fresh.together(PROCESSES - done) as pairs:
-                for side, answer in _sessions(pairs, n, plan, tuple(base.imports.packages)):
+                for side, answer in _sessions(pairs, n, plan):
                     plan = answer["plan"]
                     recorded[side].append(from_json(ProfileSession, answer["session"]))
             done += len(pairs)
@@ -78,23 +78,21 @@ def profile_sides(
 
 
 def _sessions(
-    pairs: Sequence[Pair], n: int | None, plan: Message, packages: tuple[str, ...]
+    pairs: Sequence[Pair], n: int | None, plan: Message
 ) -> Iterator[tuple[Side, Message]]:
     """The sessions of both sides by turns, in all pairs at the same time."""
     for session in range(SESSIONS):
-        for side in _SIDES if session % 2 else _SIDES[::-1]:
+        for side in SIDES if session % 2 else SIDES[::-1]:
             # The very first session finds the size of all.
             for group in [pairs] if plan else [pairs[:1], pairs[1:]]:
                 known = {**plan, "warm": session > 0} if plan else plan
-                for answer in _record(group, side, n, known, packages):
+                for answer in _record(group, side, n, known):
                     plan = answer["plan"]
                     yield side, answer
 
 
-def _record(
-    pairs: Sequence[Pair], side: Side, n: int | None, plan: Message, packages: tuple[str, ...]
-) -> list[Message]:
+def _record(pairs: Sequence[Pair], side: Side, n: int | None, plan: Message) -> list[Message]:
     """A session of one side in each pair, at the same time: each has a processor of its own."""
     for pair in pairs:
-        pair.begin_profile(side, n or pair.ready[side].n, plan, packages)
+        pair.begin_profile(side, n or pair.ready[side].n, plan)
     return [pair.end_profile(side) for pair in pairs]

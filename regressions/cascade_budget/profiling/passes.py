@@ -15,13 +15,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cascade_budget.model.profiles import ProfileSession
-
-SESSIONS = 10
-"""Sessions of one workload: with fewer, the few degrees of freedom widen every interval."""
+    from cascade_budget.profiling.recording import RunWorkload
 
 SESSION_NS = 120_000_000
-"""Plain time that a session covers at least, in ns: 1,200 samples and more, so that ten sessions of
-call-heavy code take about 4 s."""
+"""Plain time that a session covers at least, in ns: 1,200 samples and more."""
 
 _LARGEST_STEP = 100
 _MOST_TIMES = 10_000_000
@@ -56,10 +53,9 @@ def profile_workload(
     *,
     n: int,
     own_roots: Sequence[Path],
-    sessions: int = SESSIONS,
+    sessions: int,
     most: int | None = None,
-    call: Callable[[Callable[[int], Any], int], object] | None = None,
-    clock: SamplingClock | None = None,
+    call: RunWorkload = run_workload,
 ) -> tuple[ProfileSession, ...]:
     """Profile `workload(n)` several times, each session beside a plain run of the same size.
 
@@ -73,12 +69,11 @@ def profile_workload(
         sessions: How many sessions, at least 1.
         most: Transactions that a session may have; None for as many as it needs.
         call: Runs a workload; by default calls it, or `asyncio.run`s a coroutine function.
-        clock: What samples weigh; chosen from a plain run by default.
 
     Raises:
         ProfileUnavailableError: When another profiler holds the thread.
     """
-    plan = plan_sessions(workload, n, most=most, call=call, clock=clock)
+    plan = plan_sessions(workload, n, most=most, call=call)
     return tuple(
         record_planned(workload, plan, own_roots=own_roots, call=call) for _ in range(sessions)
     )
@@ -89,8 +84,7 @@ def plan_sessions(
     n: int,
     *,
     most: int | None = None,
-    call: Callable[[Callable[[int], Any], int], object] | None = None,
-    clock: SamplingClock | None = None,
+    call: RunWorkload,
     session_ns: int = SESSION_NS,
 ) -> SessionPlan:
     """Find the size and the clock that suit a workload, by running it.
@@ -99,14 +93,12 @@ def plan_sessions(
         workload: Performs n transactions; warm afterwards.
         n: Transactions of the test's own size, at least 1; a session has a multiple of it.
         most: Transactions that a session may have, n at least; None for as many as it needs.
-        call: Runs a workload; by default calls it, or `asyncio.run`s a coroutine function.
-        clock: What samples weigh; chosen from a plain run by default.
+        call: Runs a workload.
         session_ns: Plain time that a session covers at least, in ns.
     """
-    run = call or run_workload
-    run(workload, n)
-    cost = _plain_run(workload, n, run)
-    clock = clock or choose_clock(cost)
+    call(workload, n)
+    cost = _plain_run(workload, n, call)
+    clock = choose_clock(cost)
     most_times = _MOST_TIMES if most is None else max(1, most // n)
     times = 1
     # In steps: a short run is timed too long where something interrupts it, and what follows from
@@ -114,7 +106,7 @@ def plan_sessions(
     while (spent_ns := _spent_ns(cost, clock)) < session_ns / 2 and times < most_times:
         step = max(2, min(round(session_ns / spent_ns), _LARGEST_STEP))
         times = min(times * step, most_times)
-        cost = _plain_run(workload, n * times, run)
+        cost = _plain_run(workload, n * times, call)
     return SessionPlan(n=n * times, clock=clock)
 
 
@@ -123,36 +115,31 @@ def record_planned(
     plan: SessionPlan,
     *,
     own_roots: Sequence[Path],
-    call: Callable[[Callable[[int], Any], int], object] | None = None,
+    call: RunWorkload,
 ) -> ProfileSession:
     """Record one session beside a plain run of the same size.
 
     Raises:
         ProfileUnavailableError: When another profiler holds the thread.
     """
-    run = call or run_workload
     # No collection within, so that no function is charged with another's garbage.
     with quiet_collection():
-        cost = _plain_run(workload, plan.n, run)
+        cost = _plain_run(workload, plan.n, call)
         return record_session(
             workload,
             plan.n,
             clock=plan.clock,
             own_roots=own_roots,
             plain_ns_per_transaction=_spent_ns(cost, plan.clock) / plan.n,
-            call=run,
+            call=call,
         )
 
 
-def _plain_run(
-    workload: Callable[[int], Any],
-    n: int,
-    run: Callable[[Callable[[int], Any], int], object],
-) -> Cost:
+def _plain_run(workload: Callable[[int], Any], n: int, call: RunWorkload) -> Cost:
     """What one run costs without a sampler."""
     with closing(Meter()) as meter:
         meter.start()
-        run(workload, n)
+        call(workload, n)
         return meter.stop()
 
 

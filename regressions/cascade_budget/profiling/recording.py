@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
     from types import FrameType
 
+    RunWorkload = Callable[[Callable[[int], Any], int], object]
+    """Runs a workload for so many transactions."""
+
 INTERVAL_S = 0.0001
 """Time between samples. A difference can't be known better than the samples of a function can be
 counted, and what slows the profiled code is the hook on every call rather than the samples."""
@@ -162,6 +165,16 @@ class Recorder:
         )
 
 
+def run_workload(workload: Callable[[int], Any], n: int) -> object:
+    """Call a workload, and `asyncio.run` what it returns where that is awaitable."""
+    result = workload(n)
+    return asyncio.run(_awaited(result)) if inspect.isawaitable(result) else result
+
+
+async def _awaited(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
+
+
 def record_session(
     workload: Callable[[int], Any],
     n: int,
@@ -169,7 +182,7 @@ def record_session(
     clock: SamplingClock,
     own_roots: Sequence[Path],
     plain_ns_per_transaction: float,
-    call: Callable[[Callable[[int], Any], int], object] | None = None,
+    call: RunWorkload = run_workload,
 ) -> ProfileSession:
     """Run `workload(n)` once under the sampler.
 
@@ -197,7 +210,7 @@ def record_session(
         with recorder.sampling():
             return await result
 
-    (call or run_workload)(under_sampler, n)
+    call(under_sampler, n)
     return recorder.session(
         root=_is_root,
         own_roots=own_roots,
@@ -235,16 +248,6 @@ def record_block(
                 root=root, own_roots=own_roots, transactions=1, plain_ns_per_transaction=0
             )
         )
-
-
-def run_workload(workload: Callable[[int], Any], n: int) -> object:
-    """Call a workload, and `asyncio.run` what it returns where that is awaitable."""
-    result = workload(n)
-    return asyncio.run(_awaited(result)) if inspect.isawaitable(result) else result
-
-
-async def _awaited(awaitable: Awaitable[Any]) -> Any:
-    return await awaitable
 
 
 def _is_root(frame: RawFrame) -> bool:

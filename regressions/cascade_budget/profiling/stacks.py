@@ -23,9 +23,6 @@ _SERIAL = re.compile(r"[ -](?=[0-9a-f]*[0-9])(?:0x)?[0-9a-f]+>$")
 """What tells one piece of generated code from the next, in a file name such as `<made 3f2a1b>`: a
 number or an address. Without it two runs of the same code have the same functions."""
 
-_EVENT_LOOP_STEP = ("_run", "asyncio/events.py")
-"""The function that each step of a task starts from, and the end of its file's path."""
-
 
 @dataclass(frozen=True, slots=True)
 class RawFrame:
@@ -105,8 +102,9 @@ def _is_event_loop(frame: RawFrame) -> bool:
 
 
 def _is_event_loop_step(frame: RawFrame) -> bool:
-    name, ending = _EVENT_LOOP_STEP
-    return frame.function == name and frame.path.replace("\\", "/").endswith(ending)
+    """Whether it is the function that each step of a task starts from."""
+    path = frame.path.replace("\\", "/")
+    return frame.function == "_run" and path.endswith("asyncio/events.py")
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from cascade_budget.report.text import counted
+from cascade_budget.report.text import counted, fitted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from cascade_budget.model.comparison import Cause, Comparison, Move, Presence, SiteGrowth
 
 T = TypeVar("T")
-WIDTH: Final = 80
 _MOST_CAUSES: Final = 10
 _MOST_SITES: Final = 5
 _MOST_NAMES: Final = 5
@@ -99,7 +98,7 @@ def _site_lines(sites: Sequence[SiteGrowth], since: str, *, full: bool) -> Itera
         place = f"    {_short(site.path)}:{site.line} in {site.caller}"
         if site.changed:
             calls += f"   changed since {since}"
-        yield from _fitted(f"{place}   {calls}", place, f"      {calls}")
+        yield from fitted(f"{place}   {calls}", place, f"      {calls}")
     yield from _more(hidden, "    ", "more lines")
 
 
@@ -107,7 +106,7 @@ def _moves(moved: Sequence[Move], *, full: bool) -> Iterator[str]:
     shown, hidden = _first(moved, _MOST_NAMES, full=full)
     for move in shown:
         old = f"moved     {move.old}"
-        yield from _fitted(f"{old} to {move.new}", old, f"       to {move.new}")
+        yield from fitted(f"{old} to {move.new}", old, f"       to {move.new}")
     yield from _more(hidden, "          ")
 
 
@@ -145,10 +144,6 @@ def _first(found: Sequence[T], most: int, *, full: bool) -> tuple[Sequence[T], i
 def _more(hidden: int, indent: str, what: str = "more") -> Iterator[str]:
     if hidden:
         yield f"{indent}and {hidden} {what}; --all shows them"
-
-
-def _fitted(line: str, *otherwise: str) -> Iterator[str]:
-    yield from (line,) if len(line) <= WIDTH else otherwise
 
 
 def _from_to(before: int, after: int) -> str:

@@ -6,14 +6,13 @@ import textwrap
 from typing import TYPE_CHECKING, Final
 
 from cascade_budget.model.comparison import Influence
-from cascade_budget.report.text import counted
+from cascade_budget.report.text import WIDTH, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from cascade_budget.model.comparison import Diagnosis
 
-_WIDTH: Final = 80
 _INDENT: Final = "    "
 
 _VARIED: Final = {
@@ -69,7 +68,7 @@ def _test_lines(test: str, diagnoses: Sequence[Diagnosis]) -> Iterator[str]:
                 yield f"    {one.function}"
                 yield f"      {_counts(one)} {_VARIED[influence]}"
             yield from textwrap.wrap(
-                _REMEDIES[influence], _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT
+                _REMEDIES[influence], WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT
             )
 
 

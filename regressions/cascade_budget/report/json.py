@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from cascade_budget.model.codec import to_json
 
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
 
 FORMAT: Final = "cascade-budget-report"
 VERSION: Final = 1
-SCHEMA_FILE: Final = "report-1.schema.json"
 
 
 def render_json(report: Report) -> str:
@@ -24,9 +22,3 @@ def render_json(report: Report) -> str:
     """
     document = {"format": FORMAT, "version": VERSION, **to_json(report)}
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
-
-
-def load_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a report."""
-    text = files(__package__).joinpath(SCHEMA_FILE).read_text(encoding="utf-8")
-    return cast("dict[str, Any]", json.loads(text))

@@ -109,22 +109,22 @@ def _picture(width: float, height: float, label: str, shapes: Sequence[Markup]) 
     )
 
 
+def _shape(tag: str, kind: str, **measures: float) -> Markup:
+    one = Markup(' {}="{}"')
+    told = Markup().join(one.format(name, _number(value)) for name, value in measures.items())
+    return Markup('<{} class="{}"{}/>').format(tag, kind, told)
+
+
 def _rectangle(kind: str, x: float, y: float, width: float, height: float) -> Markup:
-    return Markup('<rect class="{}" x="{}" y="{}" width="{}" height="{}"/>').format(
-        kind, *map(_number, (x, y, width, height))
-    )
+    return _shape("rect", kind, x=x, y=y, width=width, height=height)
 
 
 def _line(kind: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
-    return Markup('<line class="{}" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(
-        kind, *map(_number, (x1, y1, x2, y2))
-    )
+    return _shape("line", kind, x1=x1, y1=y1, x2=x2, y2=y2)
 
 
 def _dot(kind: str, x: float, y: float, radius: float) -> Markup:
-    return Markup('<circle class="{}" cx="{}" cy="{}" r="{}"/>').format(
-        kind, *map(_number, (x, y, radius))
-    )
+    return _shape("circle", kind, cx=x, cy=y, r=radius)
 
 
 def _path(kind: str, points: Sequence[tuple[float, float]]) -> Markup:

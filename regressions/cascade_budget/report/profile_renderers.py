@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import sys
 from importlib.resources import files
@@ -54,7 +55,7 @@ def render_profile_html(sessions: Sequence[ProfileSession], *, title: str) -> st
     # In JSON `<` stands in strings only; written as an escape it can't end the script.
     session = JSONForHTMLRenderer().render(merged).replace("<", "\\u003c")
     return _PAGE.format(
-        title=_escape(title),
+        title=html.escape(visible(title), quote=False),
         style=resources.joinpath("app.css").read_text(encoding="utf-8"),
         script=resources.joinpath("app.js").read_text(encoding="utf-8").replace(_FONT, "data:,"),
         session=session,
@@ -151,8 +152,3 @@ def _merge(sessions: Sequence[ProfileSession], *, title: str) -> Session:
         sys_path=sys.path,
         sys_prefixes=Session.current_sys_prefixes(),
     )
-
-
-def _escape(text: str) -> str:
-    shown = visible(text)
-    return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 from cascade_budget.clock import Clock
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     import pytest
@@ -33,12 +34,21 @@ class Progress:
         self._logged = 0.0
         self._shown = False
 
-    def start(self) -> None:
-        """Begin a piece of work."""
+    @contextlib.contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show what a block says once it has taken a while, and take the line back after it."""
+        __tracebackhide__ = True
         # Asked for late: the reporter is made while plugins are configured, after this perhaps.
         self._reporter = self._plugins.getplugin("terminalreporter")
         self._capture = self._plugins.getplugin("capturemanager")
         self._started = self._logged = Clock.monotonic()
+        try:
+            yield
+        finally:
+            if self._shown:
+                self._shown = False
+                with self._uncaptured():
+                    self._reporter.rewrite("", erase=True)
 
     def say(self, text: str) -> None:
         """Show what is going on, once the work has taken a while."""
@@ -51,13 +61,6 @@ class Progress:
         elif now - self._logged >= _LOG_SECONDS:
             self._logged = now
             self._write(text)
-
-    def end(self) -> None:
-        """Take the line back."""
-        if self._shown:
-            self._shown = False
-            with self._uncaptured():
-                self._reporter.rewrite("", erase=True)
 
     def _write(self, text: str) -> None:
         with self._uncaptured():

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from cascade_budget.model.benchmarks import Judged
     from cascade_budget.model.throughput import Throughput
 
-__all__ = ["amount", "closing", "results"]
 
 _EXACT: Final = "exact"
 _KIB: Final = 1024
@@ -119,11 +118,7 @@ def _evidence(judged: Judged) -> str:
     pair = judged.pair
     if pair is None or judged.verdict is Verdict.NO_DATA:
         return judged.reason
-    assert pair.base is not None
-    assert pair.head is not None
-    assert pair.base.value is not None
-    assert pair.head.value is not None
-    base, head = pair.base.value, pair.head.value
+    base, head = pair.values
     unit = pair.benchmark.unit
     text = f"{amount(base, unit)} -> {amount(head, unit)}"
     found = judged.throughput

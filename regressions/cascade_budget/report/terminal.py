@@ -14,7 +14,15 @@ from cascade_budget.model.findings import (
     WorkloadFinding,
     gravest,
 )
-from cascade_budget.report.text import counted, difference_text, evidence_lines, tps, visible
+from cascade_budget.report.text import (
+    WIDTH,
+    counted,
+    difference_text,
+    evidence_lines,
+    fitted,
+    tps,
+    visible,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -26,7 +34,6 @@ if TYPE_CHECKING:
         ProfileFinding,
     )
 
-WIDTH: Final = 80
 UPDATE: Final = "--cascade-budget-update"
 _MOST_SITES: Final = 5
 _MOST_FUNCTIONS: Final = 5
@@ -73,18 +80,14 @@ def _target_lines(targets: Sequence[TargetFinding]) -> Iterator[str]:
     width = max((len(target.target) for target in shown), default=0)
     failing_first = sorted(shown, key=lambda target: not target.verdict.fails)
     for target in failing_first:
-        yield from _entitled(target.target, target.sentence, width)
+        yield from _entitled("  ", target.target, target.sentence, width)
         yield from _site_lines(target)
 
 
-def _entitled(title: str, sentence: str, width: int) -> Iterator[str]:
+def _entitled(indent: str, title: str, sentence: str, width: int = 1) -> Iterator[str]:
     """Title and sentence in two columns, or one below the other where they don't fit."""
-    line = f"  {title:{width}}  {sentence}"
-    if len(line) <= WIDTH:
-        yield line
-    else:
-        yield f"  {title}"
-        yield f"    {sentence}"
+    line = f"{indent}{title:{width}}  {sentence}"
+    return fitted(line, f"{indent}{title}", f"{indent}  {sentence}")
 
 
 def _site_lines(target: TargetFinding) -> Iterator[str]:
@@ -107,15 +110,14 @@ def _site_lines(target: TargetFinding) -> Iterator[str]:
     at = "" if target.sites_at is None else f" at n = {target.sites_at:,}"
     for place, calls, changed in rows:
         line = f"    {place:{column}}  {calls:>9,}{at}"
-        if not changed or len(line) + len(changed) <= WIDTH:
-            yield line + changed
+        if changed:
+            yield from fitted(line + changed, line, f"   {changed}")
         else:
             yield line
-            yield f"      {changed.strip()}"
 
 
 def _time_lines(time: TimeFinding) -> Iterator[str]:
-    yield from _entitled("throughput", visible(time.sentence), len("throughput"))
+    yield from _entitled("  ", "throughput", visible(time.sentence))
     for line in evidence_lines(time):
         yield f"    {line}"
 
@@ -238,24 +240,15 @@ def _finding_rows(finding: WorkloadFinding, verbosity: int) -> Iterator[str]:
     listed = [target for target in finding.targets if verbosity > 0 or not _is_quiet(target)]
     width = min(max((len(target.target) for target in listed), default=0), WIDTH - 20)
     for target in listed:
-        yield from _listed(target, width)
+        plain = target.verdict is CallVerdict.AS_BUDGETED
+        text = target.measured if plain else target.sentence
+        yield from _entitled("    ", target.target, text, width)
     if quiet and verbosity <= 0:
-        functions = "function" if len(quiet) == 1 else "functions"
         recorded = any(target.verdict is CallVerdict.RECORDED for target in quiet)
-        yield f"    {len(quiet)} watched {functions} {'recorded' if recorded else 'as recorded'}"
+        what = counted(len(quiet), "watched function")
+        yield f"    {what} {'recorded' if recorded else 'as recorded'}"
     if time is not None and (time.verdict not in _UNREMARKABLE or verbosity > 0):
         yield f"    {time.sentence}"
-
-
-def _listed(target: TargetFinding, width: int) -> Iterator[str]:
-    plain = target.verdict is CallVerdict.AS_BUDGETED
-    text = target.measured if plain else target.sentence
-    line = f"    {target.target:{width}}  {text}"
-    if len(line) <= WIDTH:
-        yield line
-    else:
-        yield f"    {target.target}"
-        yield f"      {text}"
 
 
 def failure_word(findings: Iterable[WorkloadFinding]) -> str:

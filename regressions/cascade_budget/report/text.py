@@ -21,6 +21,15 @@ of direction, surrogates, line separators."""
 _NS: Final = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
 
 
+WIDTH: Final = 80
+"""Columns of the plain text that a terminal or a log gets."""
+
+
+def fitted(line: str, *otherwise: str) -> Iterator[str]:
+    """A line where it fits, else the lines that say the same one below the other."""
+    yield from (line,) if len(line) <= WIDTH else otherwise
+
+
 def visible(text: str) -> str:
     """One line of text in which everything can be seen.
 

@@ -6,6 +6,7 @@ the two differ in nothing but the code under test.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from dataclasses import dataclass
@@ -192,13 +193,11 @@ def _is_revision(word: str, here: Path) -> bool:
 
 
 def _folder_source(word: str, folder: Path) -> Source:
-    try:
-        repository = Repository.at(folder)
-    except RevisionError:
-        repository = None
-    if repository is not None and repository.root == folder:
-        return Source(name=word, label=word, folder=folder, repository=repository, commit=None)
-    return Source(name=word, label=word, folder=folder, repository=None, commit=None)
+    repository = None
+    with contextlib.suppress(RevisionError):
+        around = Repository.at(folder)
+        repository = around if around.root == folder else None
+    return Source(name=word, label=word, folder=folder, repository=repository, commit=None)
 
 
 def _walk(folder: Path) -> Iterator[str]:

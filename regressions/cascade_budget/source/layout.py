@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
@@ -80,18 +80,15 @@ def find_test_files(tree: Path, paths: Collection[str], roots: Iterable[str]) ->
         paths: Its files, relative with `/`.
         roots: Folders that its code is imported from, relative with `/`; "" is the top.
     """
-    settings = _pytest_settings(tree)
+    python_files, test_paths = _pytest_settings(tree)
     importing = {*roots, *USUAL_ROOTS}
-    rule = TestFiles(python_files=settings["python_files"], folders=())
+    rule = TestFiles(python_files=python_files, folders=())
     packages = {str(PurePosixPath(path).parent) for path in paths if path.endswith("/__init__.py")}
     beside = {
         str(PurePosixPath(path).parent) for path in paths if rule.is_test_module(path)
     } - packages
-    chosen = {folder.strip("/") for folder in settings["testpaths"]} | beside
-    return TestFiles(
-        python_files=rule.python_files,
-        folders=tuple(sorted(chosen - importing - {"."})),
-    )
+    chosen = {folder.strip("/") for folder in test_paths} | beside
+    return replace(rule, folders=tuple(sorted(chosen - importing - {"."})))
 
 
 def import_roots(*places: Path) -> tuple[str, ...]:
@@ -99,7 +96,7 @@ def import_roots(*places: Path) -> tuple[str, ...]:
 
     They are found in `sys.path` (PYTHONPATH, `.pth` files of editable installs) and in the mappings
     of setuptools' editable finders. The folder that this package itself runs from is never one: the
-    gauge that measures two revisions is the same on both.
+    timer that measures two revisions is the same on both.
 
     Args:
         places: The project's top folder, by each path that it is known under.
@@ -183,17 +180,14 @@ def is_environment(path: Path, *, below: Path) -> bool:
     )
 
 
-def _pytest_settings(tree: Path) -> dict[str, tuple[str, ...]]:
-    for name in PYTEST_FILES:
-        file = tree / name
-        if file.is_file():
-            section = _section(file)
-            if section is not None:
-                return {
-                    "python_files": _words(section.get("python_files")) or _DEFAULT_PYTHON_FILES,
-                    "testpaths": _words(section.get("testpaths")),
-                }
-    return {"python_files": _DEFAULT_PYTHON_FILES, "testpaths": ()}
+def _pytest_settings(tree: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The patterns of test modules and the folders of tests that pytest is told."""
+    sections = (_section(tree / name) for name in PYTEST_FILES if (tree / name).is_file())
+    section = next((found for found in sections if found is not None), {})
+    return (
+        _words(section.get("python_files")) or _DEFAULT_PYTHON_FILES,
+        _words(section.get("testpaths")),
+    )
 
 
 def _section(file: Path) -> Mapping[str, Any] | None:

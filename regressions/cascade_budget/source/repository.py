@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # Set by git around its hooks; they would point every command below at another index or folder.
 _HOOK_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
 _GITLINK = "160000"
-_FORMAT = "%H%x00%h%x00%an%x00%ae%x00%aI%x00%s"
+_FORMAT = "%H%x00%h%x00%an <%ae>%x00%aI%x00%s"
 
 
 class RevisionError(UsageError):
@@ -83,21 +83,12 @@ class Repository:
             RevisionError: The name resolves to no commit; the message tells a shallow clone and
                 gives the nearest branch or tag.
         """
-        sha = self._sha(revision)
-        if sha is None:
+        named = self._sha(revision)
+        if named is None:
             raise self._unknown(revision)
-        fields = (
-            self.read("show", "--no-patch", "--no-show-signature", f"--format={_FORMAT}", sha)
-            .rstrip("\n")
-            .split("\0")
-        )
-        return Commit(
-            sha=fields[0],
-            short=fields[1],
-            author=f"{fields[2]} <{fields[3]}>",
-            date=fields[4],
-            subject=fields[5],
-        )
+        shown = self.read("show", "--no-patch", "--no-show-signature", f"--format={_FORMAT}", named)
+        sha, short, author, date, subject = shown.rstrip("\n").split("\0")
+        return Commit(sha=sha, short=short, author=author, date=date, subject=subject)
 
     def has(self, revision: str) -> bool:
         """Whether a revision names a commit here."""
@@ -119,11 +110,6 @@ class Repository:
                 place=str(self.root),
                 remedy=self._deepen() or "Name the base commit itself",
             ) from None
-
-    @property
-    def shallow(self) -> bool:
-        """Whether history was cut off when this was cloned."""
-        return self.read("rev-parse", "--is-shallow-repository").strip() == "true"
 
     def changes(self) -> tuple[str, ...]:
         """Paths in the working tree that differ from HEAD, untracked ones included."""
@@ -298,7 +284,8 @@ class Repository:
         )
 
     def _deepen(self) -> str:
-        if not self.shallow:
+        """What to do about history that was cut off in cloning; nothing where it is whole."""
+        if self.read("rev-parse", "--is-shallow-repository").strip() != "true":
             return ""
         return (
             "Run git fetch --unshallow --tags (in GitHub Actions, fetch-depth: 0 for the checkout)"

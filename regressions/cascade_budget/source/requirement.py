@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["InstalledBase", "install_base", "parse_requirement"]
-
 _TAIL_LINES: Final = 8
 _INSTALL_SECONDS: Final = 600.0
 #: These run the worker itself; a release may not bring its own.
@@ -46,14 +44,12 @@ class InstalledBase:
         version: Its version.
         folder: Where it and what it needs are installed.
         packages: Top-level import names to take from there.
-        head_version: The version in this environment, which it is compared with.
     """
 
     distribution: str
     version: str
     folder: Path
     packages: tuple[str, ...]
-    head_version: str
 
     @property
     def label(self) -> str:
@@ -95,8 +91,7 @@ def install_base(requirement: Requirement, cache: Path) -> InstalledBase:
             f"{requirement.name} runs the tests of both sides, so it can't differ between them",
             remedy="Name a library that the workload calls",
         )
-    head = next((d for d in distributions() if canonicalize_name(d.name) == name), None)
-    if head is None:
+    if all(canonicalize_name(d.name) != name for d in distributions()):
         raise BaseInstallError(
             f"{requirement.name} is not installed here, so there is no head to compare with "
             f"{requirement}",
@@ -126,7 +121,6 @@ def install_base(requirement: Requirement, cache: Path) -> InstalledBase:
         version=base.version,
         folder=folder,
         packages=tuple(sorted({one for d in chosen for one in _import_names(d)})),
-        head_version=head.version,
     )
 
 

@@ -71,11 +71,7 @@ def sample_cost(run: Callable[[int], object], n: int) -> CostSample:
         ratios, cpu, wall, spent = [], [], [], 0
         before = _cpu_of(turns)
         while True:
-            wall_start, cpu_start = Clock.perf_counter_ns(), Clock.process_time_ns()
-            for _ in range(repeats):
-                run(n)
-            cpu_ns = Clock.process_time_ns() - cpu_start
-            wall_ns = Clock.perf_counter_ns() - wall_start
+            cpu_ns, wall_ns = _time(run, n, repeats)
             after = _cpu_of(turns)
             transactions = repeats * n
             turn_ns = (before + after) / (2 * turns)
@@ -153,6 +149,14 @@ def _chunk_ns() -> int:
     return max(_CHUNK_NS, int(grain * _GRAINS_A_CHUNK)) if grain > _COARSE_GRAIN_NS else _CHUNK_NS
 
 
+def _time(run: Callable[[int], object], n: int, repeats: int) -> tuple[int, int]:
+    """CPU time and elapsed time of so many runs at n."""
+    wall_start, cpu_start = Clock.perf_counter_ns(), Clock.process_time_ns()
+    for _ in range(repeats):
+        run(n)
+    return Clock.process_time_ns() - cpu_start, Clock.perf_counter_ns() - wall_start
+
+
 def _cpu_of(turns: int) -> int:
     start = Clock.process_time_ns()
     run_calibration(turns)
@@ -171,11 +175,8 @@ def _repeats(run: Callable[[int], object], n: int, chunk_ns: int) -> int:
     """How many runs at n fill a chunk, or half a second where the workload rather waits."""
     repeats = 1
     while True:
-        wall_start, cpu_start = Clock.perf_counter_ns(), Clock.process_time_ns()
-        for _ in range(repeats):
-            run(n)
-        cpu_ns = Clock.process_time_ns() - cpu_start
-        if cpu_ns >= chunk_ns / 2 or Clock.perf_counter_ns() - wall_start >= _WAITING_NS:
+        cpu_ns, wall_ns = _time(run, n, repeats)
+        if cpu_ns >= chunk_ns / 2 or wall_ns >= _WAITING_NS:
             return repeats
         repeats *= 2
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from cascade_budget.model.throughput import Chunking
+from cascade_budget.model.throughput import SIDES, Chunking
 
 if TYPE_CHECKING:
     from cascade_budget.timing.clocks import Cost
-    from cascade_budget.timing.pairs import Pair, Side
-
-__all__ = ["find_chunking"]
+    from cascade_budget.timing.pairs import Pair
 
 TARGET_NS: Final = 1_000_000
 """A shared machine changes its pace within milliseconds; pairs of chunks shorter than that see the
@@ -28,7 +26,6 @@ _CLOSE: Final = 0.1
 _GROWTH: Final = 4
 _THREADED: Final = 1.1
 _WAITING: Final = 0.7
-_SIDES: Final[tuple[Side, Side]] = ("base", "head")
 
 
 def find_chunking(pair: Pair, n: int) -> Chunking:
@@ -47,7 +44,7 @@ def find_chunking(pair: Pair, n: int) -> Chunking:
     def length(size: int) -> float:
         """Nanoseconds of a run, the shorter of two after one to warm up, the slower side's."""
         longest = 0.0
-        for side in _SIDES:
+        for side in SIDES:
             pair.run(side, size)
             costs = [pair.run(side, size) for _ in range(2)]
             seen.extend(costs)

@@ -12,8 +12,6 @@ from cascade_budget.clock import Clock
 if sys.platform != "win32":
     import resource
 
-__all__ = ["Cost", "Meter"]
-
 _SCHEDSTAT: Final = "/proc/thread-self/schedstat"
 
 

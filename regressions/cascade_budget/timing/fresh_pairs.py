@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from cascade_budget.process.job import Job
 
-__all__ = ["AT_ONCE", "FreshPairs"]
-
 AT_ONCE: Final = 2
 """Pairs that are started together: each is two processes with all that the test loads, and more of
 them would ask for more memory than people expect of a test run."""

@@ -35,13 +35,8 @@ def _describe(tool: object) -> str:
 
 def _monitoring_tool() -> str | None:
     monitoring = getattr(sys, "monitoring", None)
-    if monitoring is None:
-        return None
-    for tool_id in _TOOL_IDS:
-        name = monitoring.get_tool(tool_id)
-        if name is not None:
-            return str(name)
-    return None
+    names = () if monitoring is None else map(monitoring.get_tool, _TOOL_IDS)
+    return next((str(name) for name in names if name is not None), None)
 
 
 def _is_tracing_memory() -> bool:

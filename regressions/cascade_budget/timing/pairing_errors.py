@@ -8,21 +8,9 @@ from cascade_budget.errors import BudgetError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Literal
 
+    from cascade_budget.model.throughput import Side
     from cascade_budget.process.failures import Failure
-
-    Side = Literal["base", "head"]
-
-__all__ = [
-    "DifferingResultsError",
-    "HangingWorkloadError",
-    "KilledWorkerError",
-    "NothingUnderTestError",
-    "ObstructedTimingError",
-    "PairingError",
-    "SideFailedError",
-]
 
 _SIGNAL_EXIT = 128
 

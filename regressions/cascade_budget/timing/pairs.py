@@ -7,9 +7,10 @@ import os
 import random
 import sys
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Literal, Self, final
+from typing import TYPE_CHECKING, Final, Self, final
 
 from cascade_budget.clock import Clock
+from cascade_budget.model.throughput import SIDES, Side
 from cascade_budget.process.failures import Failure
 from cascade_budget.process.job import Imports, Job
 from cascade_budget.process.launch import (
@@ -26,13 +27,9 @@ from cascade_budget.timing.pairing_errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
     from cascade_budget.process.channel import Channel, Message
 
-__all__ = ["Pair", "Ready", "Side", "can_fork", "timing_job"]
-
-Side = Literal["base", "head"]
 
 _END_SECONDS: Final = 10.0
 
@@ -86,13 +83,11 @@ class Ready:
     Attributes:
         n: Transactions at which the test wants throughput measured.
         obstacle: Why a timing there would measure something else; empty for nothing.
-        threads: Threads that are running.
         imported: Files of the code under test.
     """
 
     n: int
     obstacle: str
-    threads: int
     imported: tuple[str, ...]
 
 
@@ -124,7 +119,7 @@ class Pair:
         timeout_seconds: float,
     ) -> None:
         chance = random.Random(seed)  # noqa: S311 - balance, no secret
-        self._order: list[Side] = ["base", "head"]
+        self._order = [*SIDES]
         chance.shuffle(self._order)
         self._hash_seed = chance.randrange(2**32)
         self._seed = seed
@@ -148,13 +143,8 @@ class Pair:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.end(at_once=error is not None)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.end(at_once=kind is not None)
 
     def start(self) -> None:
         """Start the processes, unless they have been; `end` is then to be called."""
@@ -214,9 +204,9 @@ class Pair:
             timeout_seconds=self._timeout_seconds,
         )
 
-    def begin_profile(self, side: Side, n: int, plan: Message, packages: tuple[str, ...]) -> None:
+    def begin_profile(self, side: Side, n: int, plan: Message) -> None:
         """Have a session of a profile recorded on one side; `end_profile` answers."""
-        self._send(side, {"do": "profile", "n": n, "plan": plan, "packages": packages})
+        self._send(side, {"do": "profile", "n": n, "plan": plan})
 
     def end_profile(self, side: Side) -> Message:
         """What `begin_profile` asked for: `plan` and `session`, see `profiling.answering`."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, final
 from cascade_budget.clock import Clock
 from cascade_budget.judge.paired_rounds import DEFAULT_TOLERANCE, halved, judge_throughput, worse_of
 from cascade_budget.judge.statistics import SMALLEST_SAMPLE
-from cascade_budget.model.throughput import Chunking, Outcome, PairedTiming, Round, Throughput
+from cascade_budget.model.throughput import Chunking, Outcome, PairedTiming, Round, Side, Throughput
 from cascade_budget.timing.chunks import find_chunking
 from cascade_budget.timing.fresh_pairs import FreshPairs
 from cascade_budget.timing.pairing_errors import (
@@ -21,7 +21,7 @@ from cascade_budget.timing.pairing_errors import (
     ObstructedTimingError,
     PairingError,
 )
-from cascade_budget.timing.pairs import Pair, Side, can_fork
+from cascade_budget.timing.pairs import Pair, can_fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,18 +29,6 @@ if TYPE_CHECKING:
     from cascade_budget.judge.sequential import Plan
     from cascade_budget.process.job import Job
     from cascade_budget.timing.clocks import Cost
-
-__all__ = [
-    "DEFAULT_LIMITS",
-    "Limits",
-    "Progress",
-    "check_sides",
-    "compare_results",
-    "cpu_clock",
-    "judge_rounds",
-    "measure_round",
-    "run_rounds",
-]
 
 _QUADS: Final[tuple[tuple[Side, ...], ...]] = (
     ("base", "head", "head", "base"),

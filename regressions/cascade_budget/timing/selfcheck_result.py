@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping  # noqa: TC003 - `from_json` reads the annotations
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 
+from cascade_budget.model.codec import from_json, to_json
 from cascade_budget.source.cache import cache_folder
 from cascade_budget.source.files import write_text
 from cascade_budget.timing.calibration import machine_kind, python_key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
-
-__all__ = ["SelfCheckResult", "read_result", "result_path", "share_name", "write_result"]
 
 VERSION: Final = 1
 
@@ -61,11 +60,8 @@ def read_result() -> SelfCheckResult | None:
     """The result of this machine and Python; None where there is none that can be read."""
     try:
         document = json.loads(result_path().read_text(encoding="utf-8"))
-        if document.pop("version") != VERSION:
-            return None
-        found = {share: (hits, tries) for share, (hits, tries) in document.pop("found").items()}
-        return SelfCheckResult(found=found, **document)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return from_json(SelfCheckResult, document) if document["version"] == VERSION else None
+    except (OSError, ValueError, KeyError, TypeError):
         # One that cannot be read says nothing; the next self-check writes it anew.
         return None
 
@@ -80,5 +76,5 @@ def write_result(result: SelfCheckResult) -> Path:
         OSError: It can't be written; the earlier one is as it was.
     """
     return write_text(
-        result_path(), json.dumps({"version": VERSION, **asdict(result)}, indent=2) + "\n"
+        result_path(), json.dumps({"version": VERSION, **to_json(result)}, indent=2) + "\n"
     )

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import gc
 import hashlib
 import importlib
 import re
-import threading
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, final
@@ -26,8 +24,6 @@ from cascade_budget.timing.obstacles import timing_obstacle
 if TYPE_CHECKING:
     from cascade_budget.process.channel import Message
     from cascade_budget.process.workload import WorkloadCall
-
-__all__ = ["ServeTiming", "digest_result"]
 
 _NO_TEST: Final = (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -66,7 +62,6 @@ class ServeTiming(WorkerPlugin):
                 "event": "ready",
                 "n": n,
                 "obstacle": timing_obstacle(),
-                "threads": threading.active_count(),
                 "imported": self._code_under_test(),
             }
         )
@@ -101,7 +96,8 @@ class ServeTiming(WorkerPlugin):
             workload,
             request["n"],
             own_roots=[self.job.root, *self._folders()],
-            packages=request["packages"],
+            # On both sides, where only base has a release's code from a folder of its own.
+            packages=self.job.imports.forgotten,
             plan=request["plan"],
         )
         return answer
@@ -132,19 +128,15 @@ class ServeTiming(WorkerPlugin):
         if call.excinfo is not None:
             self._fail(describe_failure(call.excinfo.value, self.job.root))
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+    def pytest_runtest_logreport(self, report: pytest.TestReport | pytest.CollectReport) -> None:
         """A skip; skips do not interact."""
-        self._fail_skipped(report)
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """A skip of the whole module."""
-        self._fail_skipped(report)
-
-    def _fail_skipped(self, report: pytest.TestReport | pytest.CollectReport) -> None:
         if report.skipped:
             why = report.longrepr
             reason = str(why[2] if isinstance(why, tuple) else why).removeprefix("Skipped: ")
             self._fail(Failure(kind="skipped", message=reason, missing=True))
+
+    # A skip of the whole module.
+    pytest_collectreport = pytest_runtest_logreport
 
     def finish(self, code: int) -> None:
         """Say that the workload has not been reached, where nothing else did."""
@@ -187,10 +179,10 @@ def _describe(value: object, depth: int) -> str:
         inside = [_describe(item, depth + 1) for item in value]
     elif isinstance(value, (set, frozenset)):
         inside = sorted(_describe(item, depth + 1) for item in value)
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+    elif is_dataclass(value) and not isinstance(value, type):
         inside = [
             f"{field.name}={_describe(getattr(value, field.name, None), depth + 1)}"
-            for field in dataclasses.fields(value)
+            for field in fields(value)
         ]
     else:
         return f"{kind} {_ADDRESS.sub('', repr(value))}"

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from cascade_budget.process.job import Job
     from cascade_budget.source.copies import Tree
 
-__all__ = ["Base", "Sides", "find_base", "lay_out_sides"]
-
 Base = Source | InstalledBase
 """What a word given as base stands for: the files of a revision or folder, or a release."""
 

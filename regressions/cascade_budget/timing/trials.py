@@ -21,13 +21,7 @@ from cascade_budget.judge.statistics import proportion_interval
 from cascade_budget.model.throughput import Chunking, Outcome, Round, Throughput
 from cascade_budget.timing.chunks import find_chunking
 from cascade_budget.timing.fresh_pairs import FreshPairs
-from cascade_budget.timing.rounds import (
-    DEFAULT_LIMITS,
-    Limits,
-    compare_results,
-    judge_rounds,
-    measure_round,
-)
+from cascade_budget.timing.rounds import Limits, compare_results, judge_rounds, measure_round
 from cascade_budget.timing.selfcheck_result import SelfCheckResult, share_name
 from cascade_budget.timing.sides import find_base, lay_out_sides
 
@@ -36,8 +30,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cascade_budget.process.job import Job
-
-__all__ = ["PROMISED", "Trial", "rates", "result_of", "run_trial", "run_trials"]
 
 PROMISED: Final = 0.02
 """The slowdown that the promise is about; every trial injects it."""
@@ -76,10 +68,6 @@ def run_trial(
     head: Job,
     *,
     slowdowns: Sequence[float],
-    plan: Plan,
-    tolerance: float = DEFAULT_TOLERANCE,
-    limits: Limits = DEFAULT_LIMITS,
-    chance: random.Random | None = None,
     told: Callable[[int], None] = lambda _: None,
 ) -> list[Trial]:
     """One verdict for each slowdown, from the same pairs of processes.
@@ -92,23 +80,20 @@ def run_trial(
         base: The one side.
         head: The other; the same code.
         slowdowns: What to inject, 0.02 for 2 % more transactions.
-        plan: When to look.
-        tolerance: Slowdown that is no regression.
-        limits: What one answer may take.
-        chance: Where seeds and orders come from; a fresh one by default.
         told: Called with the number of rounds done after each.
 
     Raises:
         PairingError: The sides could not be timed side by side; see its subclasses.
         UsageError: A run holds too few transactions to make a little more of them.
     """
-    chance = chance or random.Random()  # noqa: S311 - balance, no secret
+    plan, chance = Plan(), random.Random()  # noqa: S311 - balance, no secret
+    answer_seconds = Limits().answer_seconds
     chunking: Chunking | None = None
     rounds: dict[float, list[Round]] = {slowdown: [] for slowdown in slowdowns}
     seconds = dict.fromkeys(slowdowns, 0.0)
     trials: dict[float, Trial] = {}
     done = 0
-    with FreshPairs(base, head, chance=chance, timeout_seconds=limits.answer_seconds) as pairs:
+    with FreshPairs(base, head, chance=chance, timeout_seconds=answer_seconds) as pairs:
         while len(trials) < len(rounds):
             before = Clock.monotonic()
             with pairs.take(plan.until_look(done)) as pair:
@@ -131,7 +116,7 @@ def run_trial(
                 seconds[slowdown] += shared + taken
                 if done not in plan.looks:
                     continue
-                verdict = judge_rounds(rounds[slowdown], chunking, plan, tolerance)
+                verdict = judge_rounds(rounds[slowdown], chunking, plan, DEFAULT_TOLERANCE)
                 if verdict.outcome is Outcome.UNRESOLVED and done < plan.most:
                     continue
                 trials[slowdown] = Trial(
@@ -183,9 +168,7 @@ def run_trials(
             name = f"trial {index + 1} of {number}"
             told(name, 0)
             chosen = [0.0, *(others if index % _EVERY == 0 else [PROMISED])]
-            trials += run_trial(
-                base, head, slowdowns=chosen, plan=Plan(), told=functools.partial(told, name)
-            )
+            trials += run_trial(base, head, slowdowns=chosen, told=functools.partial(told, name))
     return trials
 
 

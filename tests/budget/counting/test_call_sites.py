@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cascade_budget.counting import CallSite, count_calls
+from cascade_budget.counting import count_calls
 from cascade_budget.counting.targets import resolve_target
+from cascade_budget.model.findings import Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,7 +46,7 @@ def managed() -> Iterator[None]:
     yield
 
 
-def sites_of(name: str, run: Callable[[], object]) -> tuple[CallSite, ...]:
+def sites_of(name: str, run: Callable[[], object]) -> tuple[Site, ...]:
     with count_calls([resolve_target(name)], attribute=True) as counts:
         run()
     return counts.sites[name]
@@ -164,9 +165,7 @@ def test_a_call_without_any_caller_has_no_place() -> None:
 
     if sys.version_info < (3, 12):
         pytest.skip("the profile hook reaches threads that `threading` starts")
-    assert sites_of(f"{__name__}:releases", run) == (
-        CallSite(path="", line=0, function="", calls=1),
-    )
+    assert sites_of(f"{__name__}:releases", run) == (Site(path="", line=0, function="", calls=1),)
 
 
 def releases(lock: threading.Lock) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from cascade_budget.judge.profile_comparison import Entry, compare_profiles, find_entry, share_below
+from cascade_budget.judge.profile_comparison import compare_profiles, find_entry, share_below
 from cascade_budget.model.codec import from_json, to_json
 from cascade_budget.model.profiles import CodeFrame, FunctionKey, ProfileFinding, ProfileSession
 
@@ -59,19 +59,19 @@ BASE = {"app:run": 10_000.0, "app:run > app:bounce": 20_000.0}
                 "app:run > app:bounce > app:check > app:build > app:visit": 7_000.0,
                 "app:run > app:bounce > app:check > app:build > app:visit > app:add": 5_000.0,
             },
-            Entry(function="app:check", caller="app:bounce"),
+            FunctionKey("app:check", "app:bounce"),
         ),
         # a function that was there takes longer
-        ({"app:run > app:bounce": 26_000.0}, Entry(function="app:bounce", caller="app:run")),
+        ({"app:run > app:bounce": 26_000.0}, FunctionKey("app:bounce", "app:run")),
         # it calls foreign code that it did not call
         (
             {"app:run > app:bounce > json:dumps > json:encode": 9_000.0},
-            Entry(function="json:dumps", caller="app:bounce"),
+            FunctionKey("json:dumps", "app:bounce"),
         ),
         # a task is started by the event loop, which stands between
         (
             {"app:run > asyncio:_run > app:task > app:poll": 9_000.0},
-            Entry(function="app:task", caller="app:run"),
+            FunctionKey("app:task", "app:run"),
         ),
         # what it does to the event loop shows elsewhere; the larger part is found all the same
         (
@@ -79,7 +79,7 @@ BASE = {"app:run": 10_000.0, "app:run > app:bounce": 20_000.0}
                 "app:run > app:bounce > app:check": 5_500.0,
                 "app:run > asyncio:_run": 5_000.0,
             },
-            Entry(function="app:check", caller="app:bounce"),
+            FunctionKey("app:check", "app:bounce"),
         ),
         # half of a half of a half explains nothing
         (
@@ -89,12 +89,12 @@ BASE = {"app:run": 10_000.0, "app:run > app:bounce": 20_000.0}
                 "app:run > app:one > app:other": 2_900.0,
                 "app:run > app:two": 6_000.0,
             },
-            Entry(function="app:one", caller="app:run"),
+            FunctionKey("app:one", "app:run"),
         ),
         # it comes in at two places of which neither has most of it
         (
             {"app:run > app:one": 5_000.0, "app:run > app:two": 5_000.0},
-            Entry(function="app:run", caller=""),
+            FunctionKey("app:run"),
         ),
     ],
 )
@@ -108,16 +108,12 @@ def test_on_a_head_fifty_times_slower_the_workload_itself_is_not_new() -> None:
         "app:run > app:bounce > app:check": 900_000.0,
         "app:run > app:bounce > app:check > app:build": 600_000.0,
     }
-    assert find_entry([session(BASE)], [session(head)]) == Entry(
-        function="app:check", caller="app:bounce"
-    )
+    assert find_entry([session(BASE)], [session(head)]) == FunctionKey("app:check", "app:bounce")
 
 
 def test_a_recursive_function_is_one_place() -> None:
     head = {**BASE, "app:run > app:walk > app:walk > app:walk": 9_000.0}
-    assert find_entry([session(BASE)], [session(head)]) == Entry(
-        function="app:walk", caller="app:run"
-    )
+    assert find_entry([session(BASE)], [session(head)]) == FunctionKey("app:walk", "app:run")
 
 
 def test_what_is_not_slower_has_no_entry() -> None:
@@ -130,8 +126,8 @@ def test_two_roots_that_grow_alike_have_no_entry() -> None:
 
 def test_a_share_holds_what_a_function_calls() -> None:
     one = session({"app:run": 1_000.0, "app:run > app:step": 2_000.0, "app:step > json:x": 1_000.0})
-    assert share_below(one, Entry(function="app:step", caller="app:run")) == 0.75
-    assert share_below(replace(one, stacks={}), Entry(function="app:step", caller="")) == 0.0
+    assert share_below(one, "app:step") == 0.75
+    assert share_below(replace(one, stacks={}), "app:step") == 0.0
 
 
 def test_a_comparison_has_the_entry_with_all_that_it_calls_and_its_error() -> None:
@@ -156,7 +152,7 @@ def test_foreign_code_is_named_with_its_caller_and_found_at_it() -> None:
 def test_an_entry_within_its_error_is_none() -> None:
     base = [session({"app:run": 10_000.0, "app:run > app:step": 9_000.0 * one}) for one in NOISE]
     head = [session({"app:run": 10_000.0, "app:run > app:step": 9_050.0 * one}) for one in NOISE]
-    assert find_entry(base, head) == Entry(function="app:step", caller="app:run")
+    assert find_entry(base, head) == FunctionKey("app:step", "app:run")
     assert compare_profiles(base, head).entry is None
 
 

@@ -34,7 +34,7 @@ def test_every_kind_of_line_is_read(read):
         "cpython-3.11" = { calibrated_cost = 6.205, machine = "linux-x86_64-1663daa4" }
         """
     )
-    assert ledger.entries == {
+    assert ledger == {
         'tests/test_a.py::test_x[a"b]': Entry(
             watch=("shop.*", "inspect:signature"),
             laws={"inspect:signature": parse_law("n + 1"), "shop:price": None},
@@ -47,11 +47,11 @@ def test_every_kind_of_line_is_read(read):
 
 @pytest.mark.parametrize("content", ["", "# nothing yet\n"])
 def test_an_empty_file_is_an_empty_ledger(read, content):
-    assert read(content).entries == {}
+    assert read(content) == {}
 
 
 def test_no_file_is_an_empty_ledger(tmp_path):
-    assert read_ledger(tmp_path / "cascade-budget.toml", "cascade-budget.toml").entries == {}
+    assert read_ledger(tmp_path / "cascade-budget.toml", "cascade-budget.toml") == {}
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def test_dropped_entries_go_and_the_others_stay(path):
     path.write_text(COMMENTED)
     change = update_ledger(path, NAME, {}, drop=["b::y", "never::was"])
     assert change == LedgerChange(removed=("b::y",))
-    assert list(read_ledger(path, NAME).entries) == ["c::z"]
+    assert list(read_ledger(path, NAME)) == ["c::z"]
 
 
 def test_costs_of_other_pythons_outlive_an_update(path):
@@ -131,7 +131,7 @@ def test_costs_of_other_pythons_outlive_an_update(path):
     new = RecordedCost(calibrated_cost=2.0, machine="linux-x86_64-aa")
     update_ledger(path, NAME, {"a::x": Entry(costs={"cpython-3.11": old, "cpython-3.12": old})})
     update_ledger(path, NAME, {"a::x": Entry(costs={"cpython-3.12": new})})
-    assert read_ledger(path, NAME).entries["a::x"].costs == {
+    assert read_ledger(path, NAME)["a::x"].costs == {
         "cpython-3.11": old,
         "cpython-3.12": new,
     }
@@ -197,7 +197,7 @@ def test_runs_at_once_on_one_checkout_all_land(path):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(read_ledger(path, NAME).entries) == [f"t::{number}" for number in range(8)]
+    assert sorted(read_ledger(path, NAME)) == [f"t::{number}" for number in range(8)]
 
 
 def test_what_is_not_committed_ignores_itself(path):
@@ -227,5 +227,5 @@ entries = st.builds(
 @given(st.dictionaries(keys.filter(lambda key: key != "version"), entries, max_size=4))
 def test_any_ledger_is_read_back_as_it_was_written(wanted):
     text = render_ledger("", wanted)
-    assert parse_ledger(text, NAME).entries == wanted
+    assert parse_ledger(text, NAME) == wanted
     assert render_ledger(text, wanted) == text

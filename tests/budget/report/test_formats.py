@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import jsonschema
@@ -18,27 +19,26 @@ from cascade_budget.report.github import (
     render_summary,
 )
 from cascade_budget.report.html import render_html
-from cascade_budget.report.json import load_schema, render_json
+from cascade_budget.report.json import render_json
 from cascade_budget.report.markdown import code, escape, render_markdown
 from cascade_budget.report.text import duration, signed_duration, tps, visible
 
 if TYPE_CHECKING:
     from cascade_budget.model.report import Report
 
+SCHEMA = json.loads(files("cascade_budget.report").joinpath("report-1.schema.json").read_bytes())
 INVISIBLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def check_against_schema(text: str) -> dict:
     value = json.loads(text)
-    validator = jsonschema.Draft202012Validator(
-        load_schema(), format_checker=jsonschema.FormatChecker()
-    )
+    validator = jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.FormatChecker())
     validator.validate(value)
     return value
 
 
 def test_the_schema_is_itself_a_valid_schema() -> None:
-    jsonschema.Draft202012Validator.check_schema(load_schema())
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
 def test_json_of_a_failed_run_follows_the_schema_and_holds_every_figure(failed_document) -> None:
@@ -89,7 +89,7 @@ def closed(schema):
 
 def test_the_schema_has_every_field_and_no_other(failed_document, slower) -> None:
     for report in (failed_document, slower):
-        jsonschema.validate(json.loads(render_json(report)), closed(load_schema()))
+        jsonschema.validate(json.loads(render_json(report)), closed(SCHEMA))
 
 
 def test_json_of_a_run_without_base_or_failures_follows_the_schema(kept_document) -> None:
@@ -101,7 +101,7 @@ def test_a_document_that_leaves_a_field_out_breaks_the_schema(failed_document) -
     value = json.loads(render_json(failed_document))
     del value["tests"][1]["targets"][0]["measured"]
     with pytest.raises(jsonschema.ValidationError, match="'measured' is a required property"):
-        jsonschema.validate(value, load_schema())
+        jsonschema.validate(value, SCHEMA)
 
 
 def test_json_refuses_a_number_that_json_cannot_say(failed_document) -> None:

@@ -6,17 +6,17 @@ import subprocess
 import sys
 import textwrap
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
 
-from cascade_budget.report.json import load_schema
-
 if TYPE_CHECKING:
     from pathlib import Path
 
+SCHEMA = json.loads(files("cascade_budget.report").joinpath("report-1.schema.json").read_bytes())
 SETTINGS = "[pytest]\ncascade_budget_coarse = off\n"
 SHOP = """
     import inspect
@@ -82,7 +82,7 @@ class Reported:
     def document(self) -> dict[str, Any]:
         """The report as JSON, valid under its schema."""
         value = json.loads((self.root / "out/cascade-budget.json").read_text(encoding="utf-8"))
-        jsonschema.validate(value, load_schema())
+        jsonschema.validate(value, SCHEMA)
         return value
 
 

@@ -53,12 +53,17 @@ def test_a_slower_head_fails_the_test_and_says_by_how_much(project):
     # A cliff shows in short rounds too.
     project.write(
         "tests/conftest.py",
-        "from cascade_budget.timing import chunks\n\nchunks.ROUND_NS = 40_000_000\n",
+        "from cascade_budget.report import progress\nfrom cascade_budget.timing import chunks\n\n"
+        "chunks.ROUND_NS = 40_000_000\nprogress._LOG_SECONDS = 0\n",
     )
     project.commit()
     project.write("shop.py", SLOW_SHOP)
     done = project.gate("--cascade-budget-base=HEAD")
     assert done.returncode == 1, done.stdout
+    assert lines_with(done.stdout, "cascade-budget: laying out HEAD (")
+    assert lines_with(
+        done.stdout, "cascade-budget: test_serve: round 8 of at most 36, ", "slower so"
+    )
     (sentence,) = lines_with(done.stdout, "x slower than HEAD (")[:1]
     found = re.match(r"(?:  throughput)? +([0-9.]+)x slower than HEAD", sentence)
     assert found is not None

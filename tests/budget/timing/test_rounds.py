@@ -226,7 +226,7 @@ def test_a_time_limit_too_short_for_a_verdict_is_told(project):
 
 def test_sides_that_import_nothing_of_the_code_are_not_compared(project):
     base, head = project.specs()
-    ready = Ready(n=1, obstacle="", threads=1, imported=())
+    ready = Ready(n=1, obstacle="", imported=())
     pair = VirtualPair()
     pair.ready = {"base": ready, "head": ready}
     with pytest.raises(NothingUnderTestError) as caught:
