@@ -205,9 +205,7 @@ class ProfileBackend:
         if sys._getframe(1).f_globals.get("__name__") != "threading":  # noqa: SLF001
             before = sys.getprofile()
             if hook in self._own and before not in self._own:
-                self._swapped = self._swapped or _described(before)
-            elif before in self._own and hook not in self._own:
-                self._swapped = _described(hook)
+                self._swapped = _described(before)
         _setprofile(hook)
 
     def _switch(self, frame: FrameType, event: str, argument: object) -> None:

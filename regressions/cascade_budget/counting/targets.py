@@ -13,8 +13,7 @@ from cascade_budget.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-MISSING = object()
-"""What `member_of` gives where there is no such member."""
+_MISSING = object()
 
 
 @final
@@ -134,7 +133,7 @@ def _walk(
             codes = tuple(f.__code__ for f in functions if isinstance(f, FunctionType))
             return _walk_codes(codes, parts, index, name=name), ()
         held = member_of(reached, part)
-        if held is MISSING:
+        if held is _MISSING:
             raise _no_attribute(reached, parts, index, name=name)
         reached = held
     functions = innermost(reached, name=name)
@@ -191,7 +190,7 @@ def member_of(owner: object, part: str) -> object:
     try:
         return getattr(owner, part)
     except AttributeError:
-        return MISSING
+        return _MISSING
 
 
 def _no_attribute(owner: object, parts: list[str], index: int, *, name: str) -> TargetError:

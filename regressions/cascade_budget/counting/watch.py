@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import repeat
 from typing import TYPE_CHECKING, final
 
 from cascade_budget.counting.targets import (
-    MISSING,
     import_named,
     member_of,
     nearest_attribute,
@@ -127,12 +127,11 @@ def _check_module(pattern: str, module: str) -> None:
     if star and not stem.endswith("."):
         package, _, begun = stem.rpartition(".")
         if not any(name.startswith(begun) for name in submodules(package)):
-            raise _nothing(f"no module's name begins with '{stem}'", pattern, "")
+            raise _nothing(f"no module's name begins with '{stem}'", pattern, None)
     elif not _is_module(name := stem.removesuffix(".")):
         nearest = nearest_module(name)
-        raise _nothing(
-            f"there is no module '{name}'", pattern, nearest and nearest + pattern[len(name) :]
-        )
+        rest = pattern[len(name) :]
+        raise _nothing(f"there is no module '{name}'", pattern, nearest and nearest + rest)
 
 
 def _is_module(name: str) -> bool:
@@ -143,26 +142,20 @@ def _is_module(name: str) -> bool:
 
 
 def _check_qualname(pattern: str, module: str, stem: str) -> None:
-    *parts, begun = stem.split(".")
     owner: object = import_named(module, name=pattern) if stem else sys
-    before = f"{module}:"
+    before, parts = f"{module}:", stem.split(".")
     for part in parts:
-        if part == "<locals>":
+        names, last = dir(owner), part is parts[-1]
+        # A private name of a class is another one among its attributes.
+        if part == "<locals>" or (last and part.startswith("__")):
             return
-        held = member_of(owner, part)
-        if held is MISSING:
-            nearest = nearest_attribute(part, dir(owner))
-            rest = pattern.removeprefix(before + part)
-            raise _nothing(
-                f"there is no '{before}{part}'", pattern, nearest and before + nearest + rest
-            )
-        owner, before = held, f"{before}{part}."
-    # A private name of a class is another one among its attributes.
-    if not begun.startswith("__") and not any(name.startswith(begun) for name in dir(owner)):
-        nearest = nearest_attribute(begun, dir(owner))
-        raise _nothing(
-            f"no name begins with '{before}{begun}'", pattern, nearest and f"{before}{nearest}*"
-        )
+        if not (any(map(str.startswith, names, repeat(part))) if last else part in names):
+            nearest = nearest_attribute(part, names)
+            rest = "*" if last else pattern.removeprefix(before + part)
+            fact = "no name begins with" if last else "there is no"
+            raise _nothing(f"{fact} '{before}{part}'", pattern, nearest and before + nearest + rest)
+        before += f"{part}."
+        owner = member_of(owner, part)
 
 
 def _nothing(fact: str, pattern: str, nearest: str | None) -> WatchPatternError:

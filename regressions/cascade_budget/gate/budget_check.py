@@ -277,7 +277,7 @@ def _never_called(subject: Subject, entry: Entry | None) -> set[str]:
     """Functions whose law is 0 unless they are counted: they have a line in the ledger.
 
     A cache that is warm is called by nobody, and one that is dropped each time: so what a warm-up
-    called is held to 0. It stays so, as long as it exists: another run may begin with warm caches.
+    called is recorded by an update. It stays while it exists: a run may begin with warm caches.
     """
     watch = subject.state.budgets.watch
     recorded = () if entry is None else (name for name, law in entry.laws.items() if law == ZERO)

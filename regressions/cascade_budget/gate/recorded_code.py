@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final, final
 from cascade_budget.judge.calls import Past
 from cascade_budget.ledger import quoted
 from cascade_budget.source.definitions import Definition, defines, definitions, renamed
-from cascade_budget.source.files import read_text
+from cascade_budget.source.files import read_text, shown_path
 from cascade_budget.source.repository import Repository, RevisionError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from collections.abc import Set as AbstractSet
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40,64}(?= \d)")
@@ -50,41 +50,37 @@ class RecordedCode:
         commit = self._commit_of(key) if fresh else ""
         if not commit:
             return Past()
-        existed = {name for name in fresh if defines(*self._named(commit, name))}
+        existed = {name for name in fresh if self._defines(commit, name)}
+        lost = [name for name in gone if not self._defines("", name)]
         return Past(
             existed=frozenset(existed),
             renamed=renamed(
-                self._fingerprints("", fresh - existed),
-                self._fingerprints(
-                    commit, [name for name in gone if not defines(*self._named("", name))]
-                ),
+                self._fingerprints("", fresh - existed), self._fingerprints(commit, lost)
             ),
         )
 
-    def _fingerprints(self, commit: str, functions: Collection[str]) -> dict[str, str]:
-        found = {}
-        for name in functions:
-            held, qualname = self._named(commit, name)
-            if qualname in held:
-                found[name] = held[qualname].fingerprint
-        return found
-
-    def _named(self, commit: str, name: str) -> tuple[Mapping[str, Definition], str]:
-        """What the module of a function defined in a commit, now where it is empty."""
+    def _defines(self, commit: str, name: str) -> bool:
         module, _, qualname = name.partition(":")
-        file = getattr(sys.modules.get(module), "__file__", None)
-        return (self._definitions(commit, file) if file else {}), qualname
+        return defines(self._definitions(commit, module), qualname)
 
-    def _find_definitions(self, commit: str, file: str) -> Mapping[str, Definition]:
+    def _fingerprints(self, commit: str, functions: Iterable[str]) -> dict[str, str]:
+        parted = [(name, *name.split(":", 1)) for name in functions]
+        return {
+            name: held[qualname].fingerprint
+            for name, module, qualname in parted
+            if qualname in (held := self._definitions(commit, module))
+        }
+
+    def _find_definitions(self, commit: str, module: str) -> Mapping[str, Definition]:
+        """What a loaded module defined in a commit, or does now where that is empty."""
+        file = getattr(sys.modules.get(module), "__file__", None)
         try:
-            path = Path(file).resolve()
+            path = Path(file or "").resolve()
             if not commit:
                 return definitions(read_text(path))
             repository = Repository.at(self._ledger.parent)
-            return definitions(
-                repository.text(commit, path.relative_to(repository.root).as_posix())
-            )
-        except (OSError, ValueError, subprocess.CalledProcessError):
+            return definitions(repository.text(commit, shown_path(path, repository.root)))
+        except (OSError, subprocess.CalledProcessError):
             return {}
 
     def _find_commit(self, key: str) -> str:

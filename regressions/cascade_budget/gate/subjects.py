@@ -59,7 +59,7 @@ class Subject(ABC):
         sizes: transactions at which its calls are counted; 0 alone where it has no n.
         warm_up_sizes: those at which it is run before its calls are counted.
         ordinal: the call of the fixture; 0 where it is none.
-        warmed: watched functions that a run before those that are counted has called.
+        warmed: under an update, watched functions that a run before the counted ones has called.
         runs_when_counted: whether it is run to be counted, rather than counted when it ran.
     """
 
@@ -82,12 +82,13 @@ class Subject(ABC):
 
     def warm_up(self, n: int) -> None:
         """One run before those that are counted."""
-        self.warmed.update(self.count(n).watched)
+        with self._counting_warm_up():
+            self.count(n)
 
     @contextlib.contextmanager
     def _counting_warm_up(self) -> Iterator[None]:
         __tracebackhide__ = True
-        if not self.state.budgets.watch.globs:
+        if not (self._settings.update and self.state.budgets.watch.globs):
             yield
             return
         with self.state.count_calls(attribute=False) as counts:

@@ -20,7 +20,7 @@ from cascade_budget.judge.calls import (
 from cascade_budget.judge.coarse import RecordedCost
 from cascade_budget.ledger import Entry
 from cascade_budget.model.findings import CallVerdict, TargetFinding, WorkloadFinding
-from cascade_budget.model.laws import ZERO, parse_law
+from cascade_budget.model.laws import parse_law
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -145,19 +145,9 @@ def _judge_watched(
     unrecorded = [label for label in budgets.watch_label if label not in entry.watch]
     if update:
         return judge_watched(counted.watched, recorded, sizes, Past())
-    # What only a warm-up called is recorded by an update, and nothing to tell before.
-    fresh = {
-        name
-        for name, calls in counted.watched.items()
-        if name not in recorded and not (calls.is_stable and calls.law == ZERO)
-    }
-    gone = [name for name, law in recorded.items() if law != ZERO and name not in counted.watched]
-    known = past(fresh, gone)
-    watched = {
-        name: calls for name, calls in counted.watched.items() if name in fresh or name in recorded
-    }
+    then = past(counted.watched.keys() - recorded.keys(), recorded.keys() - counted.watched.keys())
     if not unrecorded:
-        return judge_watched(watched, recorded, sizes, known)
+        return judge_watched(counted.watched, recorded, sizes, then)
     of_recorded = parse_watch(
         [
             pattern
@@ -168,13 +158,13 @@ def _judge_watched(
     )
     judged = {
         name: calls
-        for name, calls in watched.items()
+        for name, calls in counted.watched.items()
         if name in recorded or covers(of_recorded, name)
     }
     shown = [
         "the built-in watch list" if label == DEFAULT_WATCH_NAME else label for label in unrecorded
     ]
-    return [*judge_watched(judged, recorded, sizes, known), *missing_patterns(shown)]
+    return [*judge_watched(judged, recorded, sizes, then), *missing_patterns(shown)]
 
 
 def covers(watch: Watch, name: str) -> bool:

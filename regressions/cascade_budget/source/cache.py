@@ -67,13 +67,17 @@ def cache_room(name: str) -> Path:
     Raises:
         UsageError: It can't be written.
     """
-    room = cache_folder() / name
+    room = Path()
     try:
+        room = cache_folder() / name
         room.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unusable(room, error.strerror or str(error)) from None
-    if not os.access(room, os.W_OK):
-        raise _unusable(room, os.strerror(errno.EACCES))
+        why = "" if os.access(room, os.W_OK) else os.strerror(errno.EACCES)
+    except (OSError, RuntimeError) as error:  # the latter where the user has no home
+        why = getattr(error, "strerror", None) or str(error).rstrip(".")
+    if why:
+        remedy = "Set CASCADE_BUDGET_CACHE to a folder that can be written"
+        place = str(room) if room.name else ""
+        raise UsageError(f"the cache folder can't be used: {why}", place=place, remedy=remedy)
     return room
 
 
@@ -81,7 +85,7 @@ def cache_folder() -> Path:
     """Where copies and counts are kept: CASCADE_BUDGET_CACHE, or the platform's place for caches.
 
     Raises:
-        UsageError: It would be in the user's home, and there is none.
+        RuntimeError: It would be in the user's home, and there is none.
 
     Source: XDG Base Directory Specification 0.8, `$XDG_CACHE_HOME`; on macOS and Windows the
     folders that platformdirs uses.
@@ -89,13 +93,6 @@ def cache_folder() -> Path:
     named = os.environ.get("CASCADE_BUDGET_CACHE")
     if named:
         return Path(named).absolute()
-    try:
-        return _platform_folder()
-    except RuntimeError as error:
-        raise _unusable("", str(error).rstrip(".")) from None
-
-
-def _platform_folder() -> Path:
     if sys.platform == "win32":
         local = os.environ.get("LOCALAPPDATA")
         return (
@@ -105,14 +102,6 @@ def _platform_folder() -> Path:
         return Path.home() / "Library" / "Caches" / "cascade-budget"
     named = os.environ.get("XDG_CACHE_HOME")
     return (Path(named) if named else Path.home() / ".cache") / "cascade-budget"
-
-
-def _unusable(place: Path | str, why: str) -> UsageError:
-    return UsageError(
-        f"the cache folder can't be used: {why}",
-        place=str(place),
-        remedy="Set CASCADE_BUDGET_CACHE to a folder that can be written",
-    )
 
 
 @contextlib.contextmanager

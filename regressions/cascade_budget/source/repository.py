@@ -307,16 +307,16 @@ def copy_files(source: Path, into: Path, paths: Iterable[str]) -> None:
         RevisionError: A file would be written through a link.
         OSError: A file cannot be read or written.
     """
-    linked = {into: False}
     for path in paths:
         origin, target = source / path, into / path
-        if _is_linked(target.parent, linked):
-            raise RevisionError(
-                f"{target.parent.relative_to(into).as_posix()} is a symbolic link on one side and "
-                "a folder on the other",
-                place=path,
-                remedy="Compare revisions that agree on it: a copy is not written through a link",
-            )
+        for parent in Path(path).parents[:-1]:
+            if (into / parent).is_symlink():
+                raise RevisionError(
+                    f"{parent.as_posix()} is a symbolic link on one side and a folder on the other",
+                    place=path,
+                    remedy="Compare revisions that agree on it: a copy is not written through a "
+                    "link",
+                )
         if origin.is_dir() and not origin.is_symlink():
             if (origin / ".git").exists():
                 Repository.at(origin).copy_checkout(target)
@@ -325,13 +325,6 @@ def copy_files(source: Path, into: Path, paths: Iterable[str]) -> None:
             if os.path.lexists(target):
                 target.unlink()
             shutil.copy2(origin, target, follow_symlinks=False)
-
-
-def _is_linked(folder: Path, known: dict[Path, bool]) -> bool:
-    """Whether a folder of a copy is, or lies below, a link, which may lead out of the copy."""
-    if folder not in known:
-        known[folder] = folder.is_symlink() or _is_linked(folder.parent, known)
-    return known[folder]
 
 
 def _git(folder: Path, *arguments: str, **environment: str) -> str:
