@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import random
 import statistics
-import time
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, final
 
+from cascade_budget.clock import Clock
 from cascade_budget.judge.paired_rounds import DEFAULT_TOLERANCE, halved, judge_throughput, worse_of
 from cascade_budget.judge.statistics import SMALLEST_SAMPLE
 from cascade_budget.model.throughput import Chunking, Outcome, PairedTiming, Round, Side, Throughput
@@ -96,21 +96,22 @@ def run_rounds(
     """
     # The order of chunks is balanced by chance, which nobody needs to guess.
     chance = chance or random.Random()  # noqa: S311
-    started = time.monotonic()
+    started = Clock.monotonic()
     searched = 0.0
     rounds: list[Round] = []
     chunking: Chunking | None = None
-    compared, differing = False, ()
+    compared = False
+    differing: tuple[str, ...] = ()
     timed_out = False
     with FreshPairs(base, head, chance=chance, timeout_seconds=limits.answer_seconds) as pairs:
         while True:
             with pairs.take(plan.until_look(len(rounds))) as pair:
                 if chunking is None:
-                    ready = time.monotonic()
+                    ready = Clock.monotonic()
                     check_sides(pair, base, head)
                     chunking = find_chunking(pair, pair.ready["head"].n)
                     compared, differing = compare_results(pair, chunking.n)
-                    searched = time.monotonic() - ready
+                    searched = Clock.monotonic() - ready
                 rounds.append(measure_round(pair, chunking, chance))
             progress(
                 Progress(
@@ -119,7 +120,7 @@ def run_rounds(
                     slowdown=math.expm1(statistics.median(one.cpu for one in rounds)),
                 )
             )
-            spent = time.monotonic() - started
+            spent = Clock.monotonic() - started
             # No later round searches for a chunk, so none is expected to take that long.
             another = (spent - searched) / len(rounds)
             timed_out = spent + another > limits.total_seconds
@@ -142,7 +143,7 @@ def run_rounds(
         processes="forked" if can_fork() else "spawned",
         results_compared=compared,
         differing_results=differing,
-        seconds=time.monotonic() - started,
+        seconds=Clock.monotonic() - started,
         timed_out=timed_out and not decided,
     )
 
