@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cascade.graph.literals import is_plain
+from cascade.graph.literals import is_passed, is_plain
 from cascade.graph.model import (
     Binding,
     Injected,
@@ -95,7 +95,7 @@ def _parts(node: Node, item: Any) -> Iterator[tuple[Binding, Any]]:
 def _match(binding: Binding, value: Any, found: list[Any], values: list[Any]) -> bool:
     if isinstance(binding, Value):
         values[binding.slot] = value
-        return is_plain(value)
+        return is_passed(value) if binding.unread else is_plain(value)
     if isinstance(binding, Result):
         return _same_object(binding.node, value, found)
     if isinstance(binding, Routed):

@@ -10,7 +10,7 @@ from cascade.codegen import loop as text
 from cascade.codegen.names import Names
 from cascade.codegen.source import function_from
 from cascade.events import FinishedDraft, Status, TaskFinished, task_started
-from cascade.graph.literals import is_plain
+from cascade.graph.literals import is_passed, is_plain
 from cascade.graph.resources import scan_resources
 from cascade.graph.stages import plan_stages
 from cascade.spec.lazy import DEFERRED
@@ -102,6 +102,7 @@ def loop_namespace(
         "TaskFinished": TaskFinished,
         "COUNTED": text.COUNTED,
         "CLOCK": clock,
+        "is_passed": is_passed,
         "is_plain": is_plain,
         "task_started": task_started,
     }

@@ -58,7 +58,7 @@ class Guards:
 
     def _guard(self, source: str, binding: Binding) -> list[str]:
         if isinstance(binding, Value):
-            return self._literal(source, binding.slot)
+            return self._literal(source, binding)
         if isinstance(binding, Result):
             lazy = self.names.lazy(binding.node)
             if binding.node in self._seen:
@@ -86,11 +86,15 @@ class Guards:
             lines += self._guard(item, each)
         return lines
 
-    def _literal(self, source: str, slot: int) -> list[str]:
-        # A container is looked into each time; of an opaque type every value is a literal.
-        opaque = not issubclass(type(self.sample[slot]), CONTAINERS)
-        known = f"v{slot}.__class__ is not T{slot} and " if opaque else ""
-        return [f"v{slot} = {source}", f"if {known}not is_plain(v{slot}): return Miss(target)"]
+    def _literal(self, source: str, binding: Value) -> list[str]:
+        # A container is looked into each time, unless its parameter is opaque; of any other type
+        # every value is a literal.
+        slot = binding.slot
+        known = f"v{slot}.__class__ is not T{slot} and "
+        if not binding.unread and issubclass(type(self.sample[slot]), CONTAINERS):
+            known = ""
+        test = "is_passed" if binding.unread else "is_plain"
+        return [f"v{slot} = {source}", f"if {known}not {test}(v{slot}): return Miss(target)"]
 
     def _distinct(self) -> list[str]:
         """Check that calls of one task are different objects, where their places don't say it.

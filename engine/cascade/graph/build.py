@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, final
 
 from cascade.errors import CyclicTargetError
-from cascade.graph.literals import CONTAINERS, is_plain
+from cascade.graph.literals import CONTAINERS, MARKERS, is_plain
 from cascade.graph.model import (
     Binding,
     Graph,
@@ -109,13 +109,13 @@ class _Builder:
         if isinstance(item, MappedLazyResult):
             kind, names = Kind.MAP, tuple(item.columns)
             arguments = tuple(
-                self.binding(column, name, spec.name) for name, column in item.columns.items()
+                self._argument(item, name, column) for name, column in item.columns.items()
             ) + self._defaults_injected(item)
             names += tuple(each.name for each in _injected_defaults(item))
         else:
             kind = Kind.CALL
             arguments = tuple(
-                self.binding(argument, parameter.name, spec.name)
+                self._argument(item, parameter.name, argument)
                 for argument, parameter in zip(
                     spec.arguments_of(item), spec.parameters, strict=True
                 )
@@ -165,6 +165,12 @@ class _Builder:
             self.binding(parameter.default, parameter.name, item.spec.name)
             for parameter in _injected_defaults(item)
         )
+
+    def _argument(self, call: LazyResult[Any], parameter: str, value: object) -> Binding:
+        if _is_read(call, parameter, value):
+            return self.binding(value, parameter, call.spec.name)
+        self.values.append(value)
+        return Value(len(self.values) - 1, unread=True)
 
     def binding(self, value: object, parameter: str, user: str) -> Binding:
         """Return where an argument comes from, noting a literal in the next slot."""
@@ -242,6 +248,11 @@ def _injected_defaults(item: MappedLazyResult[Any]) -> list[Any]:
     ]
 
 
+def _is_read(call: LazyResult[Any], parameter: str, value: object) -> bool:
+    """Tell whether an argument is resolved: what an opaque one holds is not even looked into."""
+    return parameter not in call.spec.opaque or issubclass(type(value), MARKERS)
+
+
 def _children(item: object) -> Iterator[object]:
     if isinstance(item, Router):
         yield from _lazies_in(item.selector)
@@ -251,13 +262,16 @@ def _children(item: object) -> Iterator[object]:
         return
     assert isinstance(item, LazyResult)
     if isinstance(item, MappedLazyResult):
-        for column in item.columns.values():
-            yield from _lazies_in(column)
+        for name, column in item.columns.items():
+            if _is_read(item, name, column):
+                yield from _lazies_in(column)
         for parameter in _injected_defaults(item):
             yield from _lazies_in(parameter.default)
     else:
-        for argument in item.spec.arguments_of(item):
-            yield from _lazies_in(argument)
+        spec = item.spec
+        for parameter, argument in zip(spec.parameters, spec.arguments_of(item), strict=True):
+            if _is_read(item, parameter.name, argument):
+                yield from _lazies_in(argument)
     policy = item.policy
     if policy is PLAIN:
         return

@@ -54,9 +54,10 @@ class Binding(ABC):
 @final
 @dataclass(frozen=True, slots=True)
 class Value(Binding):
-    """A literal of the bounce, by slot."""
+    """A literal of the bounce, by slot, that is passed on unread where its parameter is opaque."""
 
     slot: int
+    unread: bool = False
 
     def __hash__(self) -> int:
         return hash((Value, self.slot))

@@ -13,7 +13,7 @@ from cascade.spec.policy import PLAIN, CachePolicy, Policy, Retry
 from cascade.spec.signature import parameters_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -138,6 +138,7 @@ class TaskSpec:
         name: for people and for patterns; never for lookups.
         pure: whether equal calls in one graph may run once.
         mode: "inline", or "thread" for a sync body that runs in the engine's pool.
+        opaque: names of the parameters whose arguments are passed on unread.
         is_async: whether the body is a coroutine function.
         parameters: the signature's parameters.
         slots: the slot of the plain class that holds each parameter's argument.
@@ -148,18 +149,29 @@ class TaskSpec:
         construct: what users call.
     """
 
-    def __init__(self, function: Callable[..., Any], name: str, *, pure: bool, mode: Mode) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        name: str,
+        *,
+        pure: bool,
+        mode: Mode,
+        opaque: Collection[str] = (),
+    ) -> None:
         self.function = function
         self.name = name
         self.pure = pure
         self.mode = mode
         self.is_async = is_async(function)
         self.parameters = parameters_of(function)
+        self.opaque = _checked_names(name, opaque, self.parameters)
         self.slots = slot_names(self.parameters)
         self.policy_slots = slot_names(self.parameters)
         label = f"LazyResult[{name}]"
         shared = {"spec": self, "__module__": __name__}
-        self.plain_class = type(label, (LazyResult,), {"__slots__": self.slots, **shared})
+        # One slot at least: instances of a class without any escape the garbage collector's sight.
+        slots = self.slots or ("nothing",)
+        self.plain_class = type(label, (LazyResult,), {"__slots__": slots, **shared})
         self.policy_class: Any = type(
             label, (LazyResult,), {"__slots__": (*self.policy_slots, "policy"), **shared}
         )
@@ -274,6 +286,20 @@ def _set_defaults(function: Any, parameters: tuple[inspect.Parameter, ...]) -> N
         for each in parameters
         if each.kind is inspect.Parameter.KEYWORD_ONLY and each.default is not empty
     }
+
+
+def _checked_names(
+    task: str, names: Collection[str], parameters: tuple[inspect.Parameter, ...]
+) -> frozenset[str]:
+    known = [each.name for each in parameters]
+    for name in (names,) if isinstance(names, str) else names:
+        if name not in known:
+            raise ValueError(
+                f"task '{task}' has no parameter {name!r} that could be opaque; it has "
+                f"{', '.join(known) or 'none'}. Pass names of its parameters, "
+                f"such as opaque=({known[0] if known else 'history'!r},)."
+            )
+    return frozenset(names)
 
 
 def _map(spec: TaskSpec, /, **columns: object) -> MappedLazyResult[Any]:
