@@ -104,31 +104,6 @@ class ResourceError(CascadeError):
         )
 
     @classmethod
-    def scope(cls, resource: str, needed: str) -> ResourceError:
-        """Return the error for a run-scoped resource that needs a step-scoped one."""
-        return cls(
-            resource,
-            f"run-scoped resource '{resource}' needs step-scoped '{needed}', which is released "
-            f"before it. Give '{resource}' scope=\"step\", or '{needed}' scope=\"run\".",
-        )
-
-    @classmethod
-    def cycle(cls, names: tuple[str, ...]) -> ResourceError:
-        """Return the error for resources that need each other."""
-        return cls(
-            names[0],
-            f"resources need each other: {' -> '.join(names)}. Remove one of these Inject markers.",
-        )
-
-    @classmethod
-    def duplicate(cls, resource: str) -> ResourceError:
-        """Return the error for a second resource of one name."""
-        return cls(
-            resource,
-            f"two resources are named '{resource}'. Rename one with @cs.resource(name=...).",
-        )
-
-    @classmethod
     def yields(cls, resource: str, count: str) -> ResourceError:
         """Return the error for a generator that does not yield exactly once."""
         return cls(

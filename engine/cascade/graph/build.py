@@ -110,8 +110,10 @@ class _Builder:
             kind, names = Kind.MAP, tuple(item.columns)
             arguments = tuple(
                 self._argument(item, name, column) for name, column in item.columns.items()
-            ) + self._defaults_injected(item)
-            names += tuple(each.name for each in _injected_defaults(item))
+            )
+            for each in _injected_defaults(item):
+                arguments += (self.binding(each.default, each.name, spec.name),)
+                names += (each.name,)
         else:
             kind = Kind.CALL
             arguments = tuple(
@@ -159,12 +161,6 @@ class _Builder:
         index = len(self.nodes)
         self.nodes.append(Node(index, Kind.SWITCH, None, Router, (selector,), routes=routes))
         return index
-
-    def _defaults_injected(self, item: MappedLazyResult[Any]) -> tuple[Binding, ...]:
-        return tuple(
-            self.binding(parameter.default, parameter.name, item.spec.name)
-            for parameter in _injected_defaults(item)
-        )
 
     def _argument(self, call: LazyResult[Any], parameter: str, value: object) -> Binding:
         if _is_read(call, parameter, value):

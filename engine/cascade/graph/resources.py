@@ -71,7 +71,12 @@ def check_registry(registered: Mapping[str, Resource]) -> None:
             if needed not in registered:
                 raise ResourceError.unknown(needed, parameter, f"resource '{resource.name}'")
             if resource.scope == "run" and registered[needed].scope == "step":
-                raise ResourceError.scope(resource.name, needed)
+                raise ResourceError(
+                    resource.name,
+                    f"run-scoped resource '{resource.name}' needs step-scoped '{needed}', which is "
+                    f"released before it. Give '{resource.name}' scope=\"step\", or '{needed}' "
+                    'scope="run".',
+                )
         _refuse_cycle(resource, registered, ())
 
 
@@ -80,7 +85,10 @@ def _refuse_cycle(
 ) -> None:
     path = (*path, resource.name)
     if resource.name in path[:-1]:
-        raise ResourceError.cycle(path)
+        raise ResourceError(
+            path[0],
+            f"resources need each other: {' -> '.join(path)}. Remove one of these Inject markers.",
+        )
     for _, needed in resource.needs:
         if needed in registered:
             _refuse_cycle(registered[needed], registered, path)

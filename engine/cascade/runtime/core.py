@@ -98,7 +98,11 @@ class Core:
                     f"resources must be made with @cs.resource, and got {type(resource).__name__}."
                 )
             if registered.setdefault(resource.name, resource) is not resource:
-                raise ResourceError.duplicate(resource.name)
+                raise ResourceError(
+                    resource.name,
+                    f"two resources are named '{resource.name}'. Rename one with "
+                    "@cs.resource(name=...).",
+                )
         check_registry(registered)
         self.resources = registered
 
