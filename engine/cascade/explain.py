@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast, final
 
+from cascade.blueprint.cache import Entry
 from cascade.blueprint.compile import compile_blueprint, make_blueprint
 from cascade.codegen.source import source_of
 from cascade.engine import Engine
@@ -77,7 +78,10 @@ def explain(target: object, engine: Engine | None = None) -> Explanation:
     source = None
     if blueprint.unfusable is None:
         loop = compile_blueprint(
-            blueprint, graph.values, [None] * len(structure.nodes), observed=core.observed
+            Entry((), blueprint),
+            graph.values,
+            [None] * len(structure.nodes),
+            observed=core.observed,
         )
         source = source_of(cast("FunctionType", loop))
     return Explanation(

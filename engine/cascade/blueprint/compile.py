@@ -19,6 +19,7 @@ from cascade.spec.resource import Inject
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from cascade.blueprint.cache import Entry
     from cascade.graph.model import Structure
     from cascade.spec.resource import Resource
 
@@ -45,25 +46,26 @@ def make_blueprint(structure: Structure, registered: Mapping[str, Resource]) -> 
 
 
 def compile_blueprint(
-    blueprint: Blueprint,
+    entry: Entry,
     values: Sequence[Any],
     results: Sequence[Any],
     *,
     clock: Callable[[], float] = time.perf_counter,
     observed: bool = False,
 ) -> Loop:
-    """Write and make the fused loop of a blueprint whose `unfusable` is None.
+    """Write and make the fused loop of an entry whose blueprint's `unfusable` is None.
 
     About a millisecond for twelve nodes where the text is new to the process, much less where
     another task of the same shape has been compiled before.
 
     Args:
-        blueprint: what to run.
+        entry: what to run.
         values: the literals of one bounce; their types become guards.
         results: the results of the same bounce; their types become guards.
         clock: seconds, monotonic.
         observed: whether the loop says TaskStarted and TaskFinished.
     """
+    blueprint = entry.blueprint
     structure = blueprint.structure
     source = text.loop_text(structure, blueprint.stages, values, observed=observed)
     return cast(
@@ -72,7 +74,7 @@ def compile_blueprint(
             source,
             "loop",
             {
-                **loop_namespace(blueprint, values, results, clock),
+                **loop_namespace(entry, values, results, clock),
                 "LINES": text.body_lines(source, len(structure.nodes) - 1),
             },
             label=f"loop of {blueprint.names[-1]}",
@@ -82,16 +84,17 @@ def compile_blueprint(
 
 
 def loop_namespace(
-    blueprint: Blueprint,
+    entry: Entry,
     values: Sequence[Any],
     results: Sequence[Any],
     clock: Callable[[], float],
 ) -> dict[str, Any]:
     """Return the objects that a loop's text names."""
-    structure = blueprint.structure
+    structure = entry.blueprint.structure
     names = Names(structure)
     namespace: dict[str, Any] = {
-        "BLUEPRINT": blueprint,
+        "BLUEPRINT": entry.blueprint,
+        "ENTRY": entry,
         "Break": Break,
         "DEFERRED": DEFERRED,
         "FinishedDraft": FinishedDraft,

@@ -130,7 +130,7 @@ class _Writer:
             body += self.step(node, order[: position + 1])
         body += self.end(order[-1])
         lines = ["async def loop(target, run, alarm):"]
-        lines += ["    core = run.core", "    pace = run.pace", "    clock = CLOCK"]
+        lines += ["    ENTRY.used = True", "    pace = run.pace", "    clock = CLOCK"]
         lines += [f"    B{rank} = BODY{rank}" for rank in range(len(self.names.tasks))]
         lines += [f"    C{rank} = CLASS{rank}" for rank in range(len(self.names.tasks))]
         lines += [f"    T{slot} = LITERAL{slot}" for slot in range(self.structure.value_count)]
@@ -149,10 +149,10 @@ class _Writer:
             lines += ["    bus = run.bus", "    run_id = run.run_id", "    at = -1"]
             lines += ["    started = 0.0"]
             lines += [f"    begun{node.index} = None" for node in order]
-        lines += ["    blocks = bounces = 0", "    try:", "        while True:"]
+        lines += ["    bounces = 0", "    try:", "        while True:"]
         lines += ["            for bounces in COUNTED:"]
         lines += ["                " + line for line in body]
-        lines += ["            blocks += 1", "            bounces = 0"]
+        lines += [f"            run.core.fused += {len(COUNTED)}", "            bounces = 0"]
         if self.observed:
             lines += [
                 "    except BaseException as error:",
@@ -163,11 +163,11 @@ class _Writer:
         else:
             lines += [
                 "    except BaseException as error:",
-                "        if core.observed and alarm:",
+                "        if alarm and run.core.observed:",
                 "            run.failed_late(error, LINES, BLUEPRINT.names)",
                 "        raise",
             ]
-        return [*lines, "    finally:", f"        core.fused += {len(COUNTED)} * blocks + bounces"]
+        return [*lines, "    finally:", "        run.core.fused += bounces"]
 
     def step(self, node: Node, done: list[Node]) -> list[str]:
         """Run one node that is not the last, then let others run where a slice is over.

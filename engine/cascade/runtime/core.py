@@ -20,6 +20,7 @@ from cascade.spec.resource import Resource
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from cascade.blueprint.cache import Look
     from cascade.blueprint.model import Loop
     from cascade.runtime.state import State
 
@@ -43,7 +44,7 @@ class Core:
         bounces: targets evaluated node by node, all runs together.
         fused: targets evaluated by fused loops.
         cache: blueprints.
-        loops: loops that the trampoline may enter without asking, by the target's class.
+        loops: loops that the trampoline may enter without asking, by the target's class and look.
         uses_blueprints: whether any tier but the reference is allowed.
         fuses: whether loops may be written.
         compile_after: hits of a blueprint before its loop is written.
@@ -136,6 +137,6 @@ class Core:
         self.observed = bool(self.bus.on_task_started or self.bus.on_task_finished)
         self.analyses = self.bus.wants(StaticAnalysisWarning)
         plain = self.fuses and not self.analyses and not self.limiter.rules
-        self.loops: Mapping[type, Loop] = self.cache.loops[self.observed] if plain else {}
+        self.loops: Mapping[type | Look, Loop] = self.cache.loops[self.observed] if plain else {}
         for pace in list(self._paces.values()):
             pace.interrupt()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cascade.blueprint import bind as binding
 from cascade.blueprint import compile as compiling
-from cascade.blueprint.cache import Entry
+from cascade.blueprint.cache import Entry, look_of
 from cascade.blueprint.model import Break, Miss
 from cascade.events import StaticAnalysisWarning
 from cascade.graph import analysis, build, template
@@ -36,41 +36,45 @@ async def trampoline(run: Run, target: Any, depth: int = 0) -> Any:
     owed: Owed = []
     if type(target) is TailCall:
         target = target.lazy()
+    # The alarm is taken before the choice, so that a change in between ends the loop.
+    alarm = pace.alarm
+    loop = core.loops.get(type(target))
     while True:
-        # The alarm is taken before the choice, so that a change in between ends the loop.
-        alarm = pace.alarm
-        loop = core.loops.get(type(target))
         if loop is None:
             outcome = await bounce_cold(run, target, depth, owed)
         else:
             outcome = await loop(target, run, alarm)
-        while type(outcome) is Miss or type(outcome) is Break:
-            if type(outcome) is Miss:
-                if core.analyses:
-                    _analyse_cold(run, target, outcome.target)
+        alarm = pace.alarm
+        following = core.loops.get(type(outcome))
+        while following is None and isinstance(outcome, (Miss, Break)):
+            if type(outcome) is Break:
+                core.fused += 1
+                outcome = await resume_bounce(run, outcome, depth, owed)
+            else:
+                previous, target = target, outcome.target
                 # Also where nobody listens yet: who comes in the next body hears of its call.
-                target = outcome.target
-            outcome = await _leave_cold(run, outcome, depth, owed)
-        if outcome.__class__ in core.loops:
-            target = outcome
-            continue
-        if type(outcome) is TailCall:
-            outcome = outcome.lazy()
-        elif not isinstance(outcome, LazyResult):
-            break
-        if core.analyses:
-            _analyse_cold(run, target, outcome)
-        target = outcome
+                if core.analyses:
+                    _analyse_cold(run, previous, target)
+                following = core.loops.get(look_of(target))
+                if following is None or (following is loop and previous is target):
+                    outcome = await bounce_cold(run, target, depth, owed)
+                else:
+                    loop = following
+                    outcome = await loop(target, run, alarm)
+            alarm = pace.alarm
+            following = core.loops.get(type(outcome))
+        if following is None:
+            if type(outcome) is TailCall:
+                outcome = outcome.lazy()
+            elif not isinstance(outcome, LazyResult):
+                break
+            if core.analyses:
+                _analyse_cold(run, target, outcome)
+            following = core.loops.get(type(outcome))
+        target, loop = outcome, following
     for cache, key in owed:
         await cache.put(key, outcome)
     return outcome
-
-
-async def _leave_cold(run: Run, left: Miss | Break, depth: int, owed: Owed) -> Any:
-    if isinstance(left, Miss):
-        return await bounce_cold(run, left.target, depth, owed)
-    run.core.fused += 1
-    return await resume_bounce(run, left, depth, owed)
 
 
 async def bounce_cold(run: Run, target: Any, depth: int, owed: Owed) -> Any:
@@ -92,7 +96,7 @@ async def bounce_cold(run: Run, target: Any, depth: int, owed: Owed) -> Any:
                 outcome = await loop(target, run, alarm)
                 if type(outcome) is Miss and outcome.target is target:
                     continue
-                core.cache.prefer(type(target), entry)
+                core.cache.prefer(target, entry)
                 return outcome
             values = binding.bind(blueprint.structure, target)
             if values is not None:
@@ -117,20 +121,21 @@ async def _bounce_known(
     core.bounces += 1
     core.cache.hits += 1
     entry.hits += 1
+    entry.used = True
     blueprint = entry.blueprint
     outcome, frame = await run_bounce(run, blueprint, values, depth, owed, first_sight=False)
     if blueprint.unfusable is None and core.fuses and entry.hits >= core.compile_after:
         observed = core.observed
         if (entry.observed if observed else entry.silent) is None:
             loop = compiling.compile_blueprint(
-                blueprint, values, frame.results, clock=core.clock, observed=observed
+                entry, values, frame.results, clock=core.clock, observed=observed
             )
             core.cache.compiled += 1
             if observed:
                 entry.observed = loop
             else:
                 entry.silent = loop
-        core.cache.prefer(type(target), entry)
+        core.cache.prefer(target, entry)
     return outcome
 
 

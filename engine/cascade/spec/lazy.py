@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NoReturn, TypeVar, cast, final
 
 from cascade.codegen.constructor import PREFIX, constructor_text, invoker_text, slot_names
@@ -31,6 +32,7 @@ class LazyResult(Generic[R_co]):
     __slots__ = ()
 
     spec: ClassVar[TaskSpec]
+    read: ClassVar[Callable[[Any], tuple[Any, ...]]]
     policy: Policy = PLAIN
 
     def with_retry(
@@ -167,19 +169,24 @@ class TaskSpec:
         self.opaque = _checked_names(name, opaque, self.parameters)
         self.slots = slot_names(self.parameters)
         self.policy_slots = slot_names(self.parameters)
-        label = f"LazyResult[{name}]"
-        shared = {"spec": self, "__module__": __name__}
-        # One slot at least: instances of a class without any escape the garbage collector's sight.
-        slots = self.slots or ("nothing",)
-        self.plain_class = type(label, (LazyResult,), {"__slots__": slots, **shared})
-        self.policy_class: Any = type(
-            label, (LazyResult,), {"__slots__": (*self.policy_slots, "policy"), **shared}
-        )
+        self.plain_class = self._lazy_class(self.slots, ())
+        self.policy_class = self._lazy_class(self.policy_slots, ("policy",))
         self.invoke = cast(
             "Callable[[Callable[..., Any], list[Any]], Any]",
             function_from(invoker_text(self.parameters), "invoke", {}),
         )
         self.construct = self._make_constructor()
+
+    def _lazy_class(self, slots: tuple[str, ...], more: tuple[str, ...]) -> Any:
+        # One slot at least: instances of a class without any escape the garbage collector's sight.
+        # Two attributes are read beside the arguments, so that a single one comes in a tuple too.
+        namespace = {
+            "__slots__": (*slots, *more) or ("nothing",),
+            "__module__": __name__,
+            "spec": self,
+            "read": attrgetter("spec", "policy", *slots),
+        }
+        return type(f"LazyResult[{self.name}]", (LazyResult,), namespace)
 
     def _make_constructor(self) -> Any:
         construct: Any = function_from(
@@ -197,10 +204,9 @@ class TaskSpec:
         construct.__dict__.update(spec=self, map=functools.partial(_map, self))
         return construct
 
-    def arguments_of(self, call: LazyResult[Any]) -> list[Any]:
+    def arguments_of(self, call: LazyResult[Any]) -> tuple[Any, ...]:
         """Return what a call was given, one value per parameter."""
-        slots = self.slots if type(call) is self.plain_class else self.policy_slots
-        return [getattr(call, slot) for slot in slots]
+        return type(call).read(call)[2:]
 
     @property
     def threaded(self) -> bool:
