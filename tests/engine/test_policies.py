@@ -335,3 +335,122 @@ def test_a_skip_beside_a_result_skips_what_needs_both(engine, log_of):
             ("TaskSkipped", "pair", "UPSTREAM_SKIPPED"),
             ("TaskStarted", "give"),
         ]
+
+
+@pytest.mark.parametrize("listens", [False, True])
+def test_a_loop_whose_attempts_fail_now_and_then_goes_on(engine, log_of, listens):
+    attempts = []
+
+    @cs.task
+    def flaky(n, box):
+        box.append(n)
+        attempts.append(list(box))
+        if n % 5 == 0 and len(box) == 1:
+            raise OSError(n)
+        return n
+
+    @cs.task
+    def loop(n, last=None):
+        if n % 7 == 0 and attempts[-1:] != ["again"]:
+            attempts.append("again")
+            raise OSError(n)
+        attempts.append(n)
+        return "done" if n == 0 else loop(n - 1, flaky(n, [give(1)]).with_retry(2)).with_retry(2)
+
+    log = log_of(engine.default, cs.TaskEvent) if listens else []
+    expected = None
+    for _ in range(2):
+        attempts.clear()
+        log.clear()
+        assert engine.run(loop(40).with_retry(2)) == "done"
+        assert attempts.count("again") == 6
+        assert sum(type(each) is int for each in attempts) == 41
+        if listens:
+            assert log.count(("TaskRetrying", "loop", 1)) == 6
+            assert log.count(("TaskStarted", "loop")) == 41
+            assert log.count(("TaskFinished", "loop", "succeeded")) == 41
+        assert expected in (None, (attempts, log))
+        expected = (list(attempts), list(log))
+
+
+def test_each_attempt_is_given_the_same_object(engine):
+    given = []
+
+    @cs.task
+    def spoil(n, box):
+        given.append(box)
+        box.append(n)
+        if len(box) < 3:
+            raise OSError
+        return box
+
+    @cs.task
+    def loop(n, box=()):
+        return box if n == 0 else loop(n - 1, spoil(n, [give(0)]).with_retry())
+
+    for _ in range(3):
+        given.clear()
+        assert engine.run(loop(12)) == [0, 1, 1]
+        assert len(given) == 24
+        assert all(one is other for one, other in zip(given[::2], given[1::2], strict=True))
+
+
+def test_the_last_error_of_a_loop_is_raised_as_it_was_and_said_once(engine, log_of):
+    error = OSError("last")
+
+    @cs.task
+    def fail(n):
+        if n == 0:
+            raise error
+        return fail(n - 1).with_retry(3, backoff=2.0)
+
+    log = log_of(engine.default)
+    for attempts in (3, 3):
+        log.clear()
+        with pytest.raises(OSError, match="last") as caught:
+            engine.run(fail(20).with_retry(attempts))
+        assert caught.value is error
+        assert log[-4:] == [
+            ("TaskRetrying", "fail", 1),
+            ("TaskRetrying", "fail", 2),
+            ("TaskFinished", "fail", "failed"),
+            ("RunFinished", "failed"),
+        ]
+
+
+def test_another_policy_on_the_way_is_not_overlooked_by_a_loop(engine):
+    cache = cs.MemoryCache()
+    bodies = []
+
+    @cs.task
+    def loop(n):
+        bodies.append(n)
+        following = loop(n - 1).with_retry(3) if n else "done"
+        if n == 10:
+            return following.with_retry(1)
+        return following.with_cache(cache) if n == 20 else following
+
+    for expected in (31, 11, 11):
+        bodies.clear()
+        assert engine.run(loop(30).with_retry(3)) == "done"
+        assert len(bodies) == expected
+
+
+@pytest.mark.parametrize("make", [lambda call: {call}, lambda call: {call: 1}])
+def test_what_cannot_be_hashed_fails_before_the_body_starts(engine, log_of, make):
+    @cs.task
+    def listing(n):
+        return [n] if n == 3 else n
+
+    @cs.task
+    def loop(n, box=()):
+        return box if n == 0 else loop(n - 1, make(listing(n)))
+
+    for end in (20, 20):
+        with pytest.raises(TypeError, match="unhashable"):
+            engine.run(loop(end))
+    log = log_of(engine.default, cs.TaskEvent)
+    for _ in range(2):
+        with pytest.raises(TypeError, match="unhashable"):
+            engine.run(loop(20))
+    assert log[-1] == ("TaskFinished", "listing", "succeeded")

@@ -356,7 +356,12 @@ def test_an_error_in_a_fused_loop_shows_the_generated_line():
     [
         (one, "hot", None),
         (lambda: add(one(), one()), "hot", None),
-        (lambda: add(one().with_retry(), 1), "blueprint", "'one' carries a policy"),
+        (lambda: add(one().with_retry(), {"x": 1}).with_retry(), "hot", None),
+        (
+            lambda: add(one().with_retry().run_if(True), 1),
+            "blueprint",
+            "'one' carries a policy beyond retries",
+        ),
         (one.map, "blueprint", "'one' is mapped"),
         (lambda: [one()], "reference", "it has several targets"),
         (
@@ -364,18 +369,14 @@ def test_an_error_in_a_fused_loop_shows_the_generated_line():
             "blueprint",
             "a Router chooses what runs",
         ),
-        (
-            lambda: add({"x": one()}, 1),
-            "blueprint",
-            "an argument of 'add' holds a call inside a dict or set",
-        ),
+        (lambda: add({"x": {one()}}, 1), "hot", None),
         (
             lambda: add(pure(), pure()),
             "reference",
             "calls of a pure task may merge, which only building the graph can tell",
         ),
         (threaded, "blueprint", "'threaded' runs in a thread"),
-        (lambda: add(waits(), waits()), "blueprint", "async calls run side by side"),
+        (lambda: add(waits(), waits()), "blueprint", "calls run side by side"),
         (lambda: add([one() for _ in range(64)], 1), "blueprint", "it has more than 64 nodes"),
         (uses, "blueprint", "it needs a step-scoped resource"),
     ],
@@ -423,7 +424,7 @@ def test_an_explanation_reads_as_a_report():
         "  stage 2: add",
         "  resource db, for each run",
         "tier: blueprint",
-        "  not faster, because 'query' carries a policy",
+        "  not faster, because calls run side by side",
     ]
     routed = cs.explain(add(cs.Router(selector=1, routes={1: 1}), 1))
     assert "  stages: chosen by a Router while it runs" in str(routed)

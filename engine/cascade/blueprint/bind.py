@@ -43,14 +43,15 @@ def bind(structure: Structure, target: Any) -> list[Any] | None:
     found[structure.root.node] = target
     for node in reversed(structure.nodes):
         item = found[node.index]
-        if type(item) is not node.lazy_class or not _same_policy(node, item):
+        if type(item) is not node.lazy_class or not same_policy(node, item):
             return None
         if not all(_match(binding, value, found, values) for binding, value in _parts(node, item)):
             return None
     return values if len(set(map(id, found))) == len(found) else None
 
 
-def _same_policy(node: Node, item: Any) -> bool:
+def same_policy(node: Node, item: Any) -> bool:
+    """Tell whether a lazy result of a node's class has policies of the node's form."""
     if node.kind is Kind.SWITCH:
         return len(item.routes) == len(node.routes)
     if node.kind is Kind.MAP and (

@@ -137,8 +137,9 @@ class CycleCache:
     def _drop(self, lazy_class: type, entry: Entry) -> None:
         del self._by_key[entry.key]
         self.evicted += 1
+        known_by: list[type | Look] = [lazy_class, *entry.looks]
         for loops in self.loops.values():
-            for known in (lazy_class, *entry.looks):
+            for known in known_by:
                 if loops.get(known) in (entry.silent, entry.observed):
                     loops.pop(known, None)
 

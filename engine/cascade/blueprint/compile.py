@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import astuple
 from typing import TYPE_CHECKING, Any, cast
 
-from cascade.blueprint.model import MISSING, Blueprint, Break, Loop, Miss
+from cascade.blueprint.bind import same_policy
+from cascade.blueprint.model import MISSING, Blueprint, Break, Failure, Loop, Miss
 from cascade.codegen import loop as text
 from cascade.codegen.names import Names
 from cascade.codegen.source import function_from
@@ -14,6 +16,7 @@ from cascade.graph.literals import is_passed, is_plain
 from cascade.graph.resources import scan_resources
 from cascade.graph.stages import plan_stages
 from cascade.spec.lazy import DEFERRED
+from cascade.spec.policy import retrying
 from cascade.spec.resource import Inject
 
 if TYPE_CHECKING:
@@ -96,6 +99,7 @@ def loop_namespace(
         "BLUEPRINT": entry.blueprint,
         "ENTRY": entry,
         "Break": Break,
+        "Failure": Failure,
         "DEFERRED": DEFERRED,
         "FinishedDraft": FinishedDraft,
         "Inject": Inject,
@@ -107,12 +111,17 @@ def loop_namespace(
         "CLOCK": clock,
         "is_passed": is_passed,
         "is_plain": is_plain,
+        "same_policy": same_policy,
         "task_started": task_started,
     }
-    for rank, task in enumerate(names.tasks):
-        namespace[f"BODY{rank}"] = task.function
-        namespace[f"CLASS{rank}"] = task.plain_class
-    namespace |= {f"NAME{node.index}": node.name for node in structure.nodes}
+    for rank, lazy_class in enumerate(names.classes):
+        namespace[f"BODY{rank}"] = lazy_class.spec.function
+        namespace[f"CLASS{rank}"] = lazy_class
+    for node in structure.nodes:
+        namespace[f"NAME{node.index}"] = node.name
+        namespace[f"NODE{node.index}"] = node
+        if node.retry is not None:
+            namespace[f"POLICY{node.index}"] = retrying(*astuple(node.retry))
     namespace |= {f"LITERAL{slot}": type(value) for slot, value in enumerate(values)}
     namespace |= {f"RESULT{index}": type(result) for index, result in enumerate(results)}
     namespace |= {f"K{index}": kind for index, kind in enumerate(names.kinds)}

@@ -66,6 +66,22 @@ class Miss:
 
 @final
 @dataclass(slots=True, eq=False)
+class Failure:
+    """The first attempt of a body that is to be called again.
+
+    Attributes:
+        error: what it raised.
+        began: clock reading at which it was called.
+        values: what it was given, one value per parameter.
+    """
+
+    error: Exception
+    began: float
+    values: list[Any]
+
+
+@final
+@dataclass(slots=True, eq=False)
 class Break:
     """A loop left in the middle of a bounce, which the node-by-node runner must finish.
 
@@ -74,9 +90,11 @@ class Break:
         values: the frame's literals.
         results: results by node, MISSING where none.
         blueprint: what the loop was made from.
+        failure: how the node that ran last failed, if it did and has attempts left.
     """
 
     node: int
     values: list[Any]
     results: list[Any]
     blueprint: Blueprint
+    failure: Failure | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, final
 
 from cascade.graph.literals import CONTAINERS
-from cascade.graph.model import Injected, Input, Items, Result, Value
+from cascade.graph.model import Injected, Input, Items, Pairs, Result, Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +44,12 @@ class Guards:
             if node.index != self.names.last and not node.needs:
                 lazy = self.names.lazy(node.index)
                 lines.append(f"if {lazy}.__class__ is not C{rank}: return Miss(target)")
+            if node.retry is not None:
+                lazy = self.names.lazy(node.index)
+                lines += [
+                    f"if {lazy}.policy is not POLICY{node.index}:",
+                    f"    if not same_policy(NODE{node.index}, {lazy}): return Miss(target)",
+                ]
             for position, binding in enumerate(node.arguments):
                 lines += self._guard(f"{self.names.lazy(node.index)}._t{rank}_s{position}", binding)
         lines += self._distinct()
@@ -74,15 +80,23 @@ class Guards:
                 f"if {read}.__class__ is not Inject or {read}.name != {binding.resource!r}:",
                 "    return Miss(target)",
             ]
-        assert isinstance(binding, Items)
-        items = [self._scratch() for _ in binding.items]
+        if isinstance(binding, Pairs):
+            kind, inside = "dict", [each for pair in binding.pairs for each in pair]
+            items = [self._scratch() for _ in inside]
+            pairs = zip(items[::2], items[1::2], strict=True)
+            unpack = f"({', '.join(f'({key}, {item})' for key, item in pairs)},) = {read}.items()"
+        else:
+            assert isinstance(binding, Items)
+            kind, inside = f"K{self.names.kind(binding.kind)}", [*binding.items]
+            items = [self._scratch() for _ in inside]
+            unpack = f"({', '.join(items)},) = {read}"
         lines = [
             f"{read} = {source}",
-            f"if type({read}) is not K{self.names.kind(binding.kind)}: return Miss(target)",
-            f"if len({read}) != {len(items)}: return Miss(target)",
-            f"({', '.join(items)},) = {read}",
+            f"if type({read}) is not {kind}: return Miss(target)",
+            f"if len({read}) != {len(inside) // (2 if kind == 'dict' else 1)}: return Miss(target)",
+            unpack,
         ]
-        for item, each in zip(items, binding.items, strict=True):
+        for item, each in zip(items, inside, strict=True):
             lines += self._guard(item, each)
         return lines
 

@@ -62,21 +62,13 @@ def unfusable(structure: Structure, stages: Sequence[Stage], *, step_resources: 
     for node in nodes:
         if node.kind is Kind.MAP:
             return f"'{node.task.name}' is mapped"
-        if node.has_policy:
-            return f"'{node.task.name}' carries a policy"
+        if not node.only_retries:
+            return f"'{node.task.name}' carries a policy beyond retries"
         if node.task.threaded:
             return f"'{node.task.name}' runs in a thread"
-        if not all(_writable(each) for each in node.arguments):
-            return f"an argument of '{node.task.name}' holds a call inside a dict or set"
     if any(stage.concurrent and len(stage.concurrent) + len(stage.inline) > 1 for stage in stages):
-        return "async calls run side by side"
+        return "calls run side by side"
     return None
-
-
-def _writable(binding: Binding) -> bool:
-    if isinstance(binding, Items):
-        return binding.kind not in (set, frozenset) and all(map(_writable, binding.items))
-    return not isinstance(binding, Pairs)
 
 
 def loop_text(
@@ -112,6 +104,13 @@ def body_lines(text: str, last: int) -> dict[int, int]:
     return found
 
 
+def _may_raise(binding: Binding) -> bool:
+    """Tell whether rebuilding an argument asks its items for their hash."""
+    if isinstance(binding, Items):
+        return binding.kind in (set, frozenset) or any(map(_may_raise, binding.items))
+    return isinstance(binding, Pairs)
+
+
 @final
 class _Writer:
     def __init__(self, structure: Structure, sample: Sequence[Any], *, observed: bool) -> None:
@@ -128,11 +127,11 @@ class _Writer:
         body = Guards(self.names, self.sample).lines()
         for position, node in enumerate(order[:-1]):
             body += self.step(node, order[: position + 1])
-        body += self.end(order[-1])
+        body += self.end(order[-1], order[:-1])
         lines = ["async def loop(target, run, alarm):"]
         lines += ["    ENTRY.used = True", "    pace = run.pace", "    clock = CLOCK"]
-        lines += [f"    B{rank} = BODY{rank}" for rank in range(len(self.names.tasks))]
-        lines += [f"    C{rank} = CLASS{rank}" for rank in range(len(self.names.tasks))]
+        lines += [f"    B{rank} = BODY{rank}" for rank in range(len(self.names.classes))]
+        lines += [f"    C{rank} = CLASS{rank}" for rank in range(len(self.names.classes))]
         lines += [f"    T{slot} = LITERAL{slot}" for slot in range(self.structure.value_count)]
         lines += [f"    R{node.index} = RESULT{node.index}" for node in order[:-1]]
         if len(order) > 1:
@@ -175,12 +174,8 @@ class _Writer:
         A careful loop reads the clock after each body. Bounces of which eight pass in a slice need
         no such care: then `careful` is the alarm, and the clock is read once a bounce.
         """
-        results = ["MISSING"] * len(self.structure.nodes)
-        for each in done:
-            results[each.index] = f"r{each.index}"
-        values = ", ".join(f"v{slot}" for slot in range(self.structure.value_count))
         own = f"r{node.index}"
-        leave = f"return Break({node.index}, [{values}], [{', '.join(results)}], BLUEPRINT)"
+        leave = self.leave(node, done)
         over = f"alarm or {self.reading} >= pace.deadline"
         rest = [
             *self.heard_late(node),
@@ -199,19 +194,28 @@ class _Writer:
         else:
             pause = [f"if careful and ({over}):", *rest]
         return [
-            *self.call(node, own),
+            *self.call(node, own, done[:-1]),
             *pause,
             f"if {own}.__class__ is not R{node.index} and isinstance({own}, DEFERRED):",
             f"    {leave}",
         ]
 
-    def end(self, node: Node) -> list[str]:
+    def leave(self, node: Node, done: list[Node], failure: str = "") -> str:
+        """Leave in the middle of a bounce, for the node-by-node runner to go on after a node."""
+        results = ["MISSING"] * len(self.structure.nodes)
+        for each in done:
+            results[each.index] = f"r{each.index}"
+        values = ", ".join(f"v{slot}" for slot in range(self.structure.value_count))
+        frame = f"[{values}], [{', '.join(results)}]"
+        return f"return Break({node.index}, {frame}, BLUEPRINT{failure})"
+
+    def end(self, node: Node, done: list[Node]) -> list[str]:
         """Run the last node, whose result is the next target or the value of the run."""
         leave = "bounces += 1; return target"
         # Another run may have answered an alarm that rang while this one waited for a body.
         rang = "alarm or " if node.task.is_async else ""
         return [
-            *self.call(node, "target"),
+            *self.call(node, "target", done),
             f"if {rang}{self.reading} >= pace.deadline:",
             *self.heard_late(node),
             "    if await pace.rest(): careful, calm = True, 0"
@@ -222,23 +226,38 @@ class _Writer:
             f"    {leave}",
         ]
 
-    def call(self, node: Node, result: str) -> list[str]:
+    def call(self, node: Node, result: str, done: list[Node]) -> list[str]:
         index = node.index
         values = tuple(self.expression(each) for each in node.arguments)
+        given: list[str] = []
+        if node.retry is not None or any(_may_raise(each) for each in node.arguments):
+            # Each attempt is given the same, and what can't be hashed fails before the body starts.
+            given = [f"a{place} = {value}" for place, value in enumerate(values)]
+            values = tuple(f"a{place}" for place in range(len(values)))
         awaited = "await " if node.task.is_async else ""
         body = f"B{self.names.rank(node)}"
-        line = f"{result} = {awaited}{body}({call_text(node.task.parameters, values)})"
+        lines = [f"{result} = {awaited}{body}({call_text(node.task.parameters, values)})"]
+        if node.retry is not None:
+            began = "started" if self.observed else "clock()"
+            failure = f", Failure(error, {began}, [{', '.join(values)}])"
+            lines = [
+                "try:",
+                f"    {lines[0]}",
+                "except Exception as error:",
+                f"    {self.leave(node, done, failure)}",
+            ]
         if not self.observed:
-            return [line]
+            return [*given, *lines]
         # Every TaskStarted of one node in one run is the same value, so one is made.
         return [
+            *given,
             "if bus.on_task_started:",
             f"    if begun{index} is None:",
             f"        begun{index} = task_started(run_id, NAME{index}, {index})",
             *self.tell(f"begun{index}", "on_task_started"),
             "started = clock()",
             f"at = {index}",
-            line,
+            *lines,
             "at = -1",
             "now = clock()",
             "if bus.on_task_finished:",
@@ -276,9 +295,14 @@ class _Writer:
             return f"S{self.names.resource(binding.resource)}"
         if isinstance(binding, Input):
             return f"P{self.names.input(binding.key)}"
+        if isinstance(binding, Pairs):
+            pairs = [f"{self.expression(key)}: {self.expression(it)}" for key, it in binding.pairs]
+            return f"{{{', '.join(pairs)}}}"
         assert isinstance(binding, Items)
         items = ", ".join(self.expression(item) for item in binding.items)
         if binding.kind is list:
             return f"[{items}]"
-        make = "" if binding.kind is tuple else f"K{self.names.kind(binding.kind)}._make"
+        make = "" if binding.kind is tuple else f"K{self.names.kind(binding.kind)}"
+        if hasattr(binding.kind, "_make"):
+            make += "._make"
         return f"{make}(({items},))" if make else f"({items},)"

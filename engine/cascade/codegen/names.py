@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
-from cascade.graph.model import Items
+from cascade.graph.model import Items, Pairs
 
 if TYPE_CHECKING:
     from cascade.graph.model import Binding, Node, Structure
-    from cascade.spec.lazy import TaskSpec
 
 
 @final
@@ -18,17 +17,17 @@ class Names:
     Attributes:
         structure: the nodes.
         last: index of the node that is the target.
-        tasks: the structure's tasks, numbered by `rank`.
+        classes: the lazy classes of the structure's nodes, numbered by `rank`.
         kinds: container types that its arguments rebuild, numbered by `kind`.
         resources: resources that its arguments name, numbered by `resource`.
     """
 
-    __slots__ = ("_inputs", "kinds", "last", "resources", "structure", "tasks")
+    __slots__ = ("_inputs", "classes", "kinds", "last", "resources", "structure")
 
     def __init__(self, structure: Structure) -> None:
         self.structure = structure
         self.last = len(structure.nodes) - 1
-        self.tasks: list[TaskSpec] = list(dict.fromkeys(node.task for node in structure.nodes))
+        self.classes: list[Any] = list(dict.fromkeys(node.lazy_class for node in structure.nodes))
         self.kinds = _rebuilt_kinds(structure)
         self.resources = list(dict.fromkeys(name for name, _, _ in structure.injects))
         self._inputs = [id(each) for each in structure.inputs]
@@ -38,8 +37,8 @@ class Names:
         return "target" if index == self.last else f"x{index}"
 
     def rank(self, node: Node) -> int:
-        """Return the number of a node's task."""
-        return self.tasks.index(node.task)
+        """Return the number of a node's lazy class."""
+        return self.classes.index(node.lazy_class)
 
     def kind(self, kind: type) -> int:
         """Return the number of a rebuilt container type."""
@@ -57,8 +56,8 @@ class Names:
         """Return the slot that each attribute in the text stands for."""
         return {
             f"_t{rank}_s{position}": slot
-            for rank, spec in enumerate(self.tasks)
-            for position, slot in enumerate(spec.slots)
+            for rank, lazy_class in enumerate(self.classes)
+            for position, slot in enumerate(lazy_class.spec.slots_of(lazy_class))
         }
 
 
@@ -70,6 +69,10 @@ def _rebuilt_kinds(structure: Structure) -> list[type]:
             kinds.setdefault(binding.kind)
             for item in binding.items:
                 collect(item)
+        elif isinstance(binding, Pairs):
+            for pair in binding.pairs:
+                collect(pair[0])
+                collect(pair[1])
 
     for node in structure.nodes:
         for argument in node.arguments:

@@ -7,7 +7,7 @@ can be kept and shared by concurrent runs.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, final
 
@@ -240,6 +240,13 @@ class Node:
             or self.condition is not None
             or bool(self.amounts)
             or bool(self.after)
+        )
+
+    @property
+    def only_retries(self) -> bool:
+        """Whether a policy decides no more than how often its body is called."""
+        return not self.has_policy or (
+            self.retry is not None and not replace(self, retry=None).has_policy
         )
 
     @property

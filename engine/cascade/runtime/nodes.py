@@ -15,9 +15,10 @@ from cascade.spec.lazy import DEFERRED, refuse_unequal_columns
 from cascade.spec.policy import MISS, CacheKey, CachePolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Executor
 
+    from cascade.blueprint.model import Failure
     from cascade.graph.model import Binding
     from cascade.graph.stages import Demand
     from cascade.runtime.run import Run
@@ -139,7 +140,7 @@ def _choose(bounce: Bounce, node: Node) -> Binding:
     return chosen
 
 
-async def _run_call(bounce: Bounce, node: Node, values: list[Any], *, is_tail: bool) -> Any:
+async def _run_call(bounce: Bounce, node: Node, values: Sequence[Any], *, is_tail: bool) -> Any:
     run, task, cache = bounce.run, node.task, node.cache
     key: CacheKey | None = None
     if cache is not None:
@@ -165,33 +166,44 @@ async def _run_call(bounce: Bounce, node: Node, values: list[Any], *, is_tail: b
     return result
 
 
-async def _admitted(run: Run, node: Node, values: list[Any], amounts: dict[str, float]) -> Any:
+async def _admitted(run: Run, node: Node, values: Sequence[Any], amounts: dict[str, float]) -> Any:
     limiter, name = run.limiter, node.task.name
     if not amounts and not limiter.rules:
-        return await _attempts(run, node, values)
+        return await attempts(run, node, values)
     admission = limiter.enter(name, amounts)
     if not admission.granted:
         run.say(TaskBlocked, name, node.index, admission.denied)
         await limiter.wait(admission)
     try:
-        return await _attempts(run, node, values)
+        return await attempts(run, node, values)
     finally:
         limiter.leave(admission)
 
 
-async def _attempts(run: Run, node: Node, values: list[Any]) -> Any:
+async def attempts(
+    run: Run, node: Node, values: Sequence[Any], failure: Failure | None = None
+) -> Any:
+    """Call a body as often as its retry policy says, the first time where that has failed before.
+
+    Args:
+        run: the run.
+        node: whose body it is.
+        values: what it is given, one value per parameter.
+        failure: what a fused loop's attempt ended in.
+    """
     index, task, retry = node.index, node.task, node.retry
     attempt = 1
     delay_s = 0.0 if retry is None else retry.delay_s
-    began = run.body_starts(index, task.name)
+    began = run.body_starts(index, task.name) if failure is None else failure.began
     try:
         while True:
             try:
-                result = await _call_body(run, task, values)
+                result = await _call_body(run, task, values, failure)
                 break
             except Exception as error:
                 if retry is None or attempt >= retry.max_attempts:
                     raise
+                failure = None
                 run.say(TaskRetrying, task.name, index, attempt, delay_s, error)
             await asyncio.sleep(delay_s)
             delay_s *= retry.backoff
@@ -205,7 +217,11 @@ async def _attempts(run: Run, node: Node, values: list[Any]) -> Any:
     return result
 
 
-async def _call_body(run: Run, task: TaskSpec, values: list[Any]) -> Any:
+async def _call_body(
+    run: Run, task: TaskSpec, values: Sequence[Any], failure: Failure | None
+) -> Any:
+    if failure is not None:
+        raise failure.error
     if task.is_async:
         return await task.invoke(task.function, values)
     if task.threaded:
@@ -250,7 +266,7 @@ async def _run_map(bounce: Bounce, node: Node) -> list[Any]:
     shared = dict(zip(node.names[node.columns :], resolved[node.columns :], strict=True))
     refuse_unequal_columns(task.name, {name: len(items) for name, items in columns.items()})
     count = len(next(iter(columns.values()), ()))
-    calls: list[list[Any]] = []
+    calls: list[Sequence[Any]] = []
     for position in range(count):
         item = {name: items[position] for name, items in columns.items()}
         calls.append(task.arguments_of(task.construct(**item, **shared)))
@@ -273,12 +289,12 @@ def _items(task: str, name: str, column: Any) -> list[Any]:
         ) from None
 
 
-async def _map_inline(bounce: Bounce, node: Node, calls: list[list[Any]]) -> list[Any]:
+async def _map_inline(bounce: Bounce, node: Node, calls: list[Sequence[Any]]) -> list[Any]:
     results: list[Any] = []
     deferred: list[int] = []
     run = bounce.run
     for values in calls:
-        result = await _attempts(run, node, values)
+        result = await attempts(run, node, values)
         if isinstance(result, DEFERRED):
             deferred.append(len(results))
         results.append(result)

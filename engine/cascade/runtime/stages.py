@@ -14,7 +14,7 @@ from cascade.errors import DependencyMissingError
 from cascade.events import SkipReason
 from cascade.graph.model import Frame, Kind, Result
 from cascade.graph.stages import Demand, Stage
-from cascade.runtime.nodes import Bounce, Skip, call_inline, run_node, settle
+from cascade.runtime.nodes import Bounce, Skip, attempts, call_inline, run_node, settle
 from cascade.runtime.scopes import Scope
 from cascade.runtime.siblings import side_by_side
 from cascade.runtime.state import StateKey
@@ -73,11 +73,11 @@ async def resume_bounce(run: Run, left: Break, depth: int, owed: Owed) -> Any:
     blueprint = left.blueprint
     frame = Frame(left.values, left.results, run.resources, run.inputs)
     bounce = _bounce(run, blueprint, frame, depth, owed)
-    deferred = [
-        node
-        for node in blueprint.structure.nodes[left.node : left.node + 1]
-        if isinstance(left.results[left.node], DEFERRED)
-    ]
+    last = blueprint.structure.nodes[left.node]
+    if left.failure is not None:
+        left.results[left.node] = await attempts(run, last, left.failure.values, left.failure)
+    is_deferred = left.node != bounce.tail and isinstance(left.results[left.node], DEFERRED)
+    deferred = [last] if is_deferred else []
     for stage in blueprint.stages:
         members = [
             node

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NoReturn, Typ
 
 from cascade.codegen.constructor import PREFIX, constructor_text, invoker_text, slot_names
 from cascade.codegen.source import function_from
-from cascade.spec.policy import PLAIN, CachePolicy, Policy, Retry
+from cascade.spec.policy import PLAIN, CachePolicy, Policy, retrying
 from cascade.spec.signature import parameters_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -48,7 +48,10 @@ class LazyResult(Generic[R_co]):
         Raises:
             ValueError: max_attempts is under 1, or delay or backoff under 0.
         """
-        return self._with(replace(self.policy, retry=Retry(max_attempts, delay, backoff)))
+        policy = retrying(max_attempts, delay, backoff)
+        if self.policy is not PLAIN:
+            policy = replace(self.policy, retry=policy.retry)
+        return self._with(policy)
 
     def with_cache(self, cache: CachePolicy) -> LazyResult[R_co]:
         """Return this call with a cache: `get` before the body, `put` when the value is known.
@@ -172,7 +175,7 @@ class TaskSpec:
         self.plain_class = self._lazy_class(self.slots, ())
         self.policy_class = self._lazy_class(self.policy_slots, ("policy",))
         self.invoke = cast(
-            "Callable[[Callable[..., Any], list[Any]], Any]",
+            "Callable[[Callable[..., Any], Sequence[Any]], Any]",
             function_from(invoker_text(self.parameters), "invoke", {}),
         )
         self.construct = self._make_constructor()
@@ -203,6 +206,10 @@ class TaskSpec:
         functools.update_wrapper(construct, self.function)
         construct.__dict__.update(spec=self, map=functools.partial(_map, self))
         return construct
+
+    def slots_of(self, lazy_class: type) -> tuple[str, ...]:
+        """Return the slot of each parameter in one of the task's two classes."""
+        return self.slots if lazy_class is self.plain_class else self.policy_slots
 
     def arguments_of(self, call: LazyResult[Any]) -> tuple[Any, ...]:
         """Return what a call was given, one value per parameter."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Protocol, final, runtime_checkable
@@ -111,3 +112,9 @@ class Policy:
 
 
 PLAIN: Final = Policy()
+
+
+@functools.lru_cache(typed=True)
+def retrying(max_attempts: int, delay_s: float, backoff: float) -> Policy:
+    """Return the policy of retries and nothing else: the same one for the same numbers."""
+    return Policy(retry=Retry(max_attempts, delay_s, backoff))
