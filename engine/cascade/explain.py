@@ -105,7 +105,7 @@ def _tier(core: Core, blueprint: Blueprint) -> tuple[Tier, str | None]:
     unfusable = blueprint.unfusable
     if not core.uses_blueprints:
         return "reference", "the engine was made with tier='reference'"
-    if blueprint.structure.merged or not isinstance(blueprint.structure.root, Result):
+    if not isinstance(blueprint.structure.root, Result):
         return "reference", unfusable
     if core.tier == "blueprint":
         return "blueprint", "the engine was made with tier='blueprint'"

@@ -706,3 +706,58 @@ def test_a_run_that_is_cancelled_twice_waits_for_its_bodies_all_the_same(engine,
         ("TaskFinished", "slow", "cancelled"),
         ("RunFinished", "cancelled"),
     ]
+
+
+def test_pure_calls_merge_in_a_loop_where_their_values_are_equal_and_only_there(engine):
+    ran = []
+
+    @cs.task(pure=True)
+    def half(n):
+        ran.append(n)
+        return n
+
+    @cs.task(pure=True)
+    def both(a, b=0):
+        ran.append((a, b))
+        return a, b
+
+    @cs.task
+    def loop(n, value=None):
+        if n == 0:
+            return value
+        other = (n, n + 1, float(n), [n], True)[n % 5]
+        return loop(n - 1, [both(half(n), half(other)), {"again": both(half(n), half(n))}])
+
+    def expected(n):
+        other = (n, n + 1, float(n), [n], True)[n % 5]
+        same = other is n
+        return [n, *([] if same else [other]), (n, other), *([] if same else [(n, n)])]
+
+    for _ in range(2):
+        ran.clear()
+        assert engine.run(loop(40)) == [(1, 2), {"again": (1, 1)}]
+        rest = list(ran)
+        for n in range(40, 0, -1):
+            bounce, rest = rest[: len(expected(n))], rest[len(expected(n)) :]
+            assert sorted(map(repr, bounce)) == sorted(map(repr, expected(n)))
+        assert not rest
+
+
+def test_merged_calls_that_come_after_one_another_run_once(engine):
+    ran = []
+
+    @cs.task(pure=True)
+    def once(n):
+        ran.append(n)
+        return n
+
+    @cs.task
+    def loop(n, a=0, b=0):
+        if n == 0:
+            return a, b
+        first, second = once(n), once(n)
+        return loop(n - 1, cs.lazy(once(-n)).after(second), second).after(first)
+
+    ran.clear()
+    assert engine.run(loop(20)) == (-1, 1)
+    assert len(ran) == 40

@@ -370,11 +370,7 @@ def test_an_error_in_a_fused_loop_shows_the_generated_line():
             "a Router chooses what runs",
         ),
         (lambda: add({"x": {one()}}, 1), "hot", None),
-        (
-            lambda: add(pure(), pure()),
-            "reference",
-            "calls of a pure task may merge, which only building the graph can tell",
-        ),
+        (lambda: add(pure(), pure()), "hot", None),
         (threaded, "blueprint", "'threaded' runs in a thread"),
         (lambda: add(waits(), waits()), "blueprint", "calls run side by side"),
         (lambda: add([one() for _ in range(64)], 1), "blueprint", "it has more than 64 nodes"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cascade.graph.build import merges_alike
 from cascade.graph.literals import is_passed, is_plain
 from cascade.graph.model import (
     Binding,
@@ -36,18 +37,20 @@ def bind(structure: Structure, target: Any) -> list[Any] | None:
         structure: what the target should look like; with a single target as its root.
         target: a lazy result.
     """
-    if structure.merged or not isinstance(structure.root, Result):
+    if not isinstance(structure.root, Result):
         return None
-    found: list[Any] = [None] * len(structure.nodes)
+    found: list[Any] = [None] * len(structure.calls)
     values: list[Any] = [None] * structure.value_count
     found[structure.root.node] = target
-    for node in reversed(structure.nodes):
-        item = found[node.index]
+    for node in reversed(structure.calls):
+        item = found[node.call]
         if type(item) is not node.lazy_class or not same_policy(node, item):
             return None
         if not all(_match(binding, value, found, values) for binding, value in _parts(node, item)):
             return None
-    return values if len(set(map(id, found))) == len(found) else None
+    if len(set(map(id, found))) < len(found):
+        return None
+    return values if not structure.merges or merges_alike(structure, values) else None
 
 
 def same_policy(node: Node, item: Any) -> bool:
@@ -98,7 +101,7 @@ def _match(binding: Binding, value: Any, found: list[Any], values: list[Any]) ->
         values[binding.slot] = value
         return is_passed(value) if binding.unread else is_plain(value)
     if isinstance(binding, Result):
-        return _same_object(binding.node, value, found)
+        return _same_object(binding.call, value, found)
     if isinstance(binding, Routed):
         return _same_object(binding.switch, value, found)
     if isinstance(binding, Injected):

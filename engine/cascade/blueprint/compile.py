@@ -12,6 +12,7 @@ from cascade.codegen import loop as text
 from cascade.codegen.names import Names
 from cascade.codegen.source import function_from
 from cascade.events import FinishedDraft, Status, TaskFinished, task_started
+from cascade.graph.build import merges_alike
 from cascade.graph.literals import is_passed, is_plain
 from cascade.graph.resources import scan_resources
 from cascade.graph.stages import plan_stages
@@ -110,6 +111,7 @@ def loop_namespace(
         "COUNTED": text.COUNTED,
         "CLOCK": clock,
         "is_passed": is_passed,
+        "merges_alike": merges_alike,
         "is_plain": is_plain,
         "same_policy": same_policy,
         "task_started": task_started,

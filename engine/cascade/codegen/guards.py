@@ -39,20 +39,23 @@ class Guards:
         attribute is found out there.
         """
         lines: list[str] = []
-        for node in reversed(self.names.structure.nodes):
-            rank = self.names.rank(node)
-            if node.index != self.names.last and not node.needs:
-                lazy = self.names.lazy(node.index)
+        structure = self.names.structure
+        for node in reversed(structure.calls):
+            rank, lazy = self.names.rank(node), self.names.lazy(node.call)
+            if node.call != self.names.last and not node.needs:
                 lines.append(f"if {lazy}.__class__ is not C{rank}: return Miss(target)")
             if node.retry is not None:
-                lazy = self.names.lazy(node.index)
                 lines += [
                     f"if {lazy}.policy is not POLICY{node.index}:",
                     f"    if not same_policy(NODE{node.index}, {lazy}): return Miss(target)",
                 ]
             for position, binding in enumerate(node.arguments):
-                lines += self._guard(f"{self.names.lazy(node.index)}._t{rank}_s{position}", binding)
+                lines += self._guard(f"{lazy}._t{rank}_s{position}", binding)
         lines += self._distinct()
+        if structure.merges:
+            values = ", ".join(f"v{slot}" for slot in range(structure.value_count))
+            test = f"merges_alike(BLUEPRINT.structure, [{values}])"
+            lines.append(f"if not {test}: return Miss(target)")
         if not self.names.last:
             return lines
         return [
@@ -66,10 +69,10 @@ class Guards:
         if isinstance(binding, Value):
             return self._literal(source, binding)
         if isinstance(binding, Result):
-            lazy = self.names.lazy(binding.node)
-            if binding.node in self._seen:
+            lazy = self.names.lazy(binding.call)
+            if binding.call in self._seen:
                 return [f"if {source} is not {lazy}: return Miss(target)"]
-            self._seen.add(binding.node)
+            self._seen.add(binding.call)
             return [f"{lazy} = {source}"]
         if isinstance(binding, Input):
             return [f"if {source} is not N{self.names.input(binding.key)}: return Miss(target)"]
@@ -115,16 +118,16 @@ class Guards:
 
         A call can't be what it is an argument of, so only calls side by side are compared.
         """
-        below: list[set[int]] = []
+        below: dict[int, set[int]] = {}
         pairs: list[tuple[int, int]] = []
-        for node in self.names.structure.nodes:
+        for node in self.names.structure.calls:
             own = set(node.needs).union(*(below[other] for other in node.needs))
-            below.append(own)
             pairs += [
-                (other.index, node.index)
-                for other in self.names.structure.nodes[: node.index]
-                if other.lazy_class is node.lazy_class and other.index not in own
+                (other.call, node.call)
+                for other in self.names.structure.calls[: len(below)]
+                if other.lazy_class is node.lazy_class and other.call not in own
             ]
+            below[node.call] = own
         if not pairs:
             return []
         if len(pairs) <= _PAIRS_COMPARED:

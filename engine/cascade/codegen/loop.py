@@ -51,13 +51,11 @@ def unfusable(structure: Structure, stages: Sequence[Stage], *, step_resources: 
     nodes = structure.nodes
     if structure.root != Result(len(nodes) - 1):
         return "it has several targets"
-    if structure.merged:
-        return "calls of a pure task may merge, which only building the graph can tell"
     if structure.has_switch:
         return "a Router chooses what runs"
     if step_resources:
         return "it needs a step-scoped resource"
-    if len(nodes) > MAX_NODES:
+    if len(structure.calls) > MAX_NODES:
         return f"it has more than {MAX_NODES} nodes"
     for node in nodes:
         if node.kind is Kind.MAP:

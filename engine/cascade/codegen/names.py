@@ -33,8 +33,8 @@ class Names:
         self._inputs = [id(each) for each in structure.inputs]
 
     def lazy(self, index: int) -> str:
-        """Return the name of a node's lazy result."""
-        return "target" if index == self.last else f"x{index}"
+        """Return the name of a lazy result by the number of its call."""
+        return "target" if index == self.last else f"x{index}".replace("-", "_")
 
     def rank(self, node: Node) -> int:
         """Return the number of a node's lazy class."""

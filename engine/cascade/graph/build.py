@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, final
 
 from cascade.errors import CyclicTargetError
@@ -47,14 +48,16 @@ def build_graph(target: object) -> Graph:
     for lazy in _lazies_in(target):
         builder.visit(lazy)
     root = builder.binding(target, "target", "run")
+    pure = [call.spec for call in builder.calls if call.may_merge]
     return Graph(
         Structure(
             nodes=tuple(builder.nodes),
+            calls=tuple(builder.calls),
             root=root,
             value_count=len(builder.values),
             inputs=tuple(builder.inputs.values()),
             injects=tuple(builder.injects),
-            merged=builder.pure_nodes > len(builder.pure_tasks),
+            merges=len(pure) > len(set(pure)),
         ),
         builder.values,
     )
@@ -66,12 +69,11 @@ class _Builder:
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
+        self.calls: list[Node] = []
         self.values: list[Any] = []
         self.inputs: dict[int, Param | Env] = {}
         self.injects: list[tuple[str, str, str]] = []
-        self.pure_nodes = 0
-        self.pure_tasks: set[int] = set()
-        self._index: dict[int, int] = {}
+        self._made: dict[int, Node] = {}
         self._open: set[int] = set()
         self._pure: dict[object, int] = {}
         # Ids are compared while the objects live: the target holds them all.
@@ -87,10 +89,10 @@ class _Builder:
             else:
                 stack.pop()
                 self._open.discard(id(item))
-                self._index[id(item)] = self._add(item)
+                self._made[id(item)] = self._add(item)
 
     def _enter(self, item: object, stack: list[tuple[object, Iterator[object]]]) -> bool:
-        if id(item) in self._index:
+        if id(item) in self._made:
             return False
         if id(item) in self._open:
             raise CyclicTargetError(item.spec.name if isinstance(item, LazyResult) else "a Router")
@@ -98,13 +100,11 @@ class _Builder:
         stack.append((item, _children(item)))
         return True
 
-    def _add(self, item: object) -> int:
+    def _add(self, item: object) -> Node:
         if isinstance(item, Router):
             return self._add_switch(item)
         assert isinstance(item, LazyResult)
         spec, policy = item.spec, item.policy
-        values_before = len(self.values)
-        injects_before = len(self.injects)
         names: tuple[str, ...] = ()
         if isinstance(item, MappedLazyResult):
             kind, names = Kind.MAP, tuple(item.columns)
@@ -122,15 +122,6 @@ class _Builder:
                     spec.arguments_of(item), spec.parameters, strict=True
                 )
             )
-        if spec.pure and kind is Kind.CALL and policy is PLAIN:
-            self.pure_nodes += 1
-            self.pure_tasks.add(id(spec))
-            merge_key = (id(spec), *(self._merge_key(each) for each in arguments))
-            known = self._pure.setdefault(merge_key, len(self.nodes))
-            if known != len(self.nodes):
-                del self.values[values_before:]
-                del self.injects[injects_before:]
-                return known
         condition = policy.condition
         node = Node(
             index=len(self.nodes),
@@ -147,20 +138,28 @@ class _Builder:
                 (name, self.binding(amount, name, spec.name))
                 for name, amount in policy.constraints.items()
             ),
-            after=tuple(self._index[id(other)] for other in policy.after),
+            after=tuple(self._made[id(other)].index for other in policy.after),
         )
-        self.nodes.append(node)
-        return node.index
+        if node.may_merge:
+            index = self._pure.setdefault(merge_key(node, self.values), node.index)
+            if index != node.index:
+                node = replace(node, index=index, merged=len(self.nodes) - len(self.calls) - 1)
+        return self._keep(node)
 
-    def _add_switch(self, router: Router) -> int:
+    def _keep(self, node: Node) -> Node:
+        if not node.merged:
+            self.nodes.append(node)
+        self.calls.append(node)
+        return node
+
+    def _add_switch(self, router: Router) -> Node:
         selector = self.binding(router.selector, "selector", "a Router")
         routes = tuple(
             (self.binding(key, "routes", "a Router"), self.binding(route, "routes", "a Router"))
             for key, route in router.routes.items()
         )
         index = len(self.nodes)
-        self.nodes.append(Node(index, Kind.SWITCH, None, Router, (selector,), routes=routes))
-        return index
+        return self._keep(Node(index, Kind.SWITCH, None, Router, (selector,), routes=routes))
 
     def _argument(self, call: LazyResult[Any], parameter: str, value: object) -> Binding:
         if _is_read(call, parameter, value):
@@ -171,7 +170,8 @@ class _Builder:
     def binding(self, value: object, parameter: str, user: str) -> Binding:
         """Return where an argument comes from, noting a literal in the next slot."""
         if isinstance(value, LazyResult):
-            return Result(self._index[id(value)])
+            made = self._made[id(value)]
+            return Result(made.index, made.merged)
         if isinstance(value, Inject):
             self.injects.append((value.name, parameter, user))
             return Injected(value.name)
@@ -179,7 +179,7 @@ class _Builder:
             self.inputs[id(value)] = value
             return Input(id(value))
         if isinstance(value, Router):
-            return Routed(self._index[id(value)])
+            return Routed(self._made[id(value)].index)
         if is_plain(value):
             self.values.append(value)
             return Value(len(self.values) - 1)
@@ -202,18 +202,36 @@ class _Builder:
             "Pass a plain list, tuple, dict or set."
         )
 
-    def _merge_key(self, binding: Binding) -> object:
-        if isinstance(binding, Value):
-            value = self.values[binding.slot]
-            try:
-                return _literal_key(value)
-            except RecursionError:  # a container that holds itself
-                return id(value)
-        if isinstance(binding, Items):
-            return (binding.kind, *(self._merge_key(item) for item in binding.items))
-        if isinstance(binding, Pairs):
-            return (dict, *(self._merge_key(item) for pair in binding.pairs for item in pair))
-        return binding
+
+def merges_alike(structure: Structure, values: list[Any]) -> bool:
+    """Tell whether with these literals the same calls merge as in the structure."""
+    known: dict[object, int] = {}
+    pure = [call for call in structure.calls if call.may_merge]
+    for call in pure:
+        if known.setdefault(merge_key(call, values), call.index) != call.index:
+            return False
+    return len(known) == len({call.index for call in pure})
+
+
+def merge_key(call: Node, values: list[Any]) -> object:
+    """Return what is equal for calls of a pure task that run once."""
+    return (call.spec, *(_argument_key(each, values) for each in call.arguments))
+
+
+def _argument_key(binding: Binding, values: list[Any]) -> object:
+    if isinstance(binding, Value):
+        value = values[binding.slot]
+        try:
+            return _literal_key(value)
+        except RecursionError:  # a container that holds itself
+            return id(value)
+    if isinstance(binding, Result):
+        return binding.node
+    if isinstance(binding, Items):
+        return (binding.kind, *(_argument_key(item, values) for item in binding.items))
+    if isinstance(binding, Pairs):
+        return (dict, *(_argument_key(it, values) for pair in binding.pairs for it in pair))
+    return binding
 
 
 def _literal_key(value: Any) -> object:

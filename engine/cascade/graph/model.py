@@ -70,12 +70,23 @@ class Value(Binding):
 @final
 @dataclass(frozen=True, slots=True)
 class Result(Binding):
-    """Another node's result."""
+    """Another node's result.
+
+    Attributes:
+        node: its index.
+        merged: below 0 where another call of a pure task stands here, and the node runs for it too.
+    """
 
     node: int
+    merged: int = 0
 
     def __hash__(self) -> int:
-        return hash((Result, self.node))
+        return hash((Result, self.node, self.merged))
+
+    @property
+    def call(self) -> int:
+        """The number of the call that stands here; that of a node's own call is its index."""
+        return self.merged or self.node
 
     def fetch(self, frame: Frame) -> Any:
         """Return the node's result."""
@@ -195,6 +206,7 @@ class Node:
         condition: or None.
         amounts: (capacity, amount) of its constraints.
         after: nodes that must have ended first.
+        merged: below 0 for a call of a pure task that the node of this index runs for as well.
     """
 
     index: int
@@ -210,6 +222,7 @@ class Node:
     condition: Binding | None = None
     amounts: tuple[tuple[str, Binding], ...] = ()
     after: tuple[int, ...] = ()
+    merged: int = 0
     needs: tuple[int, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -219,6 +232,16 @@ class Node:
             bindings.append(self.condition)
         needs = dict.fromkeys(node for binding in bindings for node in binding.nodes())
         object.__setattr__(self, "needs", tuple(needs))
+
+    @property
+    def call(self) -> int:
+        """The number of the call that it was made from."""
+        return self.merged or self.index
+
+    @property
+    def may_merge(self) -> bool:
+        """Whether equal calls of its task run once."""
+        return self.kind is Kind.CALL and self.task.pure and not self.has_policy
 
     @property
     def task(self) -> TaskSpec:
@@ -262,6 +285,7 @@ class Node:
     def key(self) -> tuple[object, ...]:
         """Return what tells this node from others of another template; hashable, by identity."""
         return (
+            self.index,
             self.kind,
             self.spec,
             self.lazy_class,
@@ -284,19 +308,21 @@ class Structure:
 
     Attributes:
         nodes: in evaluation order.
+        calls: the nodes and the calls that merged with one, each after those that it needs.
         root: where the result comes from.
         value_count: number of literal slots.
         inputs: the run inputs that its arguments name.
         injects: (resource, parameter, task) of each Inject marker.
-        merged: whether calls of a pure task may merge here, which only building can tell.
+        merges: whether it depends on the values which calls of a pure task merge.
     """
 
     nodes: tuple[Node, ...]
+    calls: tuple[Node, ...]
     root: Binding
     value_count: int
     inputs: tuple[Param | Env, ...] = ()
     injects: tuple[tuple[str, str, str], ...] = ()
-    merged: bool = False
+    merges: bool = False
 
     @property
     def has_switch(self) -> bool:
