@@ -142,8 +142,7 @@ class _Writer:
             for index, name in enumerate(self.names.resources)
         ]
         lines += [
-            f"    P{index} = run.inputs[id(N{index})]"
-            for index in range(len(self.structure.inputs))
+            f"    P{index} = run.inputs[id(N{index})]" for index in range(len(self.names.inputs))
         ]
         if self.observed:
             lines += ["    bus = run.bus", "    run_id = run.run_id", "    at = -1"]
@@ -275,7 +274,7 @@ class _Writer:
         if isinstance(binding, Injected):
             return f"S{self.names.resource(binding.resource)}"
         if isinstance(binding, Input):
-            return f"P{self.names.input(binding.key)}"
+            return f"P{self.names.input(binding)}"
         assert isinstance(binding, Items)
         items = ", ".join(self.expression(item) for item in binding.items)
         if binding.kind is list:

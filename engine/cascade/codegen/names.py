@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
-from cascade.graph.model import Items
+from cascade.graph.model import Injected, Input, Items
 
 if TYPE_CHECKING:
     from cascade.graph.model import Binding, Node, Structure
@@ -21,17 +21,18 @@ class Names:
         tasks: the structure's tasks, numbered by `rank`.
         kinds: container types that its arguments rebuild, numbered by `kind`.
         resources: resources that its arguments name, numbered by `resource`.
+        inputs: markers of the run inputs that they name, numbered by `input`.
     """
 
-    __slots__ = ("_inputs", "kinds", "last", "resources", "structure", "tasks")
+    __slots__ = ("inputs", "kinds", "last", "resources", "structure", "tasks")
 
     def __init__(self, structure: Structure) -> None:
         self.structure = structure
         self.last = len(structure.nodes) - 1
         self.tasks: list[TaskSpec] = list(dict.fromkeys(node.task for node in structure.nodes))
         self.kinds = _rebuilt_kinds(structure)
-        self.resources = list(dict.fromkeys(name for name, _, _ in structure.injects))
-        self._inputs = [id(each) for each in structure.inputs]
+        self.resources = [each.resource for each in structure.leaves(Injected)]
+        self.inputs = [each.marker for each in structure.leaves(Input)]
 
     def lazy(self, index: int) -> str:
         """Return the name of a node's lazy result."""
@@ -49,9 +50,9 @@ class Names:
         """Return the number of a resource."""
         return self.resources.index(name)
 
-    def input(self, key: int) -> int:
-        """Return the number of the run input whose marker has this `id`."""
-        return self._inputs.index(key)
+    def input(self, binding: Input) -> int:
+        """Return the number of a run input."""
+        return next(i for i, marker in enumerate(self.inputs) if marker is binding.marker)
 
     def slots(self) -> dict[str, str]:
         """Return the slot that each attribute in the text stands for."""

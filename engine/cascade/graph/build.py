@@ -52,8 +52,6 @@ def build_graph(target: object) -> Graph:
             nodes=tuple(builder.nodes),
             root=root,
             value_count=len(builder.values),
-            inputs=tuple(builder.inputs.values()),
-            injects=tuple(builder.injects),
             merged=builder.pure_nodes > len(builder.pure_tasks),
         ),
         builder.values,
@@ -67,8 +65,6 @@ class _Builder:
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.values: list[Any] = []
-        self.inputs: dict[int, Param | Env] = {}
-        self.injects: list[tuple[str, str, str]] = []
         self.pure_nodes = 0
         self.pure_tasks: set[int] = set()
         self._index: dict[int, int] = {}
@@ -104,7 +100,6 @@ class _Builder:
         assert isinstance(item, LazyResult)
         spec, policy = item.spec, item.policy
         values_before = len(self.values)
-        injects_before = len(self.injects)
         names: tuple[str, ...] = ()
         if isinstance(item, MappedLazyResult):
             kind, names = Kind.MAP, tuple(item.columns)
@@ -129,7 +124,6 @@ class _Builder:
             known = self._pure.setdefault(merge_key, len(self.nodes))
             if known != len(self.nodes):
                 del self.values[values_before:]
-                del self.injects[injects_before:]
                 return known
         condition = policy.condition
         node = Node(
@@ -167,11 +161,9 @@ class _Builder:
         if isinstance(value, LazyResult):
             return Result(self._index[id(value)])
         if isinstance(value, Inject):
-            self.injects.append((value.name, parameter, user))
             return Injected(value.name)
         if isinstance(value, (Param, Env)):
-            self.inputs[id(value)] = value
-            return Input(id(value))
+            return Input(value)
         if isinstance(value, Router):
             return Routed(self._index[id(value)])
         if is_plain(value):
