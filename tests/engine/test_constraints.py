@@ -530,3 +530,35 @@ def test_a_rate_that_is_raised_while_tasks_wait_lets_them_start_earlier(engine, 
 
     virtual_loop.run_until_complete(main())
     assert starts == [0, 4, 8, 12]
+
+
+@pytest.mark.parametrize(
+    ("total", "amounts"),
+    [
+        (0.3, [0.1, 0.1, 0.1]),
+        (0.8, [0.2, 0.6]),
+        (0.8, [0.6, 0.2]),
+        (1, [0.7, 0.1, 0.1, 0.1]),
+        (1e-7, [1e-8] * 10),
+        (float("inf"), [0.1, 1e300]),
+    ],
+)
+def test_amounts_are_exact_as_they_are_written(engine, total, amounts):
+    made = engine(capacity={"share": total})
+    met = []
+
+    @cs.task
+    async def meet(n):
+        met.append(n)
+        while len(met) < len(amounts):
+            await asyncio.sleep(0)
+
+    async def main():
+        for _ in range(5):
+            met.clear()
+            calls = [meet(n).with_constraints(share=each) for n, each in enumerate(amounts)]
+            await asyncio.wait_for(made.run(gather(*calls)), 10)
+        whole = give("whole").with_constraints(share=min(total, 1e308))
+        assert await asyncio.wait_for(made.run(whole), 10) == "whole"
+
+    asyncio.run(main())

@@ -14,6 +14,7 @@ import weakref
 from collections import deque
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from fractions import Fraction
 from typing import TYPE_CHECKING, final
 
 from cascade.errors import ConstraintError
@@ -92,7 +93,7 @@ class Admission:
 
     serial: int
     task: str
-    amounts: Mapping[str, float]
+    amounts: Mapping[str, Fraction]
     rules: tuple[Rule, ...] = ()
     granted: bool = False
     denied: str = ""
@@ -116,12 +117,12 @@ class Limiter:
 
     def __init__(
         self,
-        capacity: Mapping[str, float],
+        capacity: Mapping[str, Fraction | float],
         clock: Callable[[], float],
         on_change: Callable[[], None] = lambda: None,
     ) -> None:
         self._capacity = dict(capacity)
-        self._used = dict.fromkeys(capacity, 0.0)
+        self._used = dict.fromkeys(capacity, Fraction(0))
         self._clock = clock
         self._on_change = on_change
         self._queues: dict[tuple[str, frozenset[str]], deque[Admission]] = {}
@@ -168,7 +169,7 @@ class Limiter:
         self._on_change()
         self._admit_everywhere()
 
-    def enter(self, task: str, amounts: Mapping[str, float]) -> Admission:
+    def enter(self, task: str, amounts: Mapping[str, Fraction]) -> Admission:
         """Ask for a start. Either it is granted at once, or `wait` waits for it.
 
         Raises:
@@ -183,7 +184,7 @@ class Limiter:
             self._admit()
         return admission
 
-    def _check(self, task: str, name: str, amount: float) -> None:
+    def _check(self, task: str, name: str, amount: Fraction) -> None:
         if name not in self._capacity:
             raise ConstraintError(
                 name,
@@ -193,8 +194,8 @@ class Limiter:
         if amount > self._capacity[name]:
             raise ConstraintError(
                 name,
-                f"task '{task}' asks for {amount:g} of capacity '{name}', and the engine has "
-                f"{self._capacity[name]:g} in all, so it would wait for ever. "
+                f"task '{task}' asks for {float(amount):g} of capacity '{name}', and the engine "
+                f"has {float(self._capacity[name]):g} in all, so it would wait for ever. "
                 "Ask for less, or raise Engine(capacity=...).",
             )
 

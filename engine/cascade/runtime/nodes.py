@@ -17,6 +17,7 @@ from cascade.spec.policy import MISS, CacheKey, CachePolicy
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from concurrent.futures import Executor
+    from fractions import Fraction
 
     from cascade.graph.model import Binding
     from cascade.graph.resources import Needs
@@ -183,7 +184,7 @@ async def _run_call(bounce: Bounce, node: Node, values: list[Any], *, is_tail: b
     return result
 
 
-async def _admitted(run: Run, node: Node, values: list[Any], amounts: dict[str, float]) -> Any:
+async def _admitted(run: Run, node: Node, values: list[Any], amounts: dict[str, Fraction]) -> Any:
     limiter, name = run.limiter, node.task.name
     if not amounts and not limiter.rules:
         return await _attempts(run, node, values)
