@@ -20,6 +20,7 @@ from cascade.graph.model import (
     Structure,
     Value,
 )
+from cascade.spec.identity import identity_of
 from cascade.spec.lazy import LazyResult, MappedLazyResult
 from cascade.spec.param import Env, Param
 from cascade.spec.policy import PLAIN, UNSET
@@ -190,35 +191,12 @@ class _Builder:
 
     def _merge_key(self, binding: Binding) -> object:
         if isinstance(binding, Value):
-            value = self.values[binding.slot]
-            try:
-                return _literal_key(value)
-            except RecursionError:  # a container that holds itself
-                return id(value)
+            return identity_of(self.values[binding.slot])
         if isinstance(binding, Items):
             return (binding.kind, *(self._merge_key(item) for item in binding.items))
         if isinstance(binding, Pairs):
             return (dict, *(self._merge_key(item) for pair in binding.pairs for item in pair))
         return binding
-
-
-def _literal_key(value: Any) -> object:
-    # The type stands beside the value, because 1 == 1.0 == True; so does the sign of a zero.
-    if type(value) in (list, tuple):
-        return (type(value), *(_literal_key(item) for item in value))
-    if type(value) is dict:
-        return (dict, *((_literal_key(key), _literal_key(item)) for key, item in value.items()))
-    if type(value) is frozenset:
-        return (frozenset, frozenset(map(_literal_key, value)))
-    if type(value) is float:
-        return (float, value, value.hex())
-    if type(value) is complex:
-        return (complex, value, value.real.hex(), value.imag.hex())
-    try:
-        hash(value)
-    except TypeError:
-        return id(value)
-    return (type(value), value)
 
 
 def _injected_defaults(item: MappedLazyResult[Any]) -> list[Any]:
