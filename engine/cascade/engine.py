@@ -12,10 +12,12 @@ from cascade.runtime.core import Core, Tier
 from cascade.runtime.run import Run
 from cascade.runtime.state import MemoryState, State
 from cascade.runtime.trampoline import trampoline
+from cascade.spec.constraint import exact_amount
 from cascade.spec.lazy import LazyResult, TailCall
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from fractions import Fraction
 
     from cascade.blueprint.cache import CacheStatistics
     from cascade.events import Event, Subscriber
@@ -225,13 +227,16 @@ class Engine:
         self.close()
 
 
-def _checked_capacities(capacity: Mapping[str, Any]) -> Mapping[str, float]:
+def _checked_capacities(capacity: Mapping[str, Any]) -> dict[str, Fraction | float]:
+    exact: dict[str, Fraction | float] = {}
     for name, total in capacity.items():
-        if isinstance(total, bool) or not isinstance(total, (int, float)) or not total >= 0:
+        found = exact_amount(total)
+        if found is None:
             raise ConstraintError(
                 name, f"capacity '{name}' is {total!r}. Pass a number of 0 or more."
             )
-    return capacity
+        exact[name] = found
+    return exact
 
 
 def _checked_target(target: Any) -> Any:

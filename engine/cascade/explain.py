@@ -94,7 +94,11 @@ def explain(target: object, engine: Engine | None = None) -> Explanation:
         tier=tier,
         why_not_faster=reason,
         resources=tuple(
-            (each.name, each.scope) for each in (*blueprint.needs.run, *blueprint.needs.step)
+            dict.fromkeys(
+                (each.name, each.scope)
+                for needs in (blueprint.needs, *blueprint.needs.late.values())
+                for each in (*needs.run, *needs.step)
+            )
         ),
         source=source,
         graph=visualize(target),

@@ -403,3 +403,138 @@ def test_maps_over_other_columns_and_of_other_tasks_keep_apart(engine):
         assert engine.run(pair.map(a=[1, 2])) == [(1, 0), (2, 0)]
         assert engine.run(pair.map(b=[1, 2])) == [(0, 1), (0, 2)]
         assert engine.run(double.map(x=[1, 2])) == [2, 4]
+
+
+def refusing(scope):
+    @cs.resource(scope=scope)
+    def refused():
+        raise OSError("no route to it")
+        yield
+
+    return refused
+
+
+@cs.task
+def uses(value, it=cs.Inject("refused")):
+    return value, it
+
+
+NEEDY = {
+    "resource as a default": lambda: uses(1),
+    "resource as an argument": lambda: give([cs.Inject("refused")]),
+    "parameter": lambda: give(cs.Param("absent")),
+    "variable": lambda: give({"x": cs.Env("CASCADE_ABSENT")}),
+    "two levels": lambda: give(give(cs.Param("absent"))),
+    "mapped": lambda: uses.map(value=[1, 2]),
+    "amount": lambda: one().with_constraints(slot=cs.Param("absent")),
+    "condition": lambda: one().run_if(cs.Inject("refused")),
+}
+
+
+@pytest.mark.parametrize("scope", ["run", "step"])
+@pytest.mark.parametrize("needy", NEEDY.values(), ids=NEEDY)
+def test_what_a_route_that_is_not_taken_needs_is_not_read(engine, scope, needy):
+    made = engine(resources=[refusing(scope)], capacity={"slot": 1})
+
+    @cs.task
+    def loop(n, chosen):
+        return chosen if n == 0 else loop(n - 1, routed())
+
+    def routed():
+        return cs.Router(selector=give("a"), routes={"a": one(), "b": needy()})
+
+    for _ in range(3):
+        assert asyncio.run(made.run(loop(3, routed()))) == 1
+
+
+@pytest.mark.parametrize("scope", ["run", "step"])
+@pytest.mark.parametrize(
+    "needy", [NEEDY[name] for name in NEEDY if name not in ("two levels", "condition")]
+)
+def test_what_a_skipped_task_needs_is_not_read(engine, scope, needy):
+    made = engine(resources=[refusing(scope)], capacity={"slot": 1})
+
+    @cs.task
+    def none():
+        return False
+
+    for _ in range(3):
+        with pytest.raises(cs.DependencyMissingError):
+            asyncio.run(made.run(needy().run_if(none())))
+        with pytest.raises(cs.DependencyMissingError):
+            asyncio.run(made.run(gather(needy().run_if(none()), 1)))
+
+
+@pytest.mark.parametrize(
+    "route",
+    [cs.Inject("refused"), cs.Param("absent"), [cs.Env("CASCADE_ABSENT")]],
+    ids=["resource", "parameter", "variable"],
+)
+def test_a_marker_that_is_a_route_itself_is_read_when_it_is_taken(engine, route):
+    made = engine(resources=[refusing("run")])
+
+    def routed(key):
+        return give(cs.Router(selector=key, routes={"a": 7, "b": route}))
+
+    for _ in range(3):
+        assert asyncio.run(made.run(routed("a"))) == 7
+        with pytest.raises((OSError, cs.ParamError)):
+            asyncio.run(made.run(routed("b")))
+
+
+def test_what_is_needed_late_is_opened_once_and_closed_in_reverse(engine):
+    log = []
+
+    @cs.resource
+    def first():
+        log.append("open first")
+        yield "first"
+        log.append("close first")
+
+    @cs.resource(scope="step")
+    def second(first=cs.Inject("first")):
+        log.append(f"open second on {first}")
+        yield "second"
+        log.append("close second")
+
+    @cs.task
+    def late(n, it=cs.Inject("second")):
+        log.append(f"body {n} {it}")
+        return n
+
+    @cs.task
+    async def condition():
+        return True
+
+    @cs.task
+    def loop(n, got):
+        return "done" if n == 0 else loop(n - 1, gather(late(n).run_if(condition()), late(-n)))
+
+    made = engine(resources=[first, second])
+    for _ in range(3):
+        log.clear()
+        assert asyncio.run(made.run(loop(2, cs.Router(selector=1, routes={1: late(9)})))) == "done"
+        assert log == [
+            *("open first", "open second on first", "body 9 second", "close second"),
+            *("open second on first", "body -2 second", "body 2 second", "close second"),
+            *("open second on first", "body -1 second", "body 1 second", "close second"),
+            "close first",
+        ]
+
+
+def test_an_input_of_a_condition_or_of_a_task_that_runs_in_any_case_is_read_first(engine):
+    ran = []
+
+    @cs.task
+    def noted(value):
+        ran.append(value)
+        return value
+
+    for target in (
+        gather(noted(1), give(cs.Param("absent"))),
+        gather(noted(1), one().run_if(cs.Param("absent"))),
+        gather(noted(1), cs.Router(selector=cs.Param("absent"), routes={1: 1})),
+    ):
+        with pytest.raises(cs.ParamError):
+            engine.run(target)
+    assert ran == []

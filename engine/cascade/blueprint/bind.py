@@ -107,7 +107,7 @@ def _match(binding: Binding, value: Any, found: list[Any], values: list[Any]) ->
     if isinstance(binding, Injected):
         return type(value) is Inject and value.name == binding.resource
     if isinstance(binding, Input):
-        return id(value) == binding.key
+        return value is binding.marker
     return _match_container(binding, value, found, values)
 
 

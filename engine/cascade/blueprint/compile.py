@@ -45,7 +45,7 @@ def make_blueprint(structure: Structure, registered: Mapping[str, Resource]) -> 
         stages=stages,
         needs=needs,
         names=tuple(node.name for node in structure.nodes),
-        unfusable=text.unfusable(structure, stages, step_resources=bool(needs.step)),
+        unfusable=text.unfusable(structure, stages, step_resources=needs.any_step),
     )
 
 
@@ -127,5 +127,5 @@ def loop_namespace(
     namespace |= {f"LITERAL{slot}": type(value) for slot, value in enumerate(values)}
     namespace |= {f"RESULT{index}": type(result) for index, result in enumerate(results)}
     namespace |= {f"K{index}": kind for index, kind in enumerate(names.kinds)}
-    namespace |= {f"N{index}": marker for index, marker in enumerate(structure.inputs)}
+    namespace |= {f"N{index}": marker for index, marker in enumerate(names.inputs)}
     return namespace

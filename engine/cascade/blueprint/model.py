@@ -26,7 +26,7 @@ class Blueprint:
     Attributes:
         structure: nodes and bindings.
         stages: their plan; empty where a Router decides on the way.
-        needs: resources in the order to acquire them.
+        needs: inputs and resources, in the order to acquire them.
         names: each node's task name.
         unfusable: why no loop can be written for it, or None.
     """
@@ -40,7 +40,7 @@ class Blueprint:
     @property
     def prepares(self) -> bool:
         """Whether a run reads inputs or acquires resources before it."""
-        return bool(self.structure.inputs or self.needs.run or self.needs.step)
+        return bool(self.needs.inputs or self.needs.run or self.needs.step)
 
 
 @final

@@ -75,7 +75,7 @@ class Guards:
             self._seen.add(binding.call)
             return [f"{lazy} = {source}"]
         if isinstance(binding, Input):
-            return [f"if {source} is not N{self.names.input(binding.key)}: return Miss(target)"]
+            return [f"if {source} is not N{self.names.input(binding)}: return Miss(target)"]
         read = self._scratch()
         if isinstance(binding, Injected):
             return [

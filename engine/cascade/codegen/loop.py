@@ -139,8 +139,7 @@ class _Writer:
             for index, name in enumerate(self.names.resources)
         ]
         lines += [
-            f"    P{index} = run.inputs[id(N{index})]"
-            for index in range(len(self.structure.inputs))
+            f"    P{index} = run.inputs[id(N{index})]" for index in range(len(self.names.inputs))
         ]
         if self.observed:
             lines += ["    bus = run.bus", "    run_id = run.run_id", "    at = -1"]
@@ -292,7 +291,7 @@ class _Writer:
         if isinstance(binding, Injected):
             return f"S{self.names.resource(binding.resource)}"
         if isinstance(binding, Input):
-            return f"P{self.names.input(binding.key)}"
+            return f"P{self.names.input(binding)}"
         if isinstance(binding, Pairs):
             pairs = [f"{self.expression(key)}: {self.expression(it)}" for key, it in binding.pairs]
             return f"{{{', '.join(pairs)}}}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, final
 
-from cascade.graph.model import Items, Pairs
+from cascade.graph.model import Injected, Input, Items, Pairs
 
 if TYPE_CHECKING:
     from cascade.graph.model import Binding, Node, Structure
@@ -20,17 +20,18 @@ class Names:
         classes: the lazy classes of the structure's nodes, numbered by `rank`.
         kinds: container types that its arguments rebuild, numbered by `kind`.
         resources: resources that its arguments name, numbered by `resource`.
+        inputs: markers of the run inputs that they name, numbered by `input`.
     """
 
-    __slots__ = ("_inputs", "classes", "kinds", "last", "resources", "structure")
+    __slots__ = ("classes", "inputs", "kinds", "last", "resources", "structure")
 
     def __init__(self, structure: Structure) -> None:
         self.structure = structure
         self.last = len(structure.nodes) - 1
         self.classes: list[Any] = list(dict.fromkeys(node.lazy_class for node in structure.nodes))
         self.kinds = _rebuilt_kinds(structure)
-        self.resources = list(dict.fromkeys(name for name, _, _ in structure.injects))
-        self._inputs = [id(each) for each in structure.inputs]
+        self.resources = [each.resource for each in structure.leaves(Injected)]
+        self.inputs = [each.marker for each in structure.leaves(Input)]
 
     def lazy(self, index: int) -> str:
         """Return the name of a lazy result by the number of its call."""
@@ -48,9 +49,9 @@ class Names:
         """Return the number of a resource."""
         return self.resources.index(name)
 
-    def input(self, key: int) -> int:
-        """Return the number of the run input whose marker has this `id`."""
-        return self._inputs.index(key)
+    def input(self, binding: Input) -> int:
+        """Return the number of a run input."""
+        return next(i for i, marker in enumerate(self.inputs) if marker is binding.marker)
 
     def slots(self) -> dict[str, str]:
         """Return the slot that each attribute in the text stands for."""

@@ -21,6 +21,7 @@ from cascade.graph.model import (
     Structure,
     Value,
 )
+from cascade.spec.identity import identity_of
 from cascade.spec.lazy import LazyResult, MappedLazyResult
 from cascade.spec.param import Env, Param
 from cascade.spec.policy import PLAIN, UNSET
@@ -55,8 +56,6 @@ def build_graph(target: object) -> Graph:
             calls=tuple(builder.calls),
             root=root,
             value_count=len(builder.values),
-            inputs=tuple(builder.inputs.values()),
-            injects=tuple(builder.injects),
             merges=len(pure) > len(set(pure)),
         ),
         builder.values,
@@ -71,8 +70,6 @@ class _Builder:
         self.nodes: list[Node] = []
         self.calls: list[Node] = []
         self.values: list[Any] = []
-        self.inputs: dict[int, Param | Env] = {}
-        self.injects: list[tuple[str, str, str]] = []
         self._made: dict[int, Node] = {}
         self._open: set[int] = set()
         self._pure: dict[object, int] = {}
@@ -173,11 +170,9 @@ class _Builder:
             made = self._made[id(value)]
             return Result(made.index, made.merged)
         if isinstance(value, Inject):
-            self.injects.append((value.name, parameter, user))
             return Injected(value.name)
         if isinstance(value, (Param, Env)):
-            self.inputs[id(value)] = value
-            return Input(id(value))
+            return Input(value)
         if isinstance(value, Router):
             return Routed(self._made[id(value)].index)
         if is_plain(value):
@@ -220,11 +215,7 @@ def merge_key(call: Node, values: list[Any]) -> object:
 
 def _argument_key(binding: Binding, values: list[Any]) -> object:
     if isinstance(binding, Value):
-        value = values[binding.slot]
-        try:
-            return _literal_key(value)
-        except RecursionError:  # a container that holds itself
-            return id(value)
+        return identity_of(values[binding.slot])
     if isinstance(binding, Result):
         return binding.node
     if isinstance(binding, Items):
@@ -232,25 +223,6 @@ def _argument_key(binding: Binding, values: list[Any]) -> object:
     if isinstance(binding, Pairs):
         return (dict, *(_argument_key(it, values) for pair in binding.pairs for it in pair))
     return binding
-
-
-def _literal_key(value: Any) -> object:
-    # The type stands beside the value, because 1 == 1.0 == True; so does the sign of a zero.
-    if type(value) in (list, tuple):
-        return (type(value), *(_literal_key(item) for item in value))
-    if type(value) is dict:
-        return (dict, *((_literal_key(key), _literal_key(item)) for key, item in value.items()))
-    if type(value) is frozenset:
-        return (frozenset, frozenset(map(_literal_key, value)))
-    if type(value) is float:
-        return (float, value, value.hex())
-    if type(value) is complex:
-        return (complex, value, value.real.hex(), value.imag.hex())
-    try:
-        hash(value)
-    except TypeError:
-        return id(value)
-    return (type(value), value)
 
 
 def _injected_defaults(item: MappedLazyResult[Any]) -> list[Any]:

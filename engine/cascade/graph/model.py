@@ -9,10 +9,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, TypeVar, final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from cascade.spec.lazy import TaskSpec
     from cascade.spec.param import Env, Param
@@ -37,6 +37,9 @@ class Frame:
     inputs: Mapping[int, Any]
 
 
+B = TypeVar("B", bound="Binding")
+
+
 class Binding(ABC):
     """Where a value comes from."""
 
@@ -49,6 +52,10 @@ class Binding(ABC):
     def nodes(self) -> tuple[int, ...]:
         """Return the nodes whose results it needs, in reading order; by default none."""
         return ()
+
+    def leaves(self) -> tuple[Binding, ...]:
+        """Return the bindings that it is made of, itself where it is no container."""
+        return (self,)
 
 
 @final
@@ -130,18 +137,21 @@ class Injected(Binding):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Input(Binding):
-    """A run input. Keyed by the marker's identity, because its default may be unhashable."""
+    """A run input, by the identity of its marker, because its default may be unhashable."""
 
-    key: int
+    marker: Param | Env
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Input and other.marker is self.marker
 
     def __hash__(self) -> int:
-        return hash((Input, self.key))
+        return hash((Input, id(self.marker)))
 
     def fetch(self, frame: Frame) -> Any:
         """Return the run's value."""
-        return frame.inputs[self.key]
+        return frame.inputs[id(self.marker)]
 
 
 @final
@@ -160,7 +170,11 @@ class Items(Binding):
 
     def nodes(self) -> tuple[int, ...]:
         """Return the nodes of all items."""
-        return tuple(node for item in self.items for node in item.nodes())
+        return tuple(node for leaf in self.leaves() for node in leaf.nodes())
+
+    def leaves(self) -> tuple[Binding, ...]:
+        """Return the leaves of all items."""
+        return tuple(leaf for item in self.items for leaf in item.leaves())
 
 
 @final
@@ -176,7 +190,11 @@ class Pairs(Binding):
 
     def nodes(self) -> tuple[int, ...]:
         """Return the nodes of all keys and values."""
-        return tuple(node for pair in self.pairs for item in pair for node in item.nodes())
+        return tuple(node for leaf in self.leaves() for node in leaf.nodes())
+
+    def leaves(self) -> tuple[Binding, ...]:
+        """Return the leaves of all keys and values."""
+        return tuple(leaf for pair in self.pairs for item in pair for leaf in item.leaves())
 
 
 class Kind(Enum):
@@ -226,12 +244,23 @@ class Node:
     needs: tuple[int, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        bindings = [*self.arguments, *(amount for _, amount in self.amounts)]
-        bindings += [key for key, _ in self.routes]
-        if self.condition is not None:
-            bindings.append(self.condition)
-        needs = dict.fromkeys(node for binding in bindings for node in binding.nodes())
+        needs = dict.fromkeys(node for _, binding in self.uses() for node in binding.nodes())
         object.__setattr__(self, "needs", tuple(needs))
+
+    def uses(self) -> Iterator[tuple[str, Binding]]:
+        """Yield what it reads, its routes excepted, each with the parameter that reads it."""
+        if self.kind is Kind.SWITCH:
+            yield "selector", self.arguments[0]
+            for key, _ in self.routes:
+                yield "routes", key
+        elif self.kind is Kind.MAP:
+            yield from zip(self.names, self.arguments, strict=True)
+        else:
+            names = (parameter.name for parameter in self.task.parameters)
+            yield from zip(names, self.arguments, strict=True)
+        if self.condition is not None:
+            yield "run_if", self.condition
+        yield from self.amounts
 
     @property
     def call(self) -> int:
@@ -311,8 +340,6 @@ class Structure:
         calls: the nodes and the calls that merged with one, each after those that it needs.
         root: where the result comes from.
         value_count: number of literal slots.
-        inputs: the run inputs that its arguments name.
-        injects: (resource, parameter, task) of each Inject marker.
         merges: whether it depends on the values which calls of a pure task merge.
     """
 
@@ -320,9 +347,12 @@ class Structure:
     calls: tuple[Node, ...]
     root: Binding
     value_count: int
-    inputs: tuple[Param | Env, ...] = ()
-    injects: tuple[tuple[str, str, str], ...] = ()
     merges: bool = False
+
+    def leaves(self, kind: type[B]) -> list[B]:
+        """Return the different bindings of a kind that its nodes read, in order."""
+        found = (leaf for node in self.nodes for _, each in node.uses() for leaf in each.leaves())
+        return list(dict.fromkeys(leaf for leaf in found if isinstance(leaf, kind)))
 
     @property
     def has_switch(self) -> bool:

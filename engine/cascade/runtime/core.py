@@ -19,6 +19,7 @@ from cascade.spec.resource import Resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from fractions import Fraction
 
     from cascade.blueprint.cache import Look
     from cascade.blueprint.model import Loop
@@ -60,7 +61,7 @@ class Core:
         *,
         tier: Tier,
         state: State | None,
-        capacity: Mapping[str, float],
+        capacity: Mapping[str, Fraction | float],
         slice_s: float,
         max_threads: int | None,
         clock: Callable[[], float],

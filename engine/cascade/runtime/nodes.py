@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 from cascade.events import SkipReason, TaskBlocked, TaskRetrying, TaskSkipped
@@ -15,13 +15,16 @@ from cascade.spec.lazy import DEFERRED, refuse_unequal_columns
 from cascade.spec.policy import MISS, CacheKey, CachePolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from concurrent.futures import Executor
+    from fractions import Fraction
 
     from cascade.blueprint.model import Failure
     from cascade.graph.model import Binding
+    from cascade.graph.resources import Needs
     from cascade.graph.stages import Demand
     from cascade.runtime.run import Run
+    from cascade.runtime.scopes import Scope
     from cascade.spec.lazy import TaskSpec
 
 Owed = list[tuple[CachePolicy, CacheKey]]
@@ -48,6 +51,8 @@ class Bounce:
         depth: how many trampolines stand around this one.
         owed: caches that wait for what the tail call ends in.
         demand: what is wanted, where Routers choose.
+        late: what is read or acquired only when a part of it is to run.
+        scope: where step-scoped resources are held.
         skipped: whether any node was.
     """
 
@@ -58,7 +63,15 @@ class Bounce:
     depth: int
     owed: Owed
     demand: Demand | None
+    late: Mapping[int | Binding, Needs]
+    scope: Scope
     skipped: bool = False
+
+    async def prepare(self, part: int | Binding) -> None:
+        """Read and acquire what only a part needs that is about to run."""
+        needs = self.late.get(part)
+        if needs is not None:
+            await self.run.prepare(needs, self.scope)
 
 
 def call_inline(bounce: Bounce, node: Node) -> bool:
@@ -87,14 +100,20 @@ async def run_node(bounce: Bounce, node: Node) -> None:
     """Run any node with all its policies and leave its result in the frame."""
     frame = bounce.frame
     skip = _upstream_skip(bounce, node)
-    if skip is None and node.condition is not None and not node.condition.fetch(frame):
-        skip = SkipReason.CONDITION_FALSE
+    if skip is None and node.condition is not None:
+        await bounce.prepare(node.condition)
+        if not node.condition.fetch(frame):
+            skip = SkipReason.CONDITION_FALSE
     if skip is not None:
         bounce.skipped = True
         frame.results[node.index] = Skip(skip)
         bounce.run.say(TaskSkipped, node.name, node.index, skip)
-    elif node.kind is Kind.SWITCH:
-        frame.results[node.index] = _choose(bounce, node)
+        return
+    await bounce.prepare(node.index)
+    if node.kind is Kind.SWITCH:
+        chosen = _choose(bounce, node)
+        await bounce.prepare(chosen)
+        frame.results[node.index] = chosen
     elif node.kind is Kind.MAP:
         frame.results[node.index] = await _run_map(bounce, node)
     else:
@@ -166,7 +185,9 @@ async def _run_call(bounce: Bounce, node: Node, values: Sequence[Any], *, is_tai
     return result
 
 
-async def _admitted(run: Run, node: Node, values: Sequence[Any], amounts: dict[str, float]) -> Any:
+async def _admitted(
+    run: Run, node: Node, values: Sequence[Any], amounts: dict[str, Fraction]
+) -> Any:
     limiter, name = run.limiter, node.task.name
     if not amounts and not limiter.rules:
         return await attempts(run, node, values)
@@ -270,13 +291,11 @@ async def _run_map(bounce: Bounce, node: Node) -> list[Any]:
     for position in range(count):
         item = {name: items[position] for name, items in columns.items()}
         calls.append(task.arguments_of(task.construct(**item, **shared)))
-    item_node = replace(node, kind=Kind.CALL, condition=None, after=())
-    if item_node.inline and not bounce.run.limiter.rules:
-        return await _map_inline(bounce, item_node, calls)
+    waits = task.is_async or task.threaded or node.retry or node.cache or node.amounts
+    if not waits and not bounce.run.limiter.rules:
+        return await _map_inline(bounce, node, calls)
     # The map may be the bounce's tail, but what an item tail-calls belongs into the list.
-    return await side_by_side(
-        [_run_call(bounce, item_node, values, is_tail=False) for values in calls]
-    )
+    return await side_by_side([_run_call(bounce, node, values, is_tail=False) for values in calls])
 
 
 def _items(task: str, name: str, column: Any) -> list[Any]:

@@ -20,7 +20,7 @@ from cascade.runtime.state import Generation
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
 
-    from cascade.blueprint.model import Blueprint
+    from cascade.graph.resources import Needs
     from cascade.runtime.core import Core
     from cascade.spec.lazy import TaskSpec
 
@@ -56,7 +56,7 @@ class Run:
         self.clock = core.clock
         self.limiter = core.limiter
         self.scope = Scope(self.say)
-        self.resources: Mapping[str, Any] = self.scope.values
+        self.resources = self.scope.values
         self.inputs: dict[int, Any] = {}
         self.analysed: set[TaskSpec] = set()
         self._params = params
@@ -80,18 +80,24 @@ class Run:
             self.pace.leave()
             self.say(RunFinished, _status(error), self.clock() - began, error)
 
-    async def prepare(self, blueprint: Blueprint) -> None:
-        """Read the inputs and acquire the run-scoped resources that a blueprint needs.
+    async def prepare(self, needs: Needs, step: Scope) -> None:
+        """Read inputs and acquire resources.
+
+        Args:
+            needs: which.
+            step: where those of one bounce are held.
 
         Raises:
             ParamError: an input is missing or can't be converted.
         """
-        for marker in blueprint.structure.inputs:
+        for marker in needs.inputs:
             if id(marker) not in self.inputs:
                 self.inputs[id(marker)] = marker.value(self._params)
                 self._markers.append(marker)
-        if blueprint.needs.run:
-            await self.scope.acquire(blueprint.needs.run)
+        if needs.run:
+            await self.scope.acquire(needs.run)
+        if needs.step:
+            await step.acquire(needs.step)
 
     async def proceed(self, target: Any, depth: int) -> Any:
         """Go on with a deferred result inside a bounce until it is a value.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dis
+from collections import ChainMap
 from typing import TYPE_CHECKING, Any, Self, final
 
 from cascade.errors import ResourceError
@@ -12,7 +13,7 @@ from cascade.events import ResourceAcquired, ResourceReleased
 from cascade.runtime.siblings import until_ended
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, MutableMapping
 
     from cascade.spec.resource import Resource
 
@@ -33,11 +34,13 @@ class Scope:
         values: what each open resource yielded, by name, those of the outer scope included.
     """
 
-    def __init__(self, say: Callable[..., None], outer: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, say: Callable[..., None], outer: MutableMapping[str, Any] | None = None
+    ) -> None:
         self._say = say
         self._open: list[_Held] = []
         self._lock = asyncio.Lock()
-        self.values: dict[str, Any] = dict(outer or {})
+        self.values: MutableMapping[str, Any] = {} if outer is None else ChainMap({}, outer)
 
     async def __aenter__(self) -> Self:
         return self

@@ -52,27 +52,25 @@ async def run_bounce(
     Returns:
         What its root gave, a value or the next target, and the frame.
     """
-    await run.prepare(blueprint)
     results: list[Any] = [MISSING] * len(blueprint.structure.nodes)
     generation = run.next_generation(first_sight=first_sight)
-    if not blueprint.needs.step:
+    if not blueprint.needs.any_step:
+        await run.prepare(blueprint.needs, run.scope)
         frame = Frame(values, results, run.resources, run.inputs)
-        return await _run_stages(
-            run, blueprint, frame, depth=depth, owed=owed, generation=generation
-        ), frame
+        bounce = _bounce(run, blueprint, frame, depth=depth, owed=owed, scope=run.scope)
+        return await _run_stages(bounce, blueprint, generation), frame
     async with Scope(run.say, outer=run.resources) as scope:
-        await scope.acquire(blueprint.needs.step)
+        await run.prepare(blueprint.needs, scope)
         frame = Frame(values, results, scope.values, run.inputs)
-        return await _run_stages(
-            run, blueprint, frame, depth=depth, owed=owed, generation=generation
-        ), frame
+        bounce = _bounce(run, blueprint, frame, depth=depth, owed=owed, scope=scope)
+        return await _run_stages(bounce, blueprint, generation), frame
 
 
 async def resume_bounce(run: Run, left: Break, depth: int, owed: Owed) -> Any:
     """Finish a bounce that a fused loop left in the middle."""
     blueprint = left.blueprint
     frame = Frame(left.values, left.results, run.resources, run.inputs)
-    bounce = _bounce(run, blueprint, frame, depth, owed)
+    bounce = _bounce(run, blueprint, frame, depth=depth, owed=owed, scope=run.scope)
     last = blueprint.structure.nodes[left.node]
     if left.failure is not None:
         left.results[left.node] = await attempts(run, last, left.failure.values, left.failure)
@@ -97,7 +95,15 @@ async def resume_bounce(run: Run, left: Break, depth: int, owed: Owed) -> Any:
     return _outcome(bounce, blueprint)
 
 
-def _bounce(run: Run, blueprint: Blueprint, frame: Frame, depth: int, owed: Owed) -> Bounce:
+def _bounce(
+    run: Run,
+    blueprint: Blueprint,
+    frame: Frame,
+    *,
+    depth: int,
+    owed: Owed,
+    scope: Scope,
+) -> Bounce:
     structure = blueprint.structure
     root = structure.root
     return Bounce(
@@ -108,19 +114,13 @@ def _bounce(run: Run, blueprint: Blueprint, frame: Frame, depth: int, owed: Owed
         depth=depth,
         owed=owed,
         demand=Demand(structure) if structure.has_switch else None,
+        late=blueprint.needs.late,
+        scope=scope,
     )
 
 
-async def _run_stages(
-    run: Run,
-    blueprint: Blueprint,
-    frame: Frame,
-    *,
-    depth: int,
-    owed: Owed,
-    generation: Generation | None,
-) -> Any:
-    bounce = _bounce(run, blueprint, frame, depth, owed)
+async def _run_stages(bounce: Bounce, blueprint: Blueprint, generation: Generation | None) -> Any:
+    run = bounce.run
     try:
         if bounce.demand is None:
             for stage in blueprint.stages:
@@ -128,7 +128,7 @@ async def _run_stages(
                 if generation is not None:
                     await _record(bounce, stage, generation)
         else:
-            while (stage_now := bounce.demand.next_stage(frame.results)) is not None:
+            while (stage_now := bounce.demand.next_stage(bounce.frame.results)) is not None:
                 await _run_stage(bounce, stage_now, [])
                 if generation is not None:
                     await _record(bounce, stage_now, generation)
@@ -164,7 +164,8 @@ async def _run_inline(
     run = bounce.run
     rest = [(settle, node) for node in deferred]
     for node in stage.inline:
-        if bounce.skipped or (run.limiter.rules and run.limiter.affects((node.name,))):
+        affected = run.limiter.rules and run.limiter.affects((node.name,))
+        if affected or bounce.skipped or node.index in bounce.late:
             rest.append((run_node, node))
             continue
         if call_inline(bounce, node):

@@ -90,7 +90,7 @@ async def bounce_cold(run: Run, target: Any, depth: int, owed: Owed) -> Any:
                     # Its loop would find out as well, but only with the resources open.
                     if binding.bind(blueprint.structure, target) is None:
                         continue
-                    await run.prepare(blueprint)
+                    await run.prepare(blueprint.needs, run.scope)
                     if alarm:
                         return await bounce_cold(run, target, depth, owed)
                 outcome = await loop(target, run, alarm)

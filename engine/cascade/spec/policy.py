@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Protocol, final, runtime_checkable
 
+from cascade.spec.identity import identity_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -23,11 +25,12 @@ UNSET: Final = _Mark.UNSET
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CacheKey:
     """Identifies one call to a cache policy: the function itself and the values it was given.
 
-    It is hashable when the values are.
+    Keys are equal when the values are the same, which is stricter than equal: 1, True and 1.0 are
+    three values. A key must be kept for as long as what is stored under it.
 
     Attributes:
         function: the task's body; two tasks of one name have different keys.
@@ -36,8 +39,19 @@ class CacheKey:
     """
 
     function: Callable[..., Any]
-    task: str = field(compare=False)
+    task: str
     arguments: tuple[tuple[str, Any], ...]
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What is equal for calls of one function with the same values."""
+        return id(self.function), *identity_of(self.arguments)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is CacheKey and other.identity == self.identity
+
+    def __hash__(self) -> int:
+        return hash(self.identity)
 
 
 @runtime_checkable
