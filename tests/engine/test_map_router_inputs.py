@@ -538,3 +538,50 @@ def test_an_input_of_a_condition_or_of_a_task_that_runs_in_any_case_is_read_firs
         with pytest.raises(cs.ParamError):
             engine.run(target)
     assert ran == []
+
+
+def test_each_item_is_given_what_a_call_of_its_own_would_be(engine):
+    given = []
+
+    @cs.task
+    def plain(a, *rest, b=7, **more):
+        given.append(more)
+        return a, rest, b, more
+
+    assert engine.run(plain.map(a=[1, 2])) == [(1, (), 7, {}), (2, (), 7, {})]
+    assert engine.run(plain.map(a=[1, 2], d=[3, 4], e=[5, 6])) == [
+        (1, (), 7, {"d": 3, "e": 5}),
+        (2, (), 7, {"d": 4, "e": 6}),
+    ]
+    assert len(set(map(id, given))) == 4
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_who_comes_to_listen_in_an_item_of_a_map_hears_of_that_item(engine, log_of, fails):
+    logs = []
+
+    @cs.task
+    def item(n):
+        if n == 2:
+            logs.append(log_of(engine.default, cs.TaskEvent))
+            if fails:
+                raise OSError
+        return n
+
+    for _ in range(2):
+        logs.clear()
+        if fails:
+            with pytest.raises(OSError):
+                engine.run(item.map(n=[1, 2, 3]))
+            assert logs == [[("TaskFinished", "item", "failed")]]
+        else:
+            assert engine.run(item.map(n=[1, 2, 3])) == [1, 2, 3]
+            assert logs == [
+                [
+                    ("TaskFinished", "item", "succeeded"),
+                    ("TaskStarted", "item"),
+                    ("TaskFinished", "item", "succeeded"),
+                ]
+            ]
+        for log in logs:
+            log.unsubscribe()

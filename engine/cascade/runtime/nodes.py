@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
@@ -15,7 +16,7 @@ from cascade.spec.lazy import DEFERRED, refuse_unequal_columns
 from cascade.spec.policy import MISS, CacheKey, CachePolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Executor
     from fractions import Fraction
 
@@ -286,16 +287,33 @@ async def _run_map(bounce: Bounce, node: Node) -> list[Any]:
     }
     shared = dict(zip(node.names[node.columns :], resolved[node.columns :], strict=True))
     refuse_unequal_columns(task.name, {name: len(items) for name, items in columns.items()})
-    count = len(next(iter(columns.values()), ()))
-    calls: list[Sequence[Any]] = []
-    for position in range(count):
-        item = {name: items[position] for name, items in columns.items()}
-        calls.append(task.arguments_of(task.construct(**item, **shared)))
+    calls = list(_rows(task, columns, shared))
     waits = task.is_async or task.threaded or node.retry or node.cache or node.amounts
     if not waits and not bounce.run.limiter.rules:
         return await _map_inline(bounce, node, calls)
     # The map may be the bounce's tail, but what an item tail-calls belongs into the list.
     return await side_by_side([_run_call(bounce, node, values, is_tail=False) for values in calls])
+
+
+def _rows(
+    task: TaskSpec, columns: Mapping[str, Sequence[Any]], shared: Mapping[str, Any]
+) -> Iterator[tuple[Any, ...]]:
+    """Yield what each item's body is given, one value per parameter."""
+    count = len(next(iter(columns.values()), ()))
+    named = {each.name for each in task.parameters if each.kind is not each.VAR_KEYWORD}
+    others = {name: column for name, column in columns.items() if name not in named}
+    by_parameter: list[Iterable[Any]] = []
+    for parameter in task.parameters:
+        if parameter.kind is parameter.VAR_KEYWORD:
+            by_parameter.append([{name: others[name][i] for name in others} for i in range(count)])
+        elif parameter.kind is parameter.VAR_POSITIONAL:
+            by_parameter.append(itertools.repeat((), count))
+        elif parameter.name in columns:
+            by_parameter.append(columns[parameter.name])
+        else:
+            value = shared.get(parameter.name, parameter.default)
+            by_parameter.append(itertools.repeat(value, count))
+    return zip(*by_parameter, strict=True)
 
 
 def _items(task: str, name: str, column: Any) -> list[Any]:
@@ -308,14 +326,30 @@ def _items(task: str, name: str, column: Any) -> list[Any]:
         ) from None
 
 
-async def _map_inline(bounce: Bounce, node: Node, calls: list[Sequence[Any]]) -> list[Any]:
+async def _map_inline(bounce: Bounce, node: Node, calls: Sequence[Sequence[Any]]) -> list[Any]:
     results: list[Any] = []
     deferred: list[int] = []
-    run = bounce.run
+    run, core, task, clock = bounce.run, bounce.run.core, node.task, bounce.run.clock
+    invoke, body, pace = task.invoke, task.function, bounce.run.pace
+    usual: type | None = None
     for values in calls:
-        result = await attempts(run, node, values)
-        if isinstance(result, DEFERRED):
-            deferred.append(len(results))
+        if core.observed:
+            result = await attempts(run, node, values)
+        else:
+            try:
+                result = invoke(body, values)
+            except BaseException as error:
+                # Nobody listened when it began; who came while it ran hears of it.
+                run.body_failed(node.index, task.name, pace.since_slice_began(), error)
+                raise
+            if clock() >= pace.deadline:
+                run.ended_late(node.index, task.name)
+                await pace.rest()
+        if type(result) is not usual:
+            if isinstance(result, DEFERRED):
+                deferred.append(len(results))
+            else:
+                usual = type(result)
         results.append(result)
     settled = await side_by_side(
         [run.proceed(results[position], bounce.depth + 1) for position in deferred]

@@ -23,55 +23,48 @@ if TYPE_CHECKING:
     from cascade.runtime.run import Run
 
 
-async def trampoline(run: Run, target: Any, depth: int = 0) -> Any:
+async def trampoline(run: Run, outcome: Any, depth: int = 0) -> Any:
     """Run a target and whatever it tail-calls, and return the value that comes out.
 
     Args:
         run: the run that it belongs to.
-        target: a lazy result, a TailCall, or a container of lazy results.
+        outcome: a lazy result, a TailCall, or a list of lazy results.
         depth: how many trampolines stand around this one.
     """
     core = run.core
     pace = run.pace
     owed: Owed = []
-    if type(target) is TailCall:
-        target = target.lazy()
-    # The alarm is taken before the choice, so that a change in between ends the loop.
-    alarm = pace.alarm
-    loop = core.loops.get(type(target))
+    target = loop = None
+    if type(outcome) is list:
+        return await bounce_cold(run, outcome, depth, owed)
     while True:
+        # The alarm is taken before the choice, so that a change in between ends the loop.
+        alarm = pace.alarm
+        following = core.loops.get(type(outcome))
+        if following is None:
+            if type(outcome) is Break:
+                core.fused += 1
+                outcome = await resume_bounce(run, outcome, depth, owed)
+                continue
+            if type(outcome) is Miss:
+                again = outcome.target is target
+                outcome = outcome.target
+                following = core.loops.get(look_of(outcome))
+                if again and following is loop:
+                    following = None
+            elif type(outcome) is TailCall:
+                outcome = outcome.lazy()
+                following = core.loops.get(type(outcome))
+            elif not isinstance(outcome, LazyResult):
+                break
+            # Also where nobody listens yet: who comes in the next body hears of its call.
+            if core.analyses:
+                _analyse_cold(run, target, outcome)
+        target, loop = outcome, following
         if loop is None:
             outcome = await bounce_cold(run, target, depth, owed)
         else:
             outcome = await loop(target, run, alarm)
-        alarm = pace.alarm
-        following = core.loops.get(type(outcome))
-        while following is None and isinstance(outcome, (Miss, Break)):
-            if type(outcome) is Break:
-                core.fused += 1
-                outcome = await resume_bounce(run, outcome, depth, owed)
-            else:
-                previous, target = target, outcome.target
-                # Also where nobody listens yet: who comes in the next body hears of its call.
-                if core.analyses:
-                    _analyse_cold(run, previous, target)
-                following = core.loops.get(look_of(target))
-                if following is None or (following is loop and previous is target):
-                    outcome = await bounce_cold(run, target, depth, owed)
-                else:
-                    loop = following
-                    outcome = await loop(target, run, alarm)
-            alarm = pace.alarm
-            following = core.loops.get(type(outcome))
-        if following is None:
-            if type(outcome) is TailCall:
-                outcome = outcome.lazy()
-            elif not isinstance(outcome, LazyResult):
-                break
-            if core.analyses:
-                _analyse_cold(run, target, outcome)
-            following = core.loops.get(type(outcome))
-        target, loop = outcome, following
     for cache, key in owed:
         await cache.put(key, outcome)
     return outcome
