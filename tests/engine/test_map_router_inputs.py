@@ -585,3 +585,140 @@ def test_who_comes_to_listen_in_an_item_of_a_map_hears_of_that_item(engine, log_
             ]
         for log in logs:
             log.unsubscribe()
+
+
+@cs.task
+def plus(a, b=0):
+    return a + b
+
+
+@cs.task
+def hops(n):
+    return hops(n - 1) if n else "hopped"
+
+
+def routers(n, shared):
+    """Routers of one structure whose selectors and routes differ from bounce to bounce."""
+    return cs.Router(
+        selector=plus(n % 4, 0),
+        routes={0: plus(shared, 10), plus(1): [shared, {"n": hops(n % 3)}], 2: n, 3: shared},
+    )
+
+
+@pytest.mark.parametrize("listens", [False, True])
+def test_a_router_in_a_loop_runs_the_chosen_route_alone(engine, log_of, listens):
+    @cs.task
+    def loop(n, value=None, beside=None):
+        seen.append(value)
+        if n == 0:
+            return value
+        shared = plus(n, 1)
+        return loop(n - 1, routers(n, shared), [shared])
+
+    log = log_of(engine.default, cs.TaskEvent) if listens else []
+    logs = []
+    for _ in range(3):
+        seen = []
+        log.clear()
+        assert engine.run(loop(24)) == [2, {"n": "hopped"}]
+        right = {0: lambda n: n + 11, 1: lambda n: [n + 1, {"n": "hopped"}]}
+        right |= {2: lambda n: n, 3: lambda n: n + 1}
+        assert seen[1:] == [right[n % 4](n) for n in range(24, 0, -1)]
+        logs.append(list(log))
+    assert logs[0] == logs[1] == logs[2]
+    if listens:
+        assert logs[0].count(("TaskFinished", "plus", "succeeded")) == 24 * 3 + 6
+
+
+@pytest.mark.parametrize("wrong", [9, [], "absent"])
+def test_a_router_in_a_loop_says_which_routes_there_are(engine, log_of, wrong):
+    @cs.task
+    def select(n):
+        return wrong if n == 3 else n % 2
+
+    @cs.task
+    def loop(n, value=None):
+        return value if n == 0 else loop(n - 1, cs.Router(selector=select(n), routes={0: 1, 1: n}))
+
+    for _ in range(3):
+        with pytest.raises(ValueError, match=r"selector gave .*, and its routes are 0, 1\. Add"):
+            engine.run(loop(20))
+
+
+def test_who_comes_to_listen_in_a_route_hears_the_rest(engine, log_of):
+    log = []
+
+    @cs.task
+    def route(n):
+        if n == 12:
+            log.append(log_of(engine.default, cs.TaskEvent))
+        return n
+
+    @cs.task
+    def loop(n, value=None):
+        if n == 0:
+            return value
+        return loop(n - 1, cs.Router(selector=n % 2, routes={0: plus(route(n), 1), 1: route(n)}))
+
+    for _ in range(3):
+        log.clear()
+        assert engine.run(loop(20)) == 1
+        log[0].unsubscribe()
+        assert log[0][:4] == [
+            ("TaskFinished", "route", "succeeded"),
+            ("TaskStarted", "plus"),
+            ("TaskFinished", "plus", "succeeded"),
+            ("TaskStarted", "loop"),
+        ]
+
+
+def test_async_routes_and_retries_beside_a_router_are_right_in_a_loop(engine):
+    failing = []
+
+    @cs.task
+    async def waits(n):
+        await asyncio.sleep(0)
+        return n
+
+    @cs.task
+    def flaky(n):
+        failing.append(n)
+        if len(failing) % 3 == 0:
+            raise OSError
+        return n
+
+    @cs.task
+    def loop(n, value=0, total=0):
+        if n == 0:
+            return total + value
+        routes = {0: waits(n), 1: cs.lazy(flaky(n)).with_retry()}
+        return cs.lazy(
+            loop(n - 1, cs.Router(selector=n % 2, routes=routes), total + value)
+        ).with_retry()
+
+    for _ in range(3):
+        failing.clear()
+        assert engine.run(loop(20)) == 210
+
+
+def test_a_loop_with_a_router_yields_in_every_slice(engine):
+    turns = []
+
+    @cs.task
+    def loop(n, value=None):
+        return (
+            value if n == 0 else loop(n - 1, cs.Router(selector=n % 2, routes={0: plus(n), 1: 1}))
+        )
+
+    async def main():
+        async def tick():
+            while True:
+                turns.append(1)
+                await asyncio.sleep(0)
+
+        ticker = asyncio.ensure_future(tick())
+        assert await engine(slice_s=0.0002).run(loop(3_000)) == 1
+        ticker.cancel()
+
+    asyncio.run(main())
+    assert len(turns) > 3

@@ -364,10 +364,21 @@ def test_an_error_in_a_fused_loop_shows_the_generated_line():
         ),
         (one.map, "blueprint", "'one' is mapped"),
         (lambda: [one()], "reference", "it has several targets"),
+        (lambda: add(cs.Router(selector=1, routes={1: 1}), 1), "hot", None),
         (
-            lambda: add(cs.Router(selector=1, routes={1: 1}), 1),
+            lambda: add(cs.Router(selector=1, routes={1: 1}), cs.Router(selector=1, routes={1: 1})),
             "blueprint",
-            "a Router chooses what runs",
+            "several Routers choose what runs",
+        ),
+        (
+            lambda: add(cs.Router(selector=1, routes={1: cs.Param("p", 1)}), 1),
+            "blueprint",
+            "a Router chooses which resources and inputs it needs",
+        ),
+        (
+            lambda: add(cs.Router(selector=1, routes={1: 1}), waits()),
+            "blueprint",
+            "calls run side by side",
         ),
         (lambda: add({"x": {one()}}, 1), "hot", None),
         (lambda: add(pure(), pure()), "hot", None),

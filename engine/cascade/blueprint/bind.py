@@ -100,10 +100,8 @@ def _match(binding: Binding, value: Any, found: list[Any], values: list[Any]) ->
     if isinstance(binding, Value):
         values[binding.slot] = value
         return is_passed(value) if binding.unread else is_plain(value)
-    if isinstance(binding, Result):
+    if isinstance(binding, (Result, Routed)):
         return _same_object(binding.call, value, found)
-    if isinstance(binding, Routed):
-        return _same_object(binding.switch, value, found)
     if isinstance(binding, Injected):
         return type(value) is Inject and value.name == binding.resource
     if isinstance(binding, Input):

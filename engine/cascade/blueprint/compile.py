@@ -15,10 +15,11 @@ from cascade.events import FinishedDraft, Status, TaskFinished, task_started
 from cascade.graph.build import merges_alike
 from cascade.graph.literals import is_passed, is_plain
 from cascade.graph.resources import scan_resources
-from cascade.graph.stages import plan_stages
+from cascade.graph.stages import plan_routes, plan_stages
 from cascade.spec.lazy import DEFERRED
 from cascade.spec.policy import retrying
 from cascade.spec.resource import Inject
+from cascade.spec.routing import Router
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -39,13 +40,15 @@ def make_blueprint(structure: Structure, registered: Mapping[str, Resource]) -> 
         ResourceError: an Inject marker names a resource that is not registered.
     """
     stages = plan_stages(structure)
+    routes = plan_routes(structure)
     needs = scan_resources(structure, registered)
     return Blueprint(
         structure=structure,
         stages=stages,
+        routes=routes,
         needs=needs,
         names=tuple(node.name for node in structure.nodes),
-        unfusable=text.unfusable(structure, stages, step_resources=needs.any_step),
+        unfusable=text.unfusable(structure, [plan for _, plan in routes] or [stages], needs),
     )
 
 
@@ -71,7 +74,7 @@ def compile_blueprint(
     """
     blueprint = entry.blueprint
     structure = blueprint.structure
-    source = text.loop_text(structure, blueprint.stages, values, observed=observed)
+    source = text.loop_text(structure, blueprint.plans, values, observed=observed)
     return cast(
         "Loop",
         function_from(
@@ -106,6 +109,7 @@ def loop_namespace(
         "Inject": Inject,
         "MISSING": MISSING,
         "Miss": Miss,
+        "Router": Router,
         "SUCCEEDED": Status.SUCCEEDED,
         "TaskFinished": TaskFinished,
         "COUNTED": text.COUNTED,
@@ -119,6 +123,8 @@ def loop_namespace(
     for rank, lazy_class in enumerate(names.classes):
         namespace[f"BODY{rank}"] = lazy_class.spec.function
         namespace[f"CLASS{rank}"] = lazy_class
+    for number, (route, _) in enumerate(entry.blueprint.routes):
+        namespace[f"ROUTE{number}"] = route
     for node in structure.nodes:
         namespace[f"NAME{node.index}"] = node.name
         namespace[f"NODE{node.index}"] = node

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, final
 
 if TYPE_CHECKING:
-    from cascade.graph.model import Structure
+    from cascade.graph.model import Binding, Structure
     from cascade.graph.resources import Needs
     from cascade.graph.stages import Stage
 
@@ -26,6 +26,7 @@ class Blueprint:
     Attributes:
         structure: nodes and bindings.
         stages: their plan; empty where a Router decides on the way.
+        routes: each route of the only Router, and the plan where that is chosen.
         needs: inputs and resources, in the order to acquire them.
         names: each node's task name.
         unfusable: why no loop can be written for it, or None.
@@ -33,9 +34,20 @@ class Blueprint:
 
     structure: Structure
     stages: tuple[Stage, ...]
+    routes: tuple[tuple[Binding, tuple[Stage, ...]], ...]
     needs: Needs
     names: tuple[str, ...]
     unfusable: str | None
+
+    @property
+    def plans(self) -> list[tuple[Stage, ...]]:
+        """The plans that there are, one for each route of a Router."""
+        return [stages for _, stages in self.routes] or [self.stages]
+
+    def plan(self, results: Sequence[Any]) -> tuple[Stage, ...]:
+        """Return the plan of the route that was chosen, or any while none is."""
+        chosen = [stages for route, stages in self.routes if any(it is route for it in results)]
+        return (chosen or self.plans)[0]
 
     @property
     def prepares(self) -> bool:

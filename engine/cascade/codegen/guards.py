@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, final
 
 from cascade.graph.literals import CONTAINERS
-from cascade.graph.model import Injected, Input, Items, Pairs, Result, Value
+from cascade.graph.model import Injected, Input, Items, Kind, Pairs, Result, Routed, Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,13 @@ class Guards:
         lines: list[str] = []
         structure = self.names.structure
         for node in reversed(structure.calls):
-            rank, lazy = self.names.rank(node), self.names.lazy(node.call)
+            lazy = self.names.lazy(node.call)
+            if node.kind is Kind.SWITCH:
+                lines.append(f"if {lazy}.__class__ is not Router: return Miss(target)")
+                lines += self._guard(f"{lazy}.selector", node.arguments[0])
+                lines += self._guard(f"{lazy}.routes", Pairs(node.routes))
+                continue
+            rank = self.names.rank(node)
             if node.call != self.names.last and not node.needs:
                 lines.append(f"if {lazy}.__class__ is not C{rank}: return Miss(target)")
             if node.retry is not None:
@@ -68,7 +74,7 @@ class Guards:
     def _guard(self, source: str, binding: Binding) -> list[str]:
         if isinstance(binding, Value):
             return self._literal(source, binding)
-        if isinstance(binding, Result):
+        if isinstance(binding, (Result, Routed)):
             lazy = self.names.lazy(binding.call)
             if binding.call in self._seen:
                 return [f"if {source} is not {lazy}: return Miss(target)"]

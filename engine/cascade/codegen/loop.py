@@ -24,12 +24,23 @@ from typing import TYPE_CHECKING, Any, final
 from cascade.codegen.constructor import call_text
 from cascade.codegen.guards import Guards
 from cascade.codegen.names import Names
-from cascade.graph.model import Injected, Input, Items, Kind, Pairs, Result, Structure, Value
+from cascade.graph.model import (
+    Injected,
+    Input,
+    Items,
+    Kind,
+    Pairs,
+    Result,
+    Routed,
+    Structure,
+    Value,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cascade.graph.model import Binding, Node
+    from cascade.graph.resources import Needs
     from cascade.graph.stages import Stage
 
 MAX_NODES = 64
@@ -40,38 +51,48 @@ _CALM_BOUNCES = 8
 _BODY_CALL = re.compile(r"\s*(?:target|r(\d+)) = (?:await )?B\d+\(")
 
 
-def unfusable(structure: Structure, stages: Sequence[Stage], *, step_resources: bool) -> str | None:
+def unfusable(structure: Structure, plans: Sequence[Sequence[Stage]], needs: Needs) -> str | None:
     """Return why no loop can be written for a structure, or None when one can.
 
     Args:
         structure: the nodes.
-        stages: their plan.
-        step_resources: whether the structure needs a step-scoped resource.
+        plans: their plan, or one for each route of a Router.
+        needs: its inputs and resources.
     """
     nodes = structure.nodes
     if structure.root != Result(len(nodes) - 1):
         return "it has several targets"
-    if structure.has_switch:
-        return "a Router chooses what runs"
-    if step_resources:
+    switches = [node for node in nodes if node.kind is Kind.SWITCH]
+    if len(switches) > 1:
+        return "several Routers choose what runs"
+    if switches and needs.late:
+        return "a Router chooses which resources and inputs it needs"
+    if needs.any_step:
         return "it needs a step-scoped resource"
     if len(structure.calls) > MAX_NODES:
         return f"it has more than {MAX_NODES} nodes"
     for node in nodes:
+        if node.kind is Kind.SWITCH:
+            continue
         if node.kind is Kind.MAP:
             return f"'{node.task.name}' is mapped"
         if not node.only_retries:
             return f"'{node.task.name}' carries a policy beyond retries"
         if node.task.threaded:
             return f"'{node.task.name}' runs in a thread"
-    if any(stage.concurrent and len(stage.concurrent) + len(stage.inline) > 1 for stage in stages):
+    if any(_side_by_side(stage) for plan in plans for stage in plan):
         return "calls run side by side"
     return None
 
 
+def _side_by_side(stage: Stage) -> bool:
+    waiting = any(node.kind is not Kind.SWITCH for node in stage.concurrent)
+    return waiting and len(stage.concurrent) + len(stage.inline) > 1
+
+
 def loop_text(
     structure: Structure,
-    stages: Sequence[Stage],
+    plans: Sequence[Sequence[Stage]],
     sample: Sequence[Any],
     *,
     observed: bool,
@@ -80,11 +101,11 @@ def loop_text(
 
     Args:
         structure: the nodes.
-        stages: their plan; the loop runs them in this order.
+        plans: their plan, or one for each route of a Router; the loop runs them in this order.
         sample: the literals of one bounce, whose types the guards expect.
         observed: whether the loop says TaskStarted and TaskFinished.
     """
-    return "\n".join(_Writer(structure, sample, observed=observed).lines(stages)) + "\n"
+    return "\n".join(_Writer(structure, sample, observed=observed).lines(plans)) + "\n"
 
 
 def body_lines(text: str, last: int) -> dict[int, int]:
@@ -106,7 +127,7 @@ def _may_raise(binding: Binding) -> bool:
     """Tell whether rebuilding an argument asks its items for their hash."""
     if isinstance(binding, Items):
         return binding.kind in (set, frozenset) or any(map(_may_raise, binding.items))
-    return isinstance(binding, Pairs)
+    return isinstance(binding, (Pairs, Routed))
 
 
 @final
@@ -119,13 +140,15 @@ class _Writer:
         self.reading = "now" if observed else "clock()"
         self.names = Names(structure)
         self.last = self.names.last
+        self.route: Binding | None = None
 
-    def lines(self, stages: Sequence[Stage]) -> list[str]:
-        order = [node for stage in stages for node in (*stage.concurrent, *stage.inline)]
-        body = Guards(self.names, self.sample).lines()
-        for position, node in enumerate(order[:-1]):
-            body += self.step(node, order[: position + 1])
-        body += self.end(order[-1], order[:-1])
+    def lines(self, plans: Sequence[Sequence[Stage]]) -> list[str]:
+        orders = [
+            [node for stage in plan for node in (*stage.concurrent, *stage.inline)]
+            for plan in plans
+        ]
+        order = [node for node in self.structure.nodes if node.kind is not Kind.SWITCH]
+        body = [*Guards(self.names, self.sample).lines(), *self.steps(orders, 0)]
         lines = ["async def loop(target, run, alarm):"]
         lines += ["    ENTRY.used = True", "    pace = run.pace", "    clock = CLOCK"]
         lines += [f"    B{rank} = BODY{rank}" for rank in range(len(self.names.classes))]
@@ -165,6 +188,34 @@ class _Writer:
             ]
         return [*lines, "    finally:", "        run.core.fused += bounces"]
 
+    def steps(self, orders: list[list[Node]], start: int) -> list[str]:
+        """Run the nodes from a place in the order on, which a Router on the way may choose."""
+        lines: list[str] = []
+        order = orders[0]
+        for position in range(start, len(order) - 1):
+            node, done = order[position], order[: position + 1]
+            if node.kind is Kind.SWITCH:
+                return [*lines, *self.choose(node, orders, position)]
+            lines += self.step(node, done)
+        return [*lines, *self.end(order[-1], order[:-1])]
+
+    def choose(self, node: Node, orders: list[list[Node]], position: int) -> list[str]:
+        """Go on in the order of the chosen route; what none fits is for `run_node` to say."""
+        routes = enumerate(self.expression(key) for key, _ in node.routes)
+        keys = ", ".join(f"{key}: {number}" for number, key in routes)
+        lines = [
+            "try:",
+            f"    chosen = {{{keys}}}.get({self.expression(node.arguments[0])})",
+            "except TypeError:",
+            "    chosen = None",
+        ]
+        for number, (_, route) in enumerate(node.routes):
+            self.route = route
+            branch = self.steps([orders[number]], position + 1)
+            lines += [f"{'elif' if number else 'if'} chosen == {number}:"]
+            lines += ["    " + line for line in (f"r{node.index} = ROUTE{number}", *branch)]
+        return [*lines, "else:", f"    {self.leave(node, orders[0][:position])}"]
+
     def step(self, node: Node, done: list[Node]) -> list[str]:
         """Run one node that is not the last, then let others run where a slice is over.
 
@@ -180,7 +231,7 @@ class _Writer:
             f"    if alarm: {leave}",
             "    calm = 0",
         ]
-        if len(done) == 1:
+        if sum(each.kind is not Kind.SWITCH for each in done) == 1:
             pause = [
                 "if careful:",
                 f"    if {over}:",
@@ -295,6 +346,9 @@ class _Writer:
         if isinstance(binding, Pairs):
             pairs = [f"{self.expression(key)}: {self.expression(it)}" for key, it in binding.pairs]
             return f"{{{', '.join(pairs)}}}"
+        if isinstance(binding, Routed):
+            assert self.route is not None
+            return self.expression(self.route)
         assert isinstance(binding, Items)
         items = ", ".join(self.expression(item) for item in binding.items)
         if binding.kind is list:

@@ -28,7 +28,9 @@ class Names:
     def __init__(self, structure: Structure) -> None:
         self.structure = structure
         self.last = len(structure.nodes) - 1
-        self.classes: list[Any] = list(dict.fromkeys(node.lazy_class for node in structure.nodes))
+        self.classes: list[Any] = list(
+            dict.fromkeys(node.lazy_class for node in structure.nodes if node.spec is not None)
+        )
         self.kinds = _rebuilt_kinds(structure)
         self.resources = [each.resource for each in structure.leaves(Injected)]
         self.inputs = [each.marker for each in structure.leaves(Input)]
@@ -76,6 +78,6 @@ def _rebuilt_kinds(structure: Structure) -> list[type]:
                 collect(pair[1])
 
     for node in structure.nodes:
-        for argument in node.arguments:
-            collect(argument)
+        for each in (*node.arguments, *(use for pair in node.routes for use in pair)):
+            collect(each)
     return list(kinds)

@@ -114,6 +114,11 @@ class Routed(Binding):
     def __hash__(self) -> int:
         return hash((Routed, self.switch))
 
+    @property
+    def call(self) -> int:
+        """The number of the Router, which counts as a call."""
+        return self.switch
+
     def fetch(self, frame: Frame) -> Any:
         """Return the chosen route's value."""
         chosen: Binding = frame.results[self.switch]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, final
 from cascade.graph.model import Kind
 
 if TYPE_CHECKING:
-    from cascade.graph.model import Node, Structure
+    from cascade.graph.model import Binding, Node, Structure
 
 
 @final
@@ -49,6 +49,28 @@ def _stage(nodes: list[Node]) -> Stage:
         concurrent=tuple(node for node in nodes if not node.inline),
         inline=tuple(node for node in nodes if node.inline),
     )
+
+
+def plan_routes(structure: Structure) -> tuple[tuple[Binding, tuple[Stage, ...]], ...]:
+    """Solve the order for each route of a structure with one Router, as `Demand` would find it.
+
+    The plans agree up to the stage of the Router. With several Routers there is none.
+    """
+    switches = [node for node in structure.nodes if node.kind is Kind.SWITCH]
+    if len(switches) != 1:
+        return ()
+    plans: list[tuple[Binding, tuple[Stage, ...]]] = []
+    for _, route in switches[0].routes:
+        demand = Demand(structure)
+        results: list[object] = [None] * len(structure.nodes)
+        stages: list[Stage] = []
+        while (stage := demand.next_stage(results)) is not None:
+            stages.append(stage)
+            if switches[0] in stage.concurrent:
+                results[switches[0].index] = route
+                demand.want(route.nodes())
+        plans.append((route, tuple(stages)))
+    return tuple(plans)
 
 
 @final

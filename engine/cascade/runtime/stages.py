@@ -76,7 +76,10 @@ async def resume_bounce(run: Run, left: Break, depth: int, owed: Owed) -> Any:
         left.results[left.node] = await attempts(run, last, left.failure.values, left.failure)
     is_deferred = left.node != bounce.tail and isinstance(left.results[left.node], DEFERRED)
     deferred = [last] if is_deferred else []
-    for stage in blueprint.stages:
+    number = 0
+    while number < len(plan := blueprint.plan(left.results)):
+        stage = plan[number]
+        number += 1
         members = [
             node
             for node in (*stage.concurrent, *stage.inline)
