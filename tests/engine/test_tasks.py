@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import copy
 import inspect
+import pickle
 import threading
 from typing import NamedTuple
 
@@ -706,3 +708,55 @@ def test_a_run_that_is_cancelled_twice_waits_for_its_bodies_all_the_same(engine,
         ("TaskFinished", "slow", "cancelled"),
         ("RunFinished", "cancelled"),
     ]
+
+
+def errors():
+    """One of each of the engine's own errors, made as the engine makes it."""
+
+    @cs.task
+    def skipped():
+        return None
+
+    @cs.task
+    def needs(db=cs.Inject("db")):
+        return db
+
+    ring = []
+    target = give(ring)
+    ring.append(target)
+
+    async def inside():
+        cs.run(add(1, 1))
+
+    return {
+        cs.DependencyMissingError: lambda: cs.run(skipped().run_if(False)),
+        cs.ParamError: lambda: cs.run(give(cs.Param("absent"))),
+        cs.ResourceError: lambda: cs.run(needs()),
+        cs.ConstraintError: lambda: cs.Engine().set_rate("*", "fast"),
+        cs.NotATargetError: lambda: cs.run(lambda: None),
+        cs.CyclicTargetError: lambda: cs.run(target),
+        cs.RunningLoopError: lambda: asyncio.run(inside()),
+    }
+
+
+@pytest.mark.parametrize("kind", errors())
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_the_engines_errors_survive_pickling_with_what_they_say(kind, protocol):
+    with pytest.raises(kind) as caught:
+        errors()[kind]()
+    error = caught.value
+    error.add_note("seen")
+    for again in (pickle.loads(pickle.dumps(error, protocol)), copy.copy(error)):
+        assert type(again) is kind
+        assert str(again) == str(error)
+        lost = {"value": None} if kind is cs.NotATargetError else {}
+        assert vars(again) == {**vars(error), **lost}
+
+
+def test_every_error_of_the_engine_was_pickled():
+    found, pending = set(), [cs.CascadeError]
+    while pending:
+        below = pending.pop().__subclasses__()
+        found.update(below)
+        pending += below
+    assert found == set(errors())
