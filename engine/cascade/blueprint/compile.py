@@ -99,6 +99,7 @@ def loop_namespace(
         "MISSING": MISSING,
         "Miss": Miss,
         "SUCCEEDED": Status.SUCCEEDED,
+        "TYPE": type,
         "TaskFinished": TaskFinished,
         "COUNTED": text.COUNTED,
         "CLOCK": clock,

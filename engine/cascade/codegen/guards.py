@@ -43,7 +43,7 @@ class Guards:
             rank = self.names.rank(node)
             if node.index != self.names.last and not node.needs:
                 lazy = self.names.lazy(node.index)
-                lines.append(f"if {lazy}.__class__ is not C{rank}: return Miss(target)")
+                lines.append(f"if type({lazy}) is not C{rank}: return Miss(target)")
             for position, binding in enumerate(node.arguments):
                 lines += self._guard(f"{self.names.lazy(node.index)}._t{rank}_s{position}", binding)
         lines += self._distinct()
@@ -71,7 +71,7 @@ class Guards:
         if isinstance(binding, Injected):
             return [
                 f"{read} = {source}",
-                f"if {read}.__class__ is not Inject or {read}.name != {binding.resource!r}:",
+                f"if type({read}) is not Inject or {read}.name != {binding.resource!r}:",
                 "    return Miss(target)",
             ]
         assert isinstance(binding, Items)
@@ -89,7 +89,7 @@ class Guards:
     def _literal(self, source: str, slot: int) -> list[str]:
         # A container is looked into each time; of an opaque type every value is a literal.
         opaque = not issubclass(type(self.sample[slot]), CONTAINERS)
-        known = f"v{slot}.__class__ is not T{slot} and " if opaque else ""
+        known = f"type(v{slot}) is not T{slot} and " if opaque else ""
         return [f"v{slot} = {source}", f"if {known}not is_plain(v{slot}): return Miss(target)"]
 
     def _distinct(self) -> list[str]:

@@ -130,7 +130,12 @@ class _Writer:
             body += self.step(node, order[: position + 1])
         body += self.end(order[-1])
         lines = ["async def loop(target, run, alarm):"]
-        lines += ["    core = run.core", "    pace = run.pace", "    clock = CLOCK"]
+        lines += [
+            "    core = run.core",
+            "    pace = run.pace",
+            "    clock = CLOCK",
+            "    type = TYPE",
+        ]
         lines += [f"    B{rank} = BODY{rank}" for rank in range(len(self.names.tasks))]
         lines += [f"    C{rank} = CLASS{rank}" for rank in range(len(self.names.tasks))]
         lines += [f"    T{slot} = LITERAL{slot}" for slot in range(self.structure.value_count)]
@@ -200,7 +205,7 @@ class _Writer:
         return [
             *self.call(node, own),
             *pause,
-            f"if {own}.__class__ is not R{node.index} and isinstance({own}, DEFERRED):",
+            f"if type({own}) is not R{node.index} and issubclass(type({own}), DEFERRED):",
             f"    {leave}",
         ]
 
@@ -217,7 +222,7 @@ class _Writer:
             if self.last
             else "    await pace.rest()",
             f"    if alarm: {leave}",
-            f"if target.__class__ is not C{self.names.rank(node)}:",
+            f"if type(target) is not C{self.names.rank(node)}:",
             f"    {leave}",
         ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, final
 
 from cascade.errors import CyclicTargetError
-from cascade.graph.literals import CONTAINERS, is_plain
+from cascade.graph.literals import CONTAINERS, MARKERS, is_plain
 from cascade.graph.model import (
     Binding,
     Graph,
@@ -157,15 +157,16 @@ class _Builder:
         self.nodes.append(Node(index, Kind.SWITCH, None, Router, (selector,), routes=routes))
         return index
 
-    def binding(self, value: object, parameter: str, user: str) -> Binding:
+    def binding(self, value: Any, parameter: str, user: str) -> Binding:
         """Return where an argument comes from, noting a literal in the next slot."""
-        if isinstance(value, LazyResult):
+        kind = type(value)
+        if issubclass(kind, LazyResult):
             return Result(self._index[id(value)])
-        if isinstance(value, Inject):
+        if kind is Inject:
             return Injected(value.name)
-        if isinstance(value, (Param, Env)):
+        if kind is Param or kind is Env:
             return Input(value)
-        if isinstance(value, Router):
+        if kind is Router:
             return Routed(self._index[id(value)])
         if is_plain(value):
             self.values.append(value)
@@ -203,8 +204,7 @@ def _injected_defaults(item: MappedLazyResult[Any]) -> list[Any]:
     return [
         parameter
         for parameter in item.spec.parameters
-        if parameter.name not in item.columns
-        and isinstance(parameter.default, (Inject, Param, Env, LazyResult, Router))
+        if parameter.name not in item.columns and issubclass(type(parameter.default), MARKERS)
     ]
 
 
@@ -234,11 +234,12 @@ def _children(item: object) -> Iterator[object]:
 
 
 def _lazies_in(value: Any) -> Iterator[object]:
-    if isinstance(value, (LazyResult, Router)):
+    kind = type(value)
+    if issubclass(kind, (LazyResult, Router)):
         yield value
-    elif isinstance(value, CONTAINERS) and not is_plain(value):
+    elif issubclass(kind, CONTAINERS) and not is_plain(value):
         items = (
-            [item for pair in value.items() for item in pair] if isinstance(value, dict) else value
+            [item for pair in value.items() for item in pair] if issubclass(kind, dict) else value
         )
         for item in items:
             yield from _lazies_in(item)

@@ -40,7 +40,9 @@ def is_plain(value: object) -> bool:
 
 def _all_plain(container: Any, path: set[int]) -> bool:
     for items in (
-        (container.keys(), container.values()) if isinstance(container, dict) else (container,)
+        (container.keys(), container.values())
+        if issubclass(type(container), dict)
+        else (container,)
     ):
         if ATOMIC.issuperset(map(type, items)):
             continue

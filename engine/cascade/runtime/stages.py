@@ -18,7 +18,7 @@ from cascade.runtime.nodes import Bounce, Skip, call_inline, run_node, settle
 from cascade.runtime.scopes import Scope
 from cascade.runtime.siblings import side_by_side
 from cascade.runtime.state import StateKey
-from cascade.spec.lazy import DEFERRED
+from cascade.spec.lazy import is_deferred
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -74,7 +74,7 @@ async def resume_bounce(run: Run, left: Break, depth: int, owed: Owed) -> Any:
     deferred = [
         node
         for node in blueprint.structure.nodes[left.node : left.node + 1]
-        if isinstance(left.results[left.node], DEFERRED)
+        if is_deferred(left.results[left.node])
     ]
     for stage in blueprint.stages:
         members = [
@@ -180,9 +180,9 @@ async def _record(bounce: Bounce, stage: Stage, generation: Generation) -> None:
     for node in (*stage.concurrent, *stage.inline):
         result = bounce.frame.results[node.index]
         key = StateKey(generation, node.index)
-        if isinstance(result, Skip):
+        if type(result) is Skip:
             await state.skip(key, result.reason)
-        elif node.kind is not Kind.SWITCH and not isinstance(result, DEFERRED):
+        elif node.kind is not Kind.SWITCH and not is_deferred(result):
             await state.put(key, result)
 
 
@@ -191,7 +191,7 @@ def _outcome(bounce: Bounce, blueprint: Blueprint) -> Any:
     if bounce.skipped:
         for index in structure.root.nodes():
             result = results[index]
-            if isinstance(result, Skip):
+            if type(result) is Skip:
                 if result.reason is SkipReason.SEQUENCE_CUT:
                     results[index] = None
                 else:

@@ -51,12 +51,12 @@ async def trampoline(run: Run, target: Any, depth: int = 0) -> Any:
                 # Also where nobody listens yet: who comes in the next body hears of its call.
                 target = outcome.target
             outcome = await _leave_cold(run, outcome, depth, owed)
-        if outcome.__class__ in core.loops:
+        if type(outcome) in core.loops:
             target = outcome
             continue
         if type(outcome) is TailCall:
             outcome = outcome.lazy()
-        elif not isinstance(outcome, LazyResult):
+        elif not issubclass(type(outcome), LazyResult):
             break
         if core.analyses:
             _analyse_cold(run, target, outcome)
@@ -141,7 +141,7 @@ async def _bounce_new(run: Run, target: Any, depth: int, owed: Owed) -> Any:
     core.cache.misses += 1
     graph = build.build_graph(target)
     registered = core.resources
-    if not core.uses_blueprints or not isinstance(target, LazyResult):
+    if not core.uses_blueprints or type(target) is list:
         blueprint = compiling.make_blueprint(graph.structure, registered)
     else:
         key = template.template_key(graph)

@@ -234,6 +234,15 @@ DEFERRED = (LazyResult, TailCall)
 """What a body may return to be gone on with; a container of these is a value like any other."""
 
 
+def is_deferred(value: object) -> bool:
+    """Tell whether a result is to be gone on with.
+
+    Values are asked for nothing but their type: `isinstance` would ask what merely stands for
+    another object for its `__class__`, and a lazy proxy would be made real by that.
+    """
+    return issubclass(type(value), DEFERRED)
+
+
 def lazy(call: R_co) -> LazyResult[R_co]:  # type: ignore[misc]
     """Return the same object, typed as the lazy result that a task call really is.
 
@@ -276,10 +285,12 @@ def _set_defaults(function: Any, parameters: tuple[inspect.Parameter, ...]) -> N
     }
 
 
-def _map(spec: TaskSpec, /, **columns: object) -> MappedLazyResult[Any]:
+def _map(spec: TaskSpec, /, **columns: Any) -> MappedLazyResult[Any]:
     spec.construct(**columns)  # raises at the call site what a wrong call of the task would raise
     lengths = {
-        name: len(column) for name, column in columns.items() if isinstance(column, (list, tuple))
+        name: len(column)
+        for name, column in columns.items()
+        if issubclass(type(column), (list, tuple))
     }
     refuse_unequal_columns(spec.name, lengths)
     return MappedLazyResult(spec, columns, PLAIN)
