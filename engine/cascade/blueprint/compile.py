@@ -9,7 +9,7 @@ from cascade.blueprint.model import MISSING, Blueprint, Break, Loop, Miss
 from cascade.codegen import loop as text
 from cascade.codegen.names import Names
 from cascade.codegen.source import function_from
-from cascade.events import FinishedDraft, Status, TaskFinished, task_started
+from cascade.events import FinishedDraft, Status, TaskFinished, TaskStarted
 from cascade.graph.literals import is_plain
 from cascade.graph.resources import scan_resources
 from cascade.graph.stages import plan_stages
@@ -104,7 +104,7 @@ def loop_namespace(
         "COUNTED": text.COUNTED,
         "CLOCK": clock,
         "is_plain": is_plain,
-        "task_started": task_started,
+        "TaskStarted": TaskStarted,
     }
     for rank, task in enumerate(names.tasks):
         namespace[f"BODY{rank}"] = task.function

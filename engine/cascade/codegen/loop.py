@@ -238,7 +238,7 @@ class _Writer:
         return [
             "if bus.on_task_started:",
             f"    if begun{index} is None:",
-            f"        begun{index} = task_started(run_id, NAME{index}, {index})",
+            f"        begun{index} = TaskStarted(run_id, NAME{index}, {index})",
             *self.tell(f"begun{index}", "on_task_started"),
             "started = clock()",
             f"at = {index}",

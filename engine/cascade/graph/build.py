@@ -53,6 +53,7 @@ def build_graph(target: object) -> Graph:
             nodes=tuple(builder.nodes),
             root=root,
             value_count=len(builder.values),
+            marked=builder.marked,
             merged=builder.pure_nodes > len(builder.pure_tasks),
         ),
         builder.values,
@@ -67,6 +68,7 @@ class _Builder:
         self.nodes: list[Node] = []
         self.values: list[Any] = []
         self.pure_nodes = 0
+        self.marked = False
         self.pure_tasks: set[int] = set()
         self._index: dict[int, int] = {}
         self._open: set[int] = set()
@@ -162,6 +164,8 @@ class _Builder:
         kind = type(value)
         if issubclass(kind, LazyResult):
             return Result(self._index[id(value)])
+        if kind in (Inject, Param, Env):
+            self.marked = True
         if kind is Inject:
             return Injected(value.name)
         if kind is Param or kind is Env:
@@ -208,29 +212,25 @@ def _injected_defaults(item: MappedLazyResult[Any]) -> list[Any]:
     ]
 
 
-def _children(item: object) -> Iterator[object]:
-    if isinstance(item, Router):
-        yield from _lazies_in(item.selector)
-        for key, route in item.routes.items():
-            yield from _lazies_in(key)
-            yield from _lazies_in(route)
-        return
-    assert isinstance(item, LazyResult)
+def values_of(item: Any) -> list[Any]:
+    """Return all that a lazy result or Router holds, in the order of its node's `bindings`."""
+    if type(item) is Router:
+        return [item.selector, *(part for pair in item.routes.items() for part in pair)]
     if isinstance(item, MappedLazyResult):
-        for column in item.columns.values():
-            yield from _lazies_in(column)
-        for parameter in _injected_defaults(item):
-            yield from _lazies_in(parameter.default)
+        defaults = (parameter.default for parameter in _injected_defaults(item))
+        values = [*item.columns.values(), *defaults]
     else:
-        for argument in item.spec.arguments_of(item):
-            yield from _lazies_in(argument)
+        values = item.spec.arguments_of(item)
     policy = item.policy
     if policy is PLAIN:
-        return
-    yield from _lazies_in(policy.condition)
-    for amount in policy.constraints.values():
-        yield from _lazies_in(amount)
-    yield from policy.after
+        return values
+    condition = [] if policy.condition is UNSET else [policy.condition]
+    return [*values, *condition, *policy.constraints.values(), *policy.after]
+
+
+def _children(item: Any) -> Iterator[object]:
+    for value in values_of(item):
+        yield from _lazies_in(value)
 
 
 def _lazies_in(value: Any) -> Iterator[object]:

@@ -248,6 +248,13 @@ class Node:
             yield "run_if", self.condition
         yield from self.amounts
 
+    def bindings(self) -> tuple[Binding, ...]:
+        """Return where all comes from that `values_of` finds in what it was made from."""
+        routes = (part for pair in self.routes for part in pair)
+        condition = () if self.condition is None else (self.condition,)
+        amounts = (amount for _, amount in self.amounts)
+        return (*self.arguments, *routes, *condition, *amounts, *map(Result, self.after))
+
     @property
     def task(self) -> TaskSpec:
         """The task of a node that has one."""
@@ -307,12 +314,14 @@ class Structure:
         nodes: in evaluation order.
         root: where the result comes from.
         value_count: number of literal slots.
+        marked: whether an Inject, Param or Env stands anywhere.
         merged: whether calls of a pure task may merge here, which only building can tell.
     """
 
     nodes: tuple[Node, ...]
     root: Binding
     value_count: int
+    marked: bool = False
     merged: bool = False
 
     def leaves(self, kind: type[B]) -> list[B]:

@@ -147,7 +147,9 @@ async def _run_stage(bounce: Bounce, stage: Stage, deferred: list[Node]) -> None
     """Run one stage; `deferred` are nodes of it that ran before and are still to be settled."""
     concurrent = stage.concurrent
     if not concurrent:
-        await side_by_side(await _run_inline(bounce, stage, deferred))
+        rest = await _run_inline(bounce, stage, deferred)
+        if rest:
+            await side_by_side(rest)
     elif len(concurrent) == 1 and not stage.inline and not deferred:
         await run_node(bounce, concurrent[0])
     else:
@@ -162,9 +164,10 @@ async def _run_inline(
 ) -> list[Coroutine[Any, Any, None]]:
     """Run the bare sync bodies of a stage in order, and return what is to be awaited after them."""
     run = bounce.run
+    rules = run.limiter.rules
     rest = [(settle, node) for node in deferred]
     for node in stage.inline:
-        affected = run.limiter.rules and run.limiter.affects((node.name,))
+        affected = rules and run.limiter.affects((node.name,))
         if affected or bounce.skipped or node.index in bounce.late:
             rest.append((run_node, node))
             continue
