@@ -43,7 +43,7 @@ def bind(structure: Structure, target: Any) -> list[Any] | None:
         item = found[node.index]
         if type(item) is not node.lazy_class or not _same_policy(node, item):
             return None
-        for binding, value in zip(node.bindings(), values_of(item), strict=True):
+        for binding, value in zip(node.bindings, values_of(item), strict=True):
             if not _match(binding, value, found, values):
                 return None
     return values if len(set(map(id, found))) == len(found) else None

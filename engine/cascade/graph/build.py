@@ -103,7 +103,6 @@ class _Builder:
         assert isinstance(item, LazyResult)
         spec, policy = item.spec, item.policy
         values_before = len(self.values)
-        names: tuple[str, ...] = ()
         if isinstance(item, MappedLazyResult):
             kind, names = Kind.MAP, tuple(item.columns)
             arguments = tuple(
@@ -113,12 +112,10 @@ class _Builder:
                 arguments += (self.binding(each.default, each.name, spec.name),)
                 names += (each.name,)
         else:
-            kind = Kind.CALL
+            kind, names = Kind.CALL, spec.names
             arguments = tuple(
-                self.binding(argument, parameter.name, spec.name)
-                for argument, parameter in zip(
-                    spec.arguments_of(item), spec.parameters, strict=True
-                )
+                self.binding(argument, name, spec.name)
+                for argument, name in zip(spec.arguments_of(item), names, strict=True)
             )
         if spec.pure and kind is Kind.CALL and policy is PLAIN:
             self.pure_nodes += 1
@@ -156,7 +153,9 @@ class _Builder:
             for key, route in router.routes.items()
         )
         index = len(self.nodes)
-        self.nodes.append(Node(index, Kind.SWITCH, None, Router, (selector,), routes=routes))
+        self.nodes.append(
+            Node(index, Kind.SWITCH, None, Router, (selector,), ("selector",), routes=routes)
+        )
         return index
 
     def binding(self, value: Any, parameter: str, user: str) -> Binding:

@@ -162,8 +162,7 @@ async def _run_call(bounce: Bounce, node: Node, values: list[Any], *, is_tail: b
     run, task, cache = bounce.run, node.task, node.cache
     key: CacheKey | None = None
     if cache is not None:
-        names = (parameter.name for parameter in task.parameters)
-        key = CacheKey(task.function, task.name, tuple(zip(names, values, strict=True)))
+        key = CacheKey(task.function, task.name, tuple(zip(task.names, values, strict=True)))
         known = await cache.get(key)
         if known is not MISS:
             run.say(TaskSkipped, task.name, node.index, SkipReason.CACHE_HIT)

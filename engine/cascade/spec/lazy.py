@@ -140,6 +140,7 @@ class TaskSpec:
         mode: "inline", or "thread" for a sync body that runs in the engine's pool.
         is_async: whether the body is a coroutine function.
         parameters: the signature's parameters.
+        names: their names.
         slots: the slot of the plain class that holds each parameter's argument.
         policy_slots: the same for the policy class.
         plain_class: class of a plain call.
@@ -155,6 +156,7 @@ class TaskSpec:
         self.mode = mode
         self.is_async = is_async(function)
         self.parameters = parameters_of(function)
+        self.names = tuple(parameter.name for parameter in self.parameters)
         self.slots = slot_names(self.parameters)
         self.policy_slots = slot_names(self.parameters)
         label = f"LazyResult[{name}]"
