@@ -12,7 +12,7 @@ from cascade.runtime.core import Core, Tier
 from cascade.runtime.run import Run
 from cascade.runtime.state import MemoryState, State
 from cascade.runtime.trampoline import trampoline
-from cascade.spec.constraint import exact_amount
+from cascade.spec.constraint import Rate, checked_limit, exact_amount
 from cascade.spec.lazy import LazyResult, TailCall
 
 if TYPE_CHECKING:
@@ -173,7 +173,8 @@ class Engine:
         Raises:
             ConstraintError: the limit is no whole number of 1 or more.
         """
-        self._core.limiter.set_concurrency(pattern, limit, expires_in)
+        checked = None if limit is None else checked_limit(pattern, limit)
+        self._core.limiter.set_rule(pattern, "limit", checked, expires_in)
 
     def set_rate(self, pattern: str, rate: str | None, *, expires_in: float | None = None) -> None:
         """Let matching tasks start at most so often.
@@ -186,7 +187,8 @@ class Engine:
         Raises:
             ConstraintError: the rate can't be read.
         """
-        self._core.limiter.set_rate(pattern, rate, expires_in)
+        parsed = None if rate is None else Rate.parse(rate)
+        self._core.limiter.set_rule(pattern, "rate", parsed, expires_in)
 
     def pause(self, pattern: str = "*", *, expires_in: float | None = None) -> None:
         """Let no body of a matching task start. Bodies that are running run to their end.
@@ -195,11 +197,11 @@ class Engine:
             pattern: a glob on task names.
             expires_in: seconds after which the pause ends by itself.
         """
-        self._core.limiter.set_paused(pattern, paused=True, expires_in=expires_in)
+        self._core.limiter.set_rule(pattern, "paused", True, expires_in)
 
     def resume(self, pattern: str = "*") -> None:
         """End the pause that was set for exactly this pattern."""
-        self._core.limiter.set_paused(pattern, paused=False, expires_in=None)
+        self._core.limiter.set_rule(pattern, "paused", False, None)
 
     def statistics(self) -> Statistics:
         """Return what the engine has done and holds, as a frozen value."""

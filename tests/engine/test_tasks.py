@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import copy
 import inspect
+import pickle
 import threading
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import pytest
 
@@ -761,3 +763,117 @@ def test_merged_calls_that_come_after_one_another_run_once(engine):
     ran.clear()
     assert engine.run(loop(20)) == (-1, 1)
     assert len(ran) == 40
+
+
+def errors():
+    """One of each of the engine's own errors, made as the engine makes it."""
+
+    @cs.task
+    def skipped():
+        return None
+
+    @cs.task
+    def needs(db=cs.Inject("db")):
+        return db
+
+    ring = []
+    target = give(ring)
+    ring.append(target)
+
+    async def inside():
+        cs.run(add(1, 1))
+
+    return {
+        cs.DependencyMissingError: lambda: cs.run(skipped().run_if(False)),
+        cs.ParamError: lambda: cs.run(give(cs.Param("absent"))),
+        cs.ResourceError: lambda: cs.run(needs()),
+        cs.ConstraintError: lambda: cs.Engine().set_rate("*", "fast"),
+        cs.NotATargetError: lambda: cs.run(lambda: None),
+        cs.CyclicTargetError: lambda: cs.run(target),
+        cs.RunningLoopError: lambda: asyncio.run(inside()),
+    }
+
+
+@pytest.mark.parametrize("kind", errors())
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_the_engines_errors_survive_pickling_with_what_they_say(kind, protocol):
+    with pytest.raises(kind) as caught:
+        errors()[kind]()
+    error = caught.value
+    error.add_note("seen")
+    for again in (pickle.loads(pickle.dumps(error, protocol)), copy.copy(error)):
+        assert type(again) is kind
+        assert str(again) == str(error)
+        lost = {"value": None} if kind is cs.NotATargetError else {}
+        assert vars(again) == {**vars(error), **lost}
+
+
+def test_every_error_of_the_engine_was_pickled():
+    found, pending = set(), [cs.CascadeError]
+    while pending:
+        below = pending.pop().__subclasses__()
+        found.update(below)
+        pending += below
+    assert found == set(errors())
+
+
+class Proxy:
+    """What stands for another object until it is asked for its class, as lazy proxies do."""
+
+    asked: ClassVar[list[str]] = []
+
+    @property
+    def __class__(self):
+        self.asked.append("__class__")
+        return cs.LazyResult
+
+    def __hash__(self):
+        self.asked.append("__hash__")
+        raise TypeError("made real")
+
+    def __eq__(self, other):
+        self.asked.append("__eq__")
+        return True
+
+    def __bool__(self):
+        self.asked.append("__bool__")
+        raise TypeError("made real")
+
+
+@pytest.mark.parametrize("pure", [False, True])
+def test_a_value_is_asked_for_nothing_but_its_type(engine, pure):
+    @cs.task(pure=pure)
+    def take(value, more=None):
+        return value
+
+    @cs.task
+    async def take_async(value):
+        return value
+
+    @cs.task
+    def loop(n, value, given):
+        return given if n == 0 else loop(n - 1, value, take(value))
+
+    @cs.task
+    def gather(*items):
+        return list(items)
+
+    proxy = Proxy()
+    Proxy.asked.clear()
+    for _ in range(12):
+        targets = [
+            loop(12, proxy, 1),
+            loop(12, [proxy, (proxy, {"x": proxy})], take(proxy)),
+            take(take_async(proxy), [one(), proxy]),
+            take.map(value=[proxy, proxy], more=take([1, 2])),
+            take(cs.Router(selector=1, routes={1: proxy})),
+            take(proxy).with_retry(2).with_cache(cs.MemoryCache()),
+        ]
+        results = [engine.run(target) for target in targets]
+        assert all(
+            result is proxy
+            for result in (results[0], results[2], *results[3], results[4], results[5])
+        )
+        assert results[1][0] is proxy
+        assert engine.run(gather(take(proxy), take(proxy)))[0] is proxy
+    assert Proxy.asked == []

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from cascade.graph.build import merges_alike
+from cascade.graph.build import merges_alike, values_of
 from cascade.graph.literals import is_passed, is_plain
 from cascade.graph.model import (
     Binding,
@@ -21,9 +21,6 @@ from cascade.graph.model import (
 )
 from cascade.spec.policy import PLAIN, UNSET, Policy
 from cascade.spec.resource import Inject
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def bind(structure: Structure, target: Any) -> list[Any] | None:
@@ -46,8 +43,9 @@ def bind(structure: Structure, target: Any) -> list[Any] | None:
         item = found[node.call]
         if type(item) is not node.lazy_class or not same_policy(node, item):
             return None
-        if not all(_match(binding, value, found, values) for binding, value in _parts(node, item)):
-            return None
+        for binding, value in zip(node.bindings, values_of(item), strict=True):
+            if not _match(binding, value, found, values):
+                return None
     if len(set(map(id, found))) < len(found):
         return None
     return values if not structure.merges or merges_alike(structure, values) else None
@@ -71,29 +69,6 @@ def same_policy(node: Node, item: Any) -> bool:
         and tuple(policy.constraints) == tuple(name for name, _ in node.amounts)
         and len(policy.after) == len(node.after)
     )
-
-
-def _parts(node: Node, item: Any) -> Iterator[tuple[Binding, Any]]:
-    if node.kind is Kind.SWITCH:
-        yield node.arguments[0], item.selector
-        for (key, route), pair in zip(node.routes, item.routes.items(), strict=True):
-            yield key, pair[0]
-            yield route, pair[1]
-        return
-    if node.kind is Kind.MAP:
-        # Injected defaults follow the columns; they belong to the task and can't differ.
-        yield from zip(node.arguments, item.columns.values(), strict=False)
-    else:
-        yield from zip(node.arguments, node.task.arguments_of(item), strict=True)
-    policy: Policy = item.policy
-    if policy is PLAIN:
-        return
-    if node.condition is not None:
-        yield node.condition, policy.condition
-    for (_, amount), value in zip(node.amounts, policy.constraints.values(), strict=True):
-        yield amount, value
-    for index, other in zip(node.after, policy.after, strict=True):
-        yield Result(index), other
 
 
 def _match(binding: Binding, value: Any, found: list[Any], values: list[Any]) -> bool:

@@ -11,7 +11,7 @@ from cascade.blueprint.model import MISSING, Blueprint, Break, Failure, Loop, Mi
 from cascade.codegen import loop as text
 from cascade.codegen.names import Names
 from cascade.codegen.source import function_from
-from cascade.events import FinishedDraft, Status, TaskFinished, task_started
+from cascade.events import FinishedDraft, Status, TaskFinished, TaskStarted
 from cascade.graph.build import merges_alike
 from cascade.graph.literals import is_passed, is_plain
 from cascade.graph.resources import scan_resources
@@ -111,6 +111,7 @@ def loop_namespace(
         "Miss": Miss,
         "Router": Router,
         "SUCCEEDED": Status.SUCCEEDED,
+        "TYPE": type,
         "TaskFinished": TaskFinished,
         "COUNTED": text.COUNTED,
         "CLOCK": clock,
@@ -118,7 +119,7 @@ def loop_namespace(
         "merges_alike": merges_alike,
         "is_plain": is_plain,
         "same_policy": same_policy,
-        "task_started": task_started,
+        "TaskStarted": TaskStarted,
     }
     for rank, lazy_class in enumerate(names.classes):
         namespace[f"BODY{rank}"] = lazy_class.spec.function

@@ -7,7 +7,7 @@ checks the arguments, the class needs no lookup, and each attribute store is spe
 from __future__ import annotations
 
 import itertools
-from inspect import Parameter
+from inspect import Parameter, Signature
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -42,25 +42,10 @@ def constructor_text(parameters: tuple[Parameter, ...]) -> str:
 
 def parameter_list(parameters: tuple[Parameter, ...]) -> str:
     """Return the parameters as they stand between the parentheses of a `def`, without defaults."""
-    parts: list[str] = []
-    star_seen = False
-    for position, parameter in enumerate(parameters):
-        if parameter.kind is Parameter.VAR_POSITIONAL:
-            star_seen = True
-            parts.append("*" + parameter.name)
-        elif parameter.kind is Parameter.VAR_KEYWORD:
-            parts.append("**" + parameter.name)
-        else:
-            if parameter.kind is Parameter.KEYWORD_ONLY and not star_seen:
-                star_seen = True
-                parts.append("*")
-            parts.append(parameter.name)
-        if parameter.kind is Parameter.POSITIONAL_ONLY and (
-            position + 1 == len(parameters)
-            or parameters[position + 1].kind is not Parameter.POSITIONAL_ONLY
-        ):
-            parts.append("/")
-    return ", ".join(parts)
+    bare = (
+        each.replace(default=Parameter.empty, annotation=Parameter.empty) for each in parameters
+    )
+    return str(Signature(list(bare)))[1:-1]
 
 
 def call_text(parameters: tuple[Parameter, ...], values: tuple[str, ...]) -> str:

@@ -43,13 +43,13 @@ class Guards:
         for node in reversed(structure.calls):
             lazy = self.names.lazy(node.call)
             if node.kind is Kind.SWITCH:
-                lines.append(f"if {lazy}.__class__ is not Router: return Miss(target)")
+                lines.append(f"if type({lazy}) is not Router: return Miss(target)")
                 lines += self._guard(f"{lazy}.selector", node.arguments[0])
                 lines += self._guard(f"{lazy}.routes", Pairs(node.routes))
                 continue
             rank = self.names.rank(node)
             if node.call != self.names.last and not node.needs:
-                lines.append(f"if {lazy}.__class__ is not C{rank}: return Miss(target)")
+                lines.append(f"if type({lazy}) is not C{rank}: return Miss(target)")
             if node.retry is not None:
                 lines += [
                     f"if {lazy}.policy is not POLICY{node.index}:",
@@ -86,7 +86,7 @@ class Guards:
         if isinstance(binding, Injected):
             return [
                 f"{read} = {source}",
-                f"if {read}.__class__ is not Inject or {read}.name != {binding.resource!r}:",
+                f"if type({read}) is not Inject or {read}.name != {binding.resource!r}:",
                 "    return Miss(target)",
             ]
         if isinstance(binding, Pairs):
@@ -113,7 +113,7 @@ class Guards:
         # A container is looked into each time, unless its parameter is opaque; of any other type
         # every value is a literal.
         slot = binding.slot
-        known = f"v{slot}.__class__ is not T{slot} and "
+        known = f"type(v{slot}) is not T{slot} and "
         if not binding.unread and issubclass(type(self.sample[slot]), CONTAINERS):
             known = ""
         test = "is_passed" if binding.unread else "is_plain"

@@ -151,6 +151,7 @@ class _Writer:
         body = [*Guards(self.names, self.sample).lines(), *self.steps(orders, 0)]
         lines = ["async def loop(target, run, alarm):"]
         lines += ["    ENTRY.used = True", "    pace = run.pace", "    clock = CLOCK"]
+        lines += ["    type = TYPE"]
         lines += [f"    B{rank} = BODY{rank}" for rank in range(len(self.names.classes))]
         lines += [f"    C{rank} = CLASS{rank}" for rank in range(len(self.names.classes))]
         lines += [f"    T{slot} = LITERAL{slot}" for slot in range(self.structure.value_count)]
@@ -244,7 +245,7 @@ class _Writer:
         return [
             *self.call(node, own, done[:-1]),
             *pause,
-            f"if {own}.__class__ is not R{node.index} and isinstance({own}, DEFERRED):",
+            f"if type({own}) is not R{node.index} and issubclass(type({own}), DEFERRED):",
             f"    {leave}",
         ]
 
@@ -270,7 +271,7 @@ class _Writer:
             if self.last
             else "    await pace.rest()",
             f"    if alarm: {leave}",
-            f"if target.__class__ is not C{self.names.rank(node)}:",
+            f"if type(target) is not C{self.names.rank(node)}:",
             f"    {leave}",
         ]
 
@@ -301,7 +302,7 @@ class _Writer:
             *given,
             "if bus.on_task_started:",
             f"    if begun{index} is None:",
-            f"        begun{index} = task_started(run_id, NAME{index}, {index})",
+            f"        begun{index} = TaskStarted(run_id, NAME{index}, {index})",
             *self.tell(f"begun{index}", "on_task_started"),
             "started = clock()",
             f"at = {index}",

@@ -29,7 +29,7 @@ from cascade.spec.resource import Inject
 from cascade.spec.routing import Router
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 
 def build_graph(target: object) -> Graph:
@@ -56,6 +56,7 @@ def build_graph(target: object) -> Graph:
             calls=tuple(builder.calls),
             root=root,
             value_count=len(builder.values),
+            marked=builder.marked,
             merges=len(pure) > len(set(pure)),
         ),
         builder.values,
@@ -70,6 +71,7 @@ class _Builder:
         self.nodes: list[Node] = []
         self.calls: list[Node] = []
         self.values: list[Any] = []
+        self.marked = False
         self._made: dict[int, Node] = {}
         self._open: set[int] = set()
         self._pure: dict[object, int] = {}
@@ -102,7 +104,6 @@ class _Builder:
             return self._add_switch(item)
         assert isinstance(item, LazyResult)
         spec, policy = item.spec, item.policy
-        names: tuple[str, ...] = ()
         if isinstance(item, MappedLazyResult):
             kind, names = Kind.MAP, tuple(item.columns)
             arguments = tuple(
@@ -112,12 +113,10 @@ class _Builder:
                 arguments += (self.binding(each.default, each.name, spec.name),)
                 names += (each.name,)
         else:
-            kind = Kind.CALL
+            kind, names = Kind.CALL, spec.names
             arguments = tuple(
-                self._argument(item, parameter.name, argument)
-                for argument, parameter in zip(
-                    spec.arguments_of(item), spec.parameters, strict=True
-                )
+                self._argument(item, name, argument)
+                for argument, name in zip(spec.arguments_of(item), names, strict=True)
             )
         condition = policy.condition
         node = Node(
@@ -156,7 +155,9 @@ class _Builder:
             for key, route in router.routes.items()
         )
         index = len(self.nodes)
-        return self._keep(Node(index, Kind.SWITCH, None, Router, (selector,), routes=routes))
+        return self._keep(
+            Node(index, Kind.SWITCH, None, Router, (selector,), ("selector",), routes=routes)
+        )
 
     def _argument(self, call: LazyResult[Any], parameter: str, value: object) -> Binding:
         if _is_read(call, parameter, value):
@@ -164,16 +165,19 @@ class _Builder:
         self.values.append(value)
         return Value(len(self.values) - 1, unread=True)
 
-    def binding(self, value: object, parameter: str, user: str) -> Binding:
+    def binding(self, value: Any, parameter: str, user: str) -> Binding:
         """Return where an argument comes from, noting a literal in the next slot."""
-        if isinstance(value, LazyResult):
+        kind = type(value)
+        if issubclass(kind, LazyResult):
             made = self._made[id(value)]
             return Result(made.index, made.merged)
-        if isinstance(value, Inject):
+        if kind in (Inject, Param, Env):
+            self.marked = True
+        if kind is Inject:
             return Injected(value.name)
-        if isinstance(value, (Param, Env)):
+        if kind is Param or kind is Env:
             return Input(value)
-        if isinstance(value, Router):
+        if kind is Router:
             return Routed(self._made[id(value)].index)
         if is_plain(value):
             self.values.append(value)
@@ -229,8 +233,7 @@ def _injected_defaults(item: MappedLazyResult[Any]) -> list[Any]:
     return [
         parameter
         for parameter in item.spec.parameters
-        if parameter.name not in item.columns
-        and isinstance(parameter.default, (Inject, Param, Env, LazyResult, Router))
+        if parameter.name not in item.columns and issubclass(type(parameter.default), MARKERS)
     ]
 
 
@@ -239,40 +242,39 @@ def _is_read(call: LazyResult[Any], parameter: str, value: object) -> bool:
     return parameter not in call.spec.opaque or issubclass(type(value), MARKERS)
 
 
-def _children(item: object) -> Iterator[object]:
-    if isinstance(item, Router):
-        yield from _lazies_in(item.selector)
-        for key, route in item.routes.items():
-            yield from _lazies_in(key)
-            yield from _lazies_in(route)
-        return
-    assert isinstance(item, LazyResult)
+def values_of(item: Any) -> Sequence[Any]:
+    """Return all that a lazy result or Router holds, in the order of its node's `bindings`."""
+    if type(item) is Router:
+        return [item.selector, *(part for pair in item.routes.items() for part in pair)]
     if isinstance(item, MappedLazyResult):
-        for name, column in item.columns.items():
-            if _is_read(item, name, column):
-                yield from _lazies_in(column)
-        for parameter in _injected_defaults(item):
-            yield from _lazies_in(parameter.default)
+        defaults = (parameter.default for parameter in _injected_defaults(item))
+        values = [*item.columns.values(), *defaults]
     else:
-        spec = item.spec
-        for parameter, argument in zip(spec.parameters, spec.arguments_of(item), strict=True):
-            if _is_read(item, parameter.name, argument):
-                yield from _lazies_in(argument)
+        values = item.spec.arguments_of(item)
     policy = item.policy
     if policy is PLAIN:
-        return
-    yield from _lazies_in(policy.condition)
-    for amount in policy.constraints.values():
-        yield from _lazies_in(amount)
-    yield from policy.after
+        return values
+    condition = [] if policy.condition is UNSET else [policy.condition]
+    return [*values, *condition, *policy.constraints.values(), *policy.after]
+
+
+def _children(item: Any) -> Iterator[object]:
+    values = values_of(item)
+    if type(item) is not Router and item.spec.opaque:
+        names = item.columns if isinstance(item, MappedLazyResult) else item.spec.names
+        read = [it for name, it in zip(names, values, strict=False) if _is_read(item, name, it)]
+        values = [*read, *values[len(names) :]]
+    for value in values:
+        yield from _lazies_in(value)
 
 
 def _lazies_in(value: Any) -> Iterator[object]:
-    if isinstance(value, (LazyResult, Router)):
+    kind = type(value)
+    if issubclass(kind, (LazyResult, Router)):
         yield value
-    elif isinstance(value, CONTAINERS) and not is_plain(value):
+    elif issubclass(kind, CONTAINERS) and not is_plain(value):
         items = (
-            [item for pair in value.items() for item in pair] if isinstance(value, dict) else value
+            [item for pair in value.items() for item in pair] if issubclass(kind, dict) else value
         )
         for item in items:
             yield from _lazies_in(item)

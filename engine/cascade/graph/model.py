@@ -221,7 +221,7 @@ class Node:
         spec: the task; None for a switch.
         lazy_class: exact class of the object that it was made from.
         arguments: a binding per parameter, per column of a map, or the selector of a switch.
-        names: the parameter of each argument of a map; empty otherwise.
+        names: the parameter of each argument.
         columns: how many of the names are the map's own columns; injected defaults follow them.
         routes: (key, route) bindings of a switch.
         retry: or None.
@@ -230,6 +230,8 @@ class Node:
         amounts: (capacity, amount) of its constraints.
         after: nodes that must have ended first.
         merged: below 0 for a call of a pure task that the node of this index runs for as well.
+        bindings: where all comes from that `values_of` finds in what it was made from.
+        needs: the nodes whose results it reads.
     """
 
     index: int
@@ -237,7 +239,7 @@ class Node:
     spec: TaskSpec | None
     lazy_class: type
     arguments: tuple[Binding, ...]
-    names: tuple[str, ...] = ()
+    names: tuple[str, ...]
     columns: int = 0
     routes: tuple[tuple[Binding, Binding], ...] = ()
     retry: Retry | None = None
@@ -246,23 +248,25 @@ class Node:
     amounts: tuple[tuple[str, Binding], ...] = ()
     after: tuple[int, ...] = ()
     merged: int = 0
+    bindings: tuple[Binding, ...] = field(init=False)
     needs: tuple[int, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        needs = dict.fromkeys(node for _, binding in self.uses() for node in binding.nodes())
+        bindings = reads = self.arguments
+        if self.routes or self.has_policy:
+            routes = (part for pair in self.routes for part in pair)
+            condition = () if self.condition is None else (self.condition,)
+            amounts = (amount for _, amount in self.amounts)
+            bindings = (*bindings, *routes, *condition, *amounts, *map(Result, self.after))
+            reads = tuple(binding for _, binding in self.uses())
+        needs = dict.fromkeys(node for binding in reads for node in binding.nodes())
+        object.__setattr__(self, "bindings", bindings)
         object.__setattr__(self, "needs", tuple(needs))
 
     def uses(self) -> Iterator[tuple[str, Binding]]:
         """Yield what it reads, its routes excepted, each with the parameter that reads it."""
-        if self.kind is Kind.SWITCH:
-            yield "selector", self.arguments[0]
-            for key, _ in self.routes:
-                yield "routes", key
-        elif self.kind is Kind.MAP:
-            yield from zip(self.names, self.arguments, strict=True)
-        else:
-            names = (parameter.name for parameter in self.task.parameters)
-            yield from zip(names, self.arguments, strict=True)
+        yield from zip(self.names, self.arguments, strict=True)
+        yield from (("routes", key) for key, _ in self.routes)
         if self.condition is not None:
             yield "run_if", self.condition
         yield from self.amounts
@@ -345,6 +349,7 @@ class Structure:
         calls: the nodes and the calls that merged with one, each after those that it needs.
         root: where the result comes from.
         value_count: number of literal slots.
+        marked: whether an Inject, Param or Env stands anywhere.
         merges: whether it depends on the values which calls of a pure task merge.
     """
 
@@ -352,6 +357,7 @@ class Structure:
     calls: tuple[Node, ...]
     root: Binding
     value_count: int
+    marked: bool = False
     merges: bool = False
 
     def leaves(self, kind: type[B]) -> list[B]:

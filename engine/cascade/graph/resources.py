@@ -28,17 +28,14 @@ class Needs:
         step: step-scoped resources, acquired for each bounce.
         late: what is needed only by what may not run, by the node's index or by the binding of its
             condition or of a route.
+        any_step: whether a bounce may need a step-scoped resource.
     """
 
     inputs: tuple[Param | Env, ...] = ()
     run: tuple[Resource, ...] = ()
     step: tuple[Resource, ...] = ()
     late: Mapping[int | Binding, Needs] = field(default_factory=dict)
-
-    @property
-    def any_step(self) -> bool:
-        """Whether a bounce may need a step-scoped resource."""
-        return bool(self.step) or any(each.step for each in self.late.values())
+    any_step: bool = False
 
 
 def scan_resources(structure: Structure, registered: Mapping[str, Resource]) -> Needs:
@@ -53,6 +50,8 @@ def scan_resources(structure: Structure, registered: Mapping[str, Resource]) -> 
     Raises:
         ResourceError: a marker names a resource that is not registered.
     """
+    if not structure.marked:
+        return Needs()
     wanted = set(structure.root.nodes())
     for node in reversed(structure.nodes):
         if node.index in wanted:
@@ -72,8 +71,7 @@ def scan_resources(structure: Structure, registered: Mapping[str, Resource]) -> 
             (at_once if now else late[part]).add(binding, parameter, node.name)
         for route in routes:
             late[route].add(route, "routes", node.name)
-    found = {key: each.needs() for key, each in late.items()}
-    return at_once.needs({key: needs for key, needs in found.items() if needs != Needs()})
+    return at_once.needs({key: each.needs({}) for key, each in late.items() if each.found})
 
 
 @final
@@ -93,13 +91,19 @@ class _Collected:
                     raise ResourceError.unknown(name, parameter, f"task '{task}'")
                 _add(self._registered[name], self._registered, self._resources)
 
-    def needs(self, late: Mapping[int | Binding, Needs] | None = None) -> Needs:
+    @property
+    def found(self) -> bool:
+        return bool(self._inputs or self._resources)
+
+    def needs(self, late: Mapping[int | Binding, Needs]) -> Needs:
         resources = self._resources.values()
+        step = tuple(each for each in resources if each.scope == "step")
         return Needs(
             inputs=tuple(each.marker for each in self._inputs),
             run=tuple(each for each in resources if each.scope == "run"),
-            step=tuple(each for each in resources if each.scope == "step"),
-            late=late or {},
+            step=step,
+            late=late,
+            any_step=bool(step) or any(each.step for each in late.values()),
         )
 
 

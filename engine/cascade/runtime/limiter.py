@@ -19,10 +19,11 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, final
 
 from cascade.errors import ConstraintError
-from cascade.spec.constraint import Rate, checked_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+    from cascade.spec.constraint import Rate
 
 _FOREVER = float("inf")
 
@@ -148,21 +149,8 @@ class Limiter:
         """Tell whether any rule is about one of these tasks."""
         return any(fnmatchcase(name, pattern) for name in names for pattern in self.rules)
 
-    def set_concurrency(self, pattern: str, limit: int | None, expires_in: float | None) -> None:
-        """Allow so many bodies at once; None lifts the limit."""
-        checked = None if limit is None else checked_limit(pattern, limit)
-        self._set(pattern, "limit", checked, expires_in)
-
-    def set_rate(self, pattern: str, rate: str | None, expires_in: float | None) -> None:
-        """Allow so many starts per time; None lifts the limit."""
-        parsed = None if rate is None else Rate.parse(rate)
-        self._set(pattern, "rate", parsed, expires_in)
-
-    def set_paused(self, pattern: str, *, paused: bool, expires_in: float | None) -> None:
-        """Let no body start, or let them start again."""
-        self._set(pattern, "paused", paused, expires_in)
-
-    def _set(self, pattern: str, part: str, value: object, expires_in: float | None) -> None:
+    def set_rule(self, pattern: str, part: str, value: object, expires_in: float | None) -> None:
+        """Set one part of a pattern's rule: its `limit` or `rate`, None for none, or `paused`."""
         with self._lock:
             rule = self.rules.setdefault(pattern, Rule(pattern))
             setattr(rule, part, value)

@@ -12,7 +12,7 @@ from cascade.events import SkipReason, TaskBlocked, TaskRetrying, TaskSkipped
 from cascade.graph.model import Frame, Kind, Node
 from cascade.runtime.siblings import side_by_side, until_ended
 from cascade.spec.constraint import checked_amount
-from cascade.spec.lazy import DEFERRED, refuse_unequal_columns
+from cascade.spec.lazy import is_deferred, refuse_unequal_columns
 from cascade.spec.policy import MISS, CacheKey, CachePolicy
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def call_inline(bounce: Bounce, node: Node) -> bool:
         raise
     run.body_ended(node.index, task.name, run.clock() - began)
     frame.results[node.index] = result
-    return node.index != bounce.tail and isinstance(result, DEFERRED)
+    return node.index != bounce.tail and is_deferred(result)
 
 
 async def settle(bounce: Bounce, node: Node) -> None:
@@ -127,9 +127,9 @@ def _upstream_skip(bounce: Bounce, node: Node) -> SkipReason | None:
     if not bounce.skipped:
         return None
     results = bounce.frame.results
-    if any(isinstance(results[index], Skip) for index in _upstream(bounce, node.needs)):
+    if any(type(results[index]) is Skip for index in _upstream(bounce, node.needs)):
         return SkipReason.UPSTREAM_SKIPPED
-    if any(isinstance(results[index], Skip) for index in node.after):
+    if any(type(results[index]) is Skip for index in node.after):
         return SkipReason.SEQUENCE_CUT
     return None
 
@@ -139,7 +139,7 @@ def _upstream(bounce: Bounce, needs: tuple[int, ...]) -> Iterator[int]:
     for index in needs:
         yield index
         chosen = bounce.frame.results[index]
-        if bounce.nodes[index].kind is Kind.SWITCH and not isinstance(chosen, Skip):
+        if bounce.nodes[index].kind is Kind.SWITCH and type(chosen) is not Skip:
             yield from _upstream(bounce, chosen.nodes())
 
 
@@ -164,8 +164,7 @@ async def _run_call(bounce: Bounce, node: Node, values: Sequence[Any], *, is_tai
     run, task, cache = bounce.run, node.task, node.cache
     key: CacheKey | None = None
     if cache is not None:
-        names = (parameter.name for parameter in task.parameters)
-        key = CacheKey(task.function, task.name, tuple(zip(names, values, strict=True)))
+        key = CacheKey(task.function, task.name, tuple(zip(task.names, values, strict=True)))
         known = await cache.get(key)
         if known is not MISS:
             run.say(TaskSkipped, task.name, node.index, SkipReason.CACHE_HIT)
@@ -175,7 +174,7 @@ async def _run_call(bounce: Bounce, node: Node, values: Sequence[Any], *, is_tai
         for name, amount in node.amounts
     }
     result = await _admitted(run, node, values, amounts)
-    if isinstance(result, DEFERRED):
+    if is_deferred(result):
         if is_tail:
             if cache is not None and key is not None:
                 bounce.owed.append((cache, key))
@@ -346,7 +345,7 @@ async def _map_inline(bounce: Bounce, node: Node, calls: Sequence[Sequence[Any]]
                 run.ended_late(node.index, task.name)
                 await pace.rest()
         if type(result) is not usual:
-            if isinstance(result, DEFERRED):
+            if is_deferred(result):
                 deferred.append(len(results))
             else:
                 usual = type(result)

@@ -10,8 +10,7 @@ from cascade.events import (
     RunStarted,
     Status,
     TaskFinished,
-    task_finished,
-    task_started,
+    TaskStarted,
 )
 from cascade.runtime.scopes import Scope
 from cascade.runtime.siblings import apart
@@ -123,14 +122,12 @@ class Run:
 
     def body_starts(self, node: int, task: str) -> float:
         """Say that a body is about to be called, and return the clock's reading."""
-        if self.bus.on_task_started:
-            self.bus.publish(task_started(self.run_id, task, node))
+        self.say(TaskStarted, task, node)
         return self.clock()
 
     def body_ended(self, node: int, task: str, duration_s: float) -> None:
         """Say that a body returned."""
-        if self.bus.on_task_finished:
-            self.bus.publish(task_finished(self.run_id, task, node, duration_s))
+        self.say(TaskFinished, task, node, duration_s, Status.SUCCEEDED)
 
     def body_failed(self, node: int, task: str, duration_s: float, error: BaseException) -> None:
         """Say that a body raised or was cancelled."""

@@ -39,7 +39,7 @@ class Scope:
     ) -> None:
         self._say = say
         self._open: list[_Held] = []
-        self._lock = asyncio.Lock()
+        self._lock: asyncio.Lock | None = None
         self.values: MutableMapping[str, Any] = {} if outer is None else ChainMap({}, outer)
 
     async def __aenter__(self) -> Self:
@@ -51,6 +51,7 @@ class Scope:
         Raises:
             ResourceError: a generator ended without yielding.
         """
+        self._lock = self._lock or asyncio.Lock()
         async with self._lock:
             for resource in resources:
                 if resource.name not in self.values:

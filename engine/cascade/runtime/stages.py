@@ -18,7 +18,7 @@ from cascade.runtime.nodes import Bounce, Skip, attempts, call_inline, run_node,
 from cascade.runtime.scopes import Scope
 from cascade.runtime.siblings import side_by_side
 from cascade.runtime.state import StateKey
-from cascade.spec.lazy import DEFERRED
+from cascade.spec.lazy import is_deferred
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -74,8 +74,8 @@ async def resume_bounce(run: Run, left: Break, depth: int, owed: Owed) -> Any:
     last = blueprint.structure.nodes[left.node]
     if left.failure is not None:
         left.results[left.node] = await attempts(run, last, left.failure.values, left.failure)
-    is_deferred = left.node != bounce.tail and isinstance(left.results[left.node], DEFERRED)
-    deferred = [last] if is_deferred else []
+    inside = left.node != bounce.tail
+    deferred = [last] if inside and is_deferred(left.results[left.node]) else []
     number = 0
     while number < len(plan := blueprint.plan(left.results)):
         stage = plan[number]
@@ -150,7 +150,9 @@ async def _run_stage(bounce: Bounce, stage: Stage, deferred: list[Node]) -> None
     """Run one stage; `deferred` are nodes of it that ran before and are still to be settled."""
     concurrent = stage.concurrent
     if not concurrent:
-        await side_by_side(await _run_inline(bounce, stage, deferred))
+        rest = await _run_inline(bounce, stage, deferred)
+        if rest:
+            await side_by_side(rest)
     elif len(concurrent) == 1 and not stage.inline and not deferred:
         await run_node(bounce, concurrent[0])
     else:
@@ -165,9 +167,10 @@ async def _run_inline(
 ) -> list[Coroutine[Any, Any, None]]:
     """Run the bare sync bodies of a stage in order, and return what is to be awaited after them."""
     run = bounce.run
+    rules = run.limiter.rules
     rest = [(settle, node) for node in deferred]
     for node in stage.inline:
-        affected = run.limiter.rules and run.limiter.affects((node.name,))
+        affected = rules and run.limiter.affects((node.name,))
         if affected or bounce.skipped or node.index in bounce.late:
             rest.append((run_node, node))
             continue
@@ -183,9 +186,9 @@ async def _record(bounce: Bounce, stage: Stage, generation: Generation) -> None:
     for node in (*stage.concurrent, *stage.inline):
         result = bounce.frame.results[node.index]
         key = StateKey(generation, node.index)
-        if isinstance(result, Skip):
+        if type(result) is Skip:
             await state.skip(key, result.reason)
-        elif node.kind is not Kind.SWITCH and not isinstance(result, DEFERRED):
+        elif node.kind is not Kind.SWITCH and not is_deferred(result):
             await state.put(key, result)
 
 
@@ -194,7 +197,7 @@ def _outcome(bounce: Bounce, blueprint: Blueprint) -> Any:
     if bounce.skipped:
         for index in structure.root.nodes():
             result = results[index]
-            if isinstance(result, Skip):
+            if type(result) is Skip:
                 if result.reason is SkipReason.SEQUENCE_CUT:
                     results[index] = None
                 else:

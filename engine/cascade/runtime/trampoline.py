@@ -55,7 +55,7 @@ async def trampoline(run: Run, outcome: Any, depth: int = 0) -> Any:
             elif type(outcome) is TailCall:
                 outcome = outcome.lazy()
                 following = core.loops.get(type(outcome))
-            elif not isinstance(outcome, LazyResult):
+            elif not issubclass(type(outcome), LazyResult):
                 break
             # Also where nobody listens yet: who comes in the next body hears of its call.
             if core.analyses:
@@ -139,7 +139,7 @@ async def _bounce_new(run: Run, target: Any, depth: int, owed: Owed) -> Any:
     core.cache.misses += 1
     graph = build.build_graph(target)
     registered = core.resources
-    if not core.uses_blueprints or not isinstance(target, LazyResult):
+    if not core.uses_blueprints or type(target) is list:
         blueprint = compiling.make_blueprint(graph.structure, registered)
     else:
         key = template.template_key(graph)

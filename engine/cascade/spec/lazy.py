@@ -146,6 +146,7 @@ class TaskSpec:
         opaque: names of the parameters whose arguments are passed on unread.
         is_async: whether the body is a coroutine function.
         parameters: the signature's parameters.
+        names: their names.
         slots: the slot of the plain class that holds each parameter's argument.
         policy_slots: the same for the policy class.
         plain_class: class of a plain call.
@@ -169,7 +170,8 @@ class TaskSpec:
         self.mode = mode
         self.is_async = is_async(function)
         self.parameters = parameters_of(function)
-        self.opaque = _checked_names(name, opaque, self.parameters)
+        self.names = tuple(parameter.name for parameter in self.parameters)
+        self.opaque = _checked_names(name, opaque, self.names)
         self.slots = slot_names(self.parameters)
         self.policy_slots = slot_names(self.parameters)
         self.plain_class = self._lazy_class(self.slots, ())
@@ -259,6 +261,15 @@ DEFERRED = (LazyResult, TailCall)
 """What a body may return to be gone on with; a container of these is a value like any other."""
 
 
+def is_deferred(value: object) -> bool:
+    """Tell whether a result is to be gone on with.
+
+    Values are asked for nothing but their type: `isinstance` would ask what merely stands for
+    another object for its `__class__`, and a lazy proxy would be made real by that.
+    """
+    return issubclass(type(value), DEFERRED)
+
+
 def lazy(call: R_co) -> LazyResult[R_co]:  # type: ignore[misc]
     """Return the same object, typed as the lazy result that a task call really is.
 
@@ -301,10 +312,7 @@ def _set_defaults(function: Any, parameters: tuple[inspect.Parameter, ...]) -> N
     }
 
 
-def _checked_names(
-    task: str, names: Collection[str], parameters: tuple[inspect.Parameter, ...]
-) -> frozenset[str]:
-    known = [each.name for each in parameters]
+def _checked_names(task: str, names: Collection[str], known: tuple[str, ...]) -> frozenset[str]:
     for name in (names,) if isinstance(names, str) else names:
         if name not in known:
             raise ValueError(
@@ -315,10 +323,12 @@ def _checked_names(
     return frozenset(names)
 
 
-def _map(spec: TaskSpec, /, **columns: object) -> MappedLazyResult[Any]:
+def _map(spec: TaskSpec, /, **columns: Any) -> MappedLazyResult[Any]:
     spec.construct(**columns)  # raises at the call site what a wrong call of the task would raise
     lengths = {
-        name: len(column) for name, column in columns.items() if isinstance(column, (list, tuple))
+        name: len(column)
+        for name, column in columns.items()
+        if issubclass(type(column), (list, tuple))
     }
     refuse_unequal_columns(spec.name, lengths)
     return MappedLazyResult(spec, columns, PLAIN)
