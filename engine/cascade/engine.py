@@ -13,7 +13,7 @@ from cascade.runtime.run import Run
 from cascade.runtime.state import MemoryState, State
 from cascade.runtime.trampoline import trampoline
 from cascade.spec.constraint import Rate, checked_limit, exact_amount
-from cascade.spec.lazy import LazyResult, TailCall
+from cascade.spec.lazy import LazyResult, is_deferred
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -242,14 +242,14 @@ def _checked_capacities(capacity: Mapping[str, Any]) -> dict[str, Fraction | flo
 
 
 def _checked_target(target: Any) -> Any:
-    if isinstance(target, (list, tuple)):
-        for each in target:
-            if not isinstance(each, LazyResult):
-                raise NotATargetError(each)
-        return list(target)
-    if not isinstance(target, (LazyResult, TailCall)):
+    if is_deferred(target):
+        return target
+    if not isinstance(target, (list, tuple)):
         raise NotATargetError(target)
-    return target
+    for each in target:
+        if not isinstance(each, LazyResult):
+            raise NotATargetError(each)
+    return list(target)
 
 
 @overload

@@ -47,8 +47,7 @@ def look_of(target: Any) -> Look:
     It decides what is tried first and nothing else: the same look may be had by two structures, and
     one structure has as many looks as its literals have types.
     """
-    lazy_class = type(target)
-    return (lazy_class, *map(type, lazy_class.read(target)))
+    return tuple(map(type, type(target).read(target)))
 
 
 @final
@@ -77,8 +76,8 @@ class CacheStatistics:
 class CycleCache:
     """Blueprints by the class of the root's lazy result, bounded both ways.
 
-    A task keeps at most `PER_TASK` blueprints; the oldest of those that no bounce needed since the
-    last one was dropped gives way to a new one. At most `TASKS` classes are kept; the one whose
+    A task keeps at most `PER_TASK` blueprints. A new one takes the place of the first that no
+    bounce needed since the last one was dropped. At most `TASKS` classes are kept; the one whose
     last miss is longest ago goes first.
 
     Attributes:
@@ -93,7 +92,7 @@ class CycleCache:
         self.hits = self.misses = self.compiled = self.evicted = 0
 
     def entries(self, lazy_class: type) -> list[Entry]:
-        """Return the entries of a class, the oldest first. Don't change the list."""
+        """Return the entries of a class in the order in which to try them."""
         return self._by_class.get(lazy_class, [])
 
     def find(self, key: tuple[object, ...]) -> Entry | None:
@@ -116,6 +115,14 @@ class CycleCache:
             oldest, dropped = self._by_class.popitem(last=False)
             for each in dropped:
                 self._drop(oldest, each)
+
+    def touch(self, lazy_class: type, entry: Entry) -> None:
+        """Note that a bounce needs an entry; the next one tries it first if no loop will."""
+        entry.used = True
+        entries = self._by_class.get(lazy_class, [])
+        if entry.blueprint.unfusable and entries[:1] != [entry] and entry in entries:
+            entries.remove(entry)
+            entries.insert(0, entry)
 
     def prefer(self, target: Any, entry: Entry) -> None:
         """Let the next bounce of a target's class, and all that look like it, try this entry first.

@@ -82,6 +82,9 @@ class Core:
         self._paces: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Pace] = (
             weakref.WeakKeyDictionary()
         )
+        # Most runs are on the event loop of the run before: a weak dictionary costs each a fifth.
+        self._last_loop: Callable[[], asyncio.AbstractEventLoop | None] = lambda: None
+        self._last_pace: Pace
         self.limiter = Limiter(capacity, clock, self._changed)
         self.bus = Bus(self._changed)
         self._changed()
@@ -123,10 +126,11 @@ class Core:
     def pace(self) -> Pace:
         """Return the slice that all runs on the running event loop share."""
         loop = asyncio.get_running_loop()
-        pace = self._paces.get(loop)
-        if pace is None:
-            pace = self._paces[loop] = Pace(self._slice_s, self.clock)
-        return pace
+        if self._last_loop() is not loop:
+            self._last_pace = self._paces.get(loop) or Pace(self._slice_s, self.clock)
+            self._paces[loop] = self._last_pace
+            self._last_loop = weakref.ref(loop)
+        return self._last_pace
 
     @property
     def active_runs(self) -> int:

@@ -93,6 +93,7 @@ async def bounce_cold(run: Run, target: Any, depth: int, owed: Owed) -> Any:
                 return outcome
             values = binding.bind(blueprint.structure, target)
             if values is not None:
+                core.cache.touch(type(target), entry)
                 return await _bounce_known(run, entry, values, target, depth=depth, owed=owed)
     return await _bounce_new(run, target, depth, owed)
 
@@ -114,7 +115,6 @@ async def _bounce_known(
     core.bounces += 1
     core.cache.hits += 1
     entry.hits += 1
-    entry.used = True
     blueprint = entry.blueprint
     outcome, frame = await run_bounce(run, blueprint, values, depth, owed, first_sight=False)
     if blueprint.unfusable is None and core.fuses and entry.hits >= core.compile_after:

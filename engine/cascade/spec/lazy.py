@@ -184,14 +184,17 @@ class TaskSpec:
 
     def _lazy_class(self, slots: tuple[str, ...], more: tuple[str, ...]) -> Any:
         # One slot at least: instances of a class without any escape the garbage collector's sight.
-        # Two attributes are read beside the arguments, so that a single one comes in a tuple too.
+        # Two attributes are read beside the arguments, so that a single one comes in a tuple too,
+        # and so that the types of all that is read tell the class as well.
         namespace = {
             "__slots__": (*slots, *more) or ("nothing",),
             "__module__": __name__,
             "spec": self,
-            "read": attrgetter("spec", "policy", *slots),
+            "read": attrgetter("example", "policy", *slots),
         }
-        return type(f"LazyResult[{self.name}]", (LazyResult,), namespace)
+        made: Any = type(f"LazyResult[{self.name}]", (LazyResult,), namespace)
+        made.example = made()
+        return made
 
     def _make_constructor(self) -> Any:
         construct: Any = function_from(
