@@ -169,11 +169,10 @@ async def _run_call(bounce: Bounce, node: Node, values: Sequence[Any], *, is_tai
         if known is not MISS:
             run.say(TaskSkipped, task.name, node.index, SkipReason.CACHE_HIT)
             return known
-    amounts = {
-        name: checked_amount(name, amount.fetch(bounce.frame), task.name)
-        for name, amount in node.amounts
-    }
-    result = await _admitted(run, node, values, amounts)
+    if node.amounts or run.limiter.rules:
+        result = await _admitted(bounce, node, values)
+    else:
+        result = await attempts(run, node, values)
     if is_deferred(result):
         if is_tail:
             if cache is not None and key is not None:
@@ -185,12 +184,12 @@ async def _run_call(bounce: Bounce, node: Node, values: Sequence[Any], *, is_tai
     return result
 
 
-async def _admitted(
-    run: Run, node: Node, values: Sequence[Any], amounts: dict[str, Fraction]
-) -> Any:
-    limiter, name = run.limiter, node.task.name
-    if not amounts and not limiter.rules:
-        return await attempts(run, node, values)
+async def _admitted(bounce: Bounce, node: Node, values: Sequence[Any]) -> Any:
+    run, limiter, name = bounce.run, bounce.run.limiter, node.task.name
+    amounts = {
+        capacity: checked_amount(capacity, amount.fetch(bounce.frame), name)
+        for capacity, amount in node.amounts
+    }
     admission = limiter.enter(name, amounts)
     if not admission.granted:
         run.say(TaskBlocked, name, node.index, admission.denied)
@@ -219,7 +218,10 @@ async def attempts(
     try:
         while True:
             try:
-                result = await _call_body(run, task, values, failure)
+                if failure is None and task.is_async:
+                    result = await task.invoke(task.function, values)
+                else:
+                    result = await _call_body(run, task, values, failure)
                 break
             except Exception as error:
                 if retry is None or attempt >= retry.max_attempts:
@@ -243,8 +245,6 @@ async def _call_body(
 ) -> Any:
     if failure is not None:
         raise failure.error
-    if task.is_async:
-        return await task.invoke(task.function, values)
     if task.threaded:
         return await offload(run.core.threads(), lambda: task.invoke(task.function, values))
     return task.invoke(task.function, values)
