@@ -30,6 +30,12 @@ from cascade.spec.routing import Router
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cascade.spec.lazy import TaskSpec
+
+
+MAX_DEPTH = 50
+"""Containers around a call or marker, within which all of them are rebuilt with its value."""
+
 
 def build_graph(target: object) -> Graph:
     """Build the graph of a lazy result, or of a list or tuple of them.
@@ -43,9 +49,10 @@ def build_graph(target: object) -> Graph:
     Raises:
         CyclicTargetError: a lazy result reaches itself.
         TypeError: a lazy result hides in a container type that can't be rebuilt.
+        ValueError: one stands too deep in containers, or a container holds itself and one.
     """
     builder = _Builder()
-    for lazy in _lazies_in(target):
+    for lazy in _lazies_in(target, None):
         builder.visit(lazy)
     root = builder.binding(target, "target", "run")
     return Graph(
@@ -229,19 +236,23 @@ def values_of(item: Any) -> list[Any]:
 
 def _children(item: Any) -> Iterator[object]:
     for value in values_of(item):
-        yield from _lazies_in(value)
+        yield from _lazies_in(value, getattr(item, "spec", None))
 
 
-def _lazies_in(value: Any) -> Iterator[object]:
+def _lazies_in(value: Any, spec: TaskSpec | None, depth: int = 0) -> Iterator[object]:
     kind = type(value)
     if issubclass(kind, (LazyResult, Router)):
         yield value
     elif issubclass(kind, CONTAINERS) and not is_plain(value):
-        items = (
-            [item for pair in value.items() for item in pair] if issubclass(kind, dict) else value
-        )
-        for item in items:
-            yield from _lazies_in(item)
+        if depth == MAX_DEPTH:
+            user = "the target" if spec is None else f"an argument of task '{spec.name}'"
+            raise ValueError(
+                f"{user} holds a call or marker in over {MAX_DEPTH} containers, or in one that "
+                "holds itself. Build them in a task that gets its value."
+            )
+        is_dict = issubclass(kind, dict)
+        for part in (part for pair in value.items() for part in pair) if is_dict else value:
+            yield from _lazies_in(part, spec, depth + 1)
 
 
 def calls_within(target: LazyResult[Any]) -> list[Any]:

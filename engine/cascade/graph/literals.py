@@ -33,30 +33,25 @@ def is_plain(value: object) -> bool:
     kind = type(value)
     if kind in ATOMIC:
         return True
-    if issubclass(kind, CONTAINERS):
-        return not value or _all_plain(value, set())
-    return not issubclass(kind, MARKERS)
-
-
-def _all_plain(container: Any, path: set[int]) -> bool:
-    for items in (
-        (container.keys(), container.values())
-        if issubclass(type(container), dict)
-        else (container,)
-    ):
-        if ATOMIC.issuperset(map(type, items)):
-            continue
-        for item in items:
-            kind = type(item)
-            if kind in ATOMIC:
+    if not issubclass(kind, CONTAINERS):
+        return not issubclass(kind, MARKERS)
+    pending: list[Any] = [value]
+    # A container may hold itself; what is being looked into needs no second look.
+    seen: set[int] = set()
+    while pending:
+        container = pending.pop()
+        is_dict = issubclass(type(container), dict)
+        for items in (container.keys(), container.values()) if is_dict else (container,):
+            if ATOMIC.issuperset(map(type, items)):
                 continue
-            if issubclass(kind, CONTAINERS):
-                # A container may hold itself; what is being looked into needs no second look.
-                if id(item) in path:
+            for item in items:
+                kind = type(item)
+                if kind in ATOMIC:
                     continue
-                path.add(id(item))
-                if not _all_plain(item, path):
+                if issubclass(kind, CONTAINERS):
+                    if id(item) not in seen:
+                        seen.add(id(item))
+                        pending.append(item)
+                elif issubclass(kind, MARKERS):
                     return False
-            elif issubclass(kind, MARKERS):
-                return False
     return True
