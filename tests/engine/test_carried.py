@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 import cascade as cs
+from cascade.graph.build import build_graph
 from cascade.graph.literals import is_plain
+from cascade.graph.template import template_key
 
 
 @cs.task
@@ -153,3 +155,19 @@ def test_opaque_names_are_checked_where_the_task_is_made():
         cs.task(opaque=("history",))(passed.__wrapped__)
     with pytest.raises(ValueError, match=r"it has none. Pass names of its parameters, such as"):
         cs.task(opaque="history")(one.__wrapped__)
+
+
+def test_a_template_is_the_same_for_other_values_of_the_same_inputs_and_merged_calls():
+    count, other = cs.Param("count", []), cs.Param("count", [])
+
+    @cs.task(pure=True)
+    def pure(value):
+        return value
+
+    def key(*values):
+        return template_key(build_graph(passed([*map(pure, values)])))
+
+    assert key(count, 1, 1) == key(count, 2, 2)
+    assert key(count, 1, 1) != key(other, 1, 1)
+    assert key(count, 1, 1) != key(count, 1, 2)
+    assert hash(key(count, 1, 1)) == hash(key(count, 2, 2))

@@ -722,3 +722,95 @@ def test_a_loop_with_a_router_yields_in_every_slice(engine):
 
     asyncio.run(main())
     assert len(turns) > 3
+
+
+def routed(depth, inner):
+    for _ in range(depth):
+        inner = cs.Router(selector=1, routes={1: inner, 2: one()})
+    return inner
+
+
+@pytest.mark.parametrize("depth", [1, 30, 3000])
+def test_routers_may_stand_in_routes_at_any_depth(engine, depth):
+    async def within(target):
+        return await asyncio.wait_for(engine.default.run(target), 60)
+
+    for _ in range(1 if depth == 3000 else 5):
+        assert asyncio.run(within(give(routed(depth, double(one()))))) == 2
+
+
+@pytest.mark.parametrize("depth", [1, 2000])
+def test_routers_may_stand_in_selectors_and_behind_each_other_at_any_depth(engine, depth):
+    async def within(target):
+        return await asyncio.wait_for(engine.default.run(target), 60)
+
+    selected = one()
+    for _ in range(depth):
+        selected = give(cs.Router(selector=selected, routes={1: one(), 2: double(one())}))
+    assert asyncio.run(within(selected)) == 1
+
+
+def test_a_skip_behind_a_chain_of_routers_is_found(engine):
+    for _ in range(3):
+        with pytest.raises(cs.DependencyMissingError) as caught:
+            engine.run(give(routed(400, one().run_if(False))))
+        assert caught.value.reason == "a task whose result it needs was skipped"
+
+
+def nested(depth, inner, make=lambda item: [item]):
+    for _ in range(depth):
+        inner = make(inner)
+    return inner
+
+
+SHAPES = {
+    "list": lambda item: [item],
+    "tuple": lambda item: (item, 1),
+    "dict": lambda item: {"x": item},
+}
+
+
+@pytest.mark.parametrize("make", SHAPES.values(), ids=SHAPES)
+def test_a_call_is_resolved_within_50_containers_and_refused_in_more(engine, make):
+    made = engine()
+    for _ in range(12):
+        assert asyncio.run(made.run(give(nested(50, one(), make)))) == nested(50, 1, make)
+    message = (
+        r"^an argument of task 'give' holds a call or marker in over 50 containers, or in one that "
+        r"holds itself\. Build them in a task that gets its value\.$"
+    )
+    for depth in (51, 400, 2000):
+        for inner in (one(), cs.Param("x"), cs.Router(selector=1, routes={1: 1})):
+            with pytest.raises(ValueError, match=message):
+                asyncio.run(made.run(give(nested(depth, inner, make))))
+
+
+def test_a_container_that_holds_itself_and_a_call_is_refused(engine):
+    items = [one()]
+    items.append(items)
+    table = {"x": (one(), {})}
+    table["x"][1]["y"] = table
+    for value in (items, table):
+        for _ in range(3):
+            with pytest.raises(ValueError, match=r"holds itself\. Build them"):
+                engine.run(give(value))
+    with pytest.raises(ValueError, match=r"^the target holds a call"):
+        cs.visualize(items)
+
+
+@pytest.mark.parametrize("make", SHAPES.values(), ids=SHAPES)
+def test_values_may_be_nested_at_any_depth(engine, make):
+    value = nested(30_000, 1, make)
+
+    @cs.task
+    def loop(n, cells):
+        return cells if n == 0 else loop(n - 1, make(cells))
+
+    for _ in range(3):
+        assert engine.run(give(value)) is value
+    cells = engine.run(loop(30, value))
+    for _ in range(30):
+        (cells, *_) = cells.values() if isinstance(cells, dict) else cells
+    assert cells is value
+    while not isinstance(value, int):
+        (value, *_) = value.values() if isinstance(value, dict) else value

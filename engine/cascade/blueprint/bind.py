@@ -34,8 +34,7 @@ def bind(structure: Structure, target: Any) -> list[Any] | None:
         structure: what the target should look like; with a single target as its root.
         target: a lazy result.
     """
-    if not isinstance(structure.root, Result):
-        return None
+    assert isinstance(structure.root, Result)
     found: list[Any] = [None] * len(structure.calls)
     values: list[Any] = [None] * structure.value_count
     found[structure.root.node] = target

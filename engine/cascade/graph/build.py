@@ -31,6 +31,12 @@ from cascade.spec.routing import Router
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from cascade.spec.lazy import TaskSpec
+
+
+MAX_DEPTH = 50
+"""Containers around a call or marker, within which all of them are rebuilt with its value."""
+
 
 def build_graph(target: object) -> Graph:
     """Build the graph of a lazy result, or of a list or tuple of them.
@@ -44,9 +50,10 @@ def build_graph(target: object) -> Graph:
     Raises:
         CyclicTargetError: a lazy result reaches itself.
         TypeError: a lazy result hides in a container type that can't be rebuilt.
+        ValueError: one stands too deep in containers, or a container holds itself and one.
     """
     builder = _Builder()
-    for lazy in _lazies_in(target):
+    for lazy in _lazies_in(target, None):
         builder.visit(lazy)
     root = builder.binding(target, "target", "run")
     pure = [call.spec for call in builder.calls if call.may_merge]
@@ -265,19 +272,23 @@ def _children(item: Any) -> Iterator[object]:
         read = [it for name, it in zip(names, values, strict=False) if _is_read(item, name, it)]
         values = [*read, *values[len(names) :]]
     for value in values:
-        yield from _lazies_in(value)
+        yield from _lazies_in(value, getattr(item, "spec", None))
 
 
-def _lazies_in(value: Any) -> Iterator[object]:
+def _lazies_in(value: Any, spec: TaskSpec | None, depth: int = 0) -> Iterator[object]:
     kind = type(value)
     if issubclass(kind, (LazyResult, Router)):
         yield value
     elif issubclass(kind, CONTAINERS) and not is_plain(value):
-        items = (
-            [item for pair in value.items() for item in pair] if issubclass(kind, dict) else value
-        )
-        for item in items:
-            yield from _lazies_in(item)
+        if depth == MAX_DEPTH:
+            user = "the target" if spec is None else f"an argument of task '{spec.name}'"
+            raise ValueError(
+                f"{user} holds a call or marker in over {MAX_DEPTH} containers, or in one that "
+                "holds itself. Build them in a task that gets its value."
+            )
+        is_dict = issubclass(kind, dict)
+        for part in (part for pair in value.items() for part in pair) if is_dict else value:
+            yield from _lazies_in(part, spec, depth + 1)
 
 
 def calls_within(target: LazyResult[Any]) -> list[Any]:

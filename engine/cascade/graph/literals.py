@@ -57,11 +57,15 @@ def _all_plain(container: Any) -> bool:
     while level:
         tracked = [*filter(is_tracked, get_referents(*level))]
         # A container may hold itself, or another many times: each is looked into once.
-        fresh = dict(zip(map(id, tracked), tracked, strict=True))
-        for known in fresh.keys() & seen:
-            del fresh[known]
-        seen.update(fresh)
-        level = [*fresh.values()]
+        if len(tracked) == 1:
+            level = [] if id(tracked[0]) in seen else tracked
+            seen.add(id(tracked[0]))
+        else:
+            fresh = dict(zip(map(id, tracked), tracked, strict=True))
+            for known in fresh.keys() & seen:
+                del fresh[known]
+            seen.update(fresh)
+            level = [*fresh.values()]
         kinds = {*map(type, level)}
         if not kinds <= _EXACT:
             if any(issubclass(kind, MARKERS) for kind in kinds):

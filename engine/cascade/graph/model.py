@@ -121,7 +121,9 @@ class Routed(Binding):
 
     def fetch(self, frame: Frame) -> Any:
         """Return the chosen route's value."""
-        chosen: Binding = frame.results[self.switch]
+        chosen: Binding = self
+        while type(chosen) is Routed:
+            chosen = frame.results[chosen.switch]
         return chosen.fetch(frame)
 
     def nodes(self) -> tuple[int, ...]:

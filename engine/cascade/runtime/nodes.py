@@ -18,7 +18,6 @@ from cascade.spec.policy import MISS, CacheKey, CachePolicy
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Executor
-    from fractions import Fraction
 
     from cascade.blueprint.model import Failure
     from cascade.graph.model import Binding
@@ -136,11 +135,13 @@ def _upstream_skip(bounce: Bounce, node: Node) -> SkipReason | None:
 
 def _upstream(bounce: Bounce, needs: tuple[int, ...]) -> Iterator[int]:
     """Yield what a node needs, through the switches to the routes that they chose."""
-    for index in needs:
+    pending = list(needs)
+    while pending:
+        index = pending.pop()
         yield index
         chosen = bounce.frame.results[index]
         if bounce.nodes[index].kind is Kind.SWITCH and type(chosen) is not Skip:
-            yield from _upstream(bounce, chosen.nodes())
+            pending += chosen.nodes()
 
 
 def _choose(bounce: Bounce, node: Node) -> Binding:
