@@ -82,10 +82,7 @@ def compile_blueprint(
 
 
 def loop_namespace(
-    blueprint: Blueprint,
-    values: Sequence[Any],
-    results: Sequence[Any],
-    clock: Callable[[], float],
+    blueprint: Blueprint, values: Sequence[Any], results: Sequence[Any], clock: Callable[[], float]
 ) -> dict[str, Any]:
     """Return the objects that a loop's text names."""
     structure = blueprint.structure

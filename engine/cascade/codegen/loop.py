@@ -80,11 +80,7 @@ def _writable(binding: Binding) -> bool:
 
 
 def loop_text(
-    structure: Structure,
-    stages: Sequence[Stage],
-    sample: Sequence[Any],
-    *,
-    observed: bool,
+    structure: Structure, stages: Sequence[Stage], sample: Sequence[Any], *, observed: bool
 ) -> str:
     """Return the source of `loop(target, run, alarm)` for a structure that `unfusable` passes.
 

@@ -273,7 +273,7 @@ async def _run_map(bounce: Bounce, node: Node) -> list[Any]:
     calls: list[list[Any]] = []
     for position in range(count):
         item = {name: items[position] for name, items in columns.items()}
-        calls.append(task.arguments_of(task.construct(**item, **shared)))
+        calls.append(task.arguments_of(task.call({**item, **shared})))
     waits = task.is_async or task.threaded or node.retry or node.cache or node.amounts
     if not waits and not bounce.run.limiter.rules:
         return await _map_inline(bounce, node, calls)
