@@ -3,10 +3,12 @@ from __future__ import annotations
 import asyncio
 import collections
 import copy
+import dataclasses
 import functools
 import inspect
 import pickle
 import threading
+import types
 from typing import ClassVar, NamedTuple
 from unittest import mock
 
@@ -915,3 +917,59 @@ def test_annotations_are_not_evaluated(monkeypatch):
         ("d", "KEYWORD_ONLY", 4),
         ("e", "VAR_KEYWORD", inspect.Parameter.empty),
     ]
+
+
+@dataclasses.dataclass
+class Message:
+    text: object
+    more: object = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Slotted:
+    text: object
+
+
+HIDING = {
+    "dataclass": Message,
+    "field behind a plain one": lambda item: Message(1, item),
+    "frozen dataclass with slots": Slotted,
+    "deque": lambda item: collections.deque([1, item]),
+    "namespace": lambda item: types.SimpleNamespace(x=item),
+    "mapping proxy": lambda item: types.MappingProxyType({"x": item}),
+    "ordered dict": lambda item: collections.OrderedDict(x=item),
+    "default dict": lambda item: collections.defaultdict(list, x=item),
+    "deque in a dataclass": lambda item: Message(collections.deque([item])),
+}
+
+
+@pytest.mark.parametrize("hide", HIDING.values(), ids=HIDING)
+@pytest.mark.parametrize("depth", [0, 1])
+def test_a_call_in_what_is_not_rebuilt_is_refused_and_never_reaches_a_body(engine, hide, depth):
+    got = []
+
+    @cs.task
+    def loop(n, value):
+        got.append(value)
+        return value if n == 0 else loop(n - 1, hide(one()) if n == 3 else value)
+
+    def wrapped(item):
+        return [hide(item)] if depth else hide(item)
+
+    plain = wrapped(1)
+    for _ in range(12):
+        assert engine.run(give(plain)) is plain
+    for marker in (one(), cs.Param("x", 1), cs.Router(selector=1, routes={1: 1}), [one()]):
+        for _ in range(2):
+            with pytest.raises(TypeError, match=r"^argument 'value' of task 'give' holds a lazy"):
+                engine.run(give(wrapped(marker)))
+    got.clear()
+    with pytest.raises(TypeError, match=r"^argument 'value' of task 'loop' holds a lazy"):
+        engine.run(loop(15, plain))
+    assert all(each is plain for each in got)
+    assert len(got) == 13
+
+
+def test_a_dataclass_without_one_of_its_fields_is_a_value(engine):
+    value = Slotted.__new__(Slotted)
+    assert engine.run(give(value)) is value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, final
 
-from cascade.graph.literals import CONTAINERS
+from cascade.graph.literals import is_opaque
 from cascade.graph.model import Injected, Input, Items, Result, Value
 
 if TYPE_CHECKING:
@@ -87,9 +87,9 @@ class Guards:
         return lines
 
     def _literal(self, source: str, slot: int) -> list[str]:
-        # A container is looked into each time; of an opaque type every value is a literal.
-        opaque = not issubclass(type(self.sample[slot]), CONTAINERS)
-        known = f"type(v{slot}) is not T{slot} and " if opaque else ""
+        # What can hold a call is looked into each time.
+        kind: Any = type(self.sample[slot])
+        known = f"type(v{slot}) is not T{slot} and " if is_opaque(kind) else ""
         return [f"v{slot} = {source}", f"if {known}not is_plain(v{slot}): return Miss(target)"]
 
     def _distinct(self) -> list[str]:
