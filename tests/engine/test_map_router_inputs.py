@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 
 import pytest
 
@@ -814,3 +815,37 @@ def test_values_may_be_nested_at_any_depth(engine, make):
     assert cells is value
     while not isinstance(value, int):
         (value, *_) = value.values() if isinstance(value, dict) else value
+
+
+def test_positional_only_parameters_can_be_mapped(engine):
+    @cs.task
+    def join(a, b, /, c, *, d="d"):
+        return f"{a}{b}{c}{d}"
+
+    for _ in range(3):
+        assert engine.run(join.map(c="xy", b=[1, 2], a=give([3, 4]))) == ["31xd", "42yd"]
+    with pytest.raises(TypeError, match=r"join\(\) missing 1 required positional argument: 'b'"):
+        join.map(a=[1], c=[1])
+
+
+def test_a_column_that_can_be_read_once_is_the_same_in_a_second_run(engine):
+    mapped = double.map(x=(n for n in range(3)))
+    for _ in range(3):
+        assert engine.run(mapped) == [0, 2, 4]
+    with pytest.raises(ValueError, match=r"differ in length \(a: 2, b: 3\)"):
+        pairs.map(a=iter("ab"), b=[1, 2, 3])
+
+
+@cs.task
+def pairs(a, b):
+    return a, b
+
+
+@pytest.mark.parametrize(
+    ("wanted", "given"), [(Decimal, "a tenth"), (bool, []), (bool, {}), (bool, 2), (dict, [1])]
+)
+def test_what_a_type_can_not_read_is_refused_with_the_params_name(engine, wanted, given):
+    with pytest.raises(cs.ParamError) as caught:
+        engine.run(give(cs.Param("n", type=wanted)), {"n": given})
+    assert caught.value.name == "n"
+    assert str(caught.value).startswith(f"parameter 'n' can't be read as {wanted.__name__}: got ")

@@ -582,3 +582,25 @@ def test_values_whose_parts_are_the_same_are_the_same(engine, how, make):
         return
     kept = cs.MemoryCache() if how == "memory cache" else DictCache()
     assert [engine.run(load(make()).with_cache(kept)) for _ in range(3)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"max_attempts": each} for each in (2.5, float("nan"), float("inf"), True, "3")),
+        *({"delay": each} for each in (float("nan"), float("inf"), -0.1)),
+        *({"backoff": each} for each in (float("nan"), float("inf"), -1)),
+    ],
+)
+def test_a_retry_takes_whole_attempts_and_finite_times(options):
+    with pytest.raises(ValueError):
+        one().with_retry(**options)
+
+
+def test_the_last_word_on_a_capacity_holds(engine):
+    made = engine(capacity={"slot": 2, "memory": 1})
+    target = one().with_constraints(slot=3, memory=1).with_constraints(slot=2)
+    for _ in range(3):
+        assert asyncio.run(made.run(target)) == 1
+    with pytest.raises(cs.ConstraintError, match=r"asks for 3 of capacity 'slot'"):
+        asyncio.run(made.run(target.with_constraints(slot=3)))

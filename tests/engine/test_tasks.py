@@ -3,10 +3,14 @@ from __future__ import annotations
 import asyncio
 import collections
 import copy
+import dataclasses
+import functools
 import inspect
 import pickle
 import threading
+import types
 from typing import ClassVar, NamedTuple
+from unittest import mock
 
 import pytest
 
@@ -877,3 +881,150 @@ def test_a_value_is_asked_for_nothing_but_its_type(engine, pure):
         assert results[1][0] is proxy
         assert engine.run(gather(take(proxy), take(proxy)))[0] is proxy
     assert Proxy.asked == []
+
+
+def test_a_function_around_a_coroutine_function_is_awaited(engine):
+    def logged(function):
+        @functools.wraps(function)
+        def wrapper(*args):
+            return function(*args)
+
+        return wrapper
+
+    def answering(function):
+        @functools.wraps(function)
+        def wrapper(*args):
+            return "answered"
+
+        return wrapper
+
+    @cs.task
+    @logged
+    async def load(n):
+        await asyncio.sleep(0)
+        return n if n == 0 else load(n - 1)
+
+    @cs.task
+    @answering
+    async def never(n):
+        raise AssertionError
+
+    for _ in range(12):
+        assert engine.run(load(3)) == 0
+        assert engine.run(give(load(1))) == 0
+        assert engine.run(never(1)) == "answered"
+    with pytest.raises(TypeError, match=r"^task 'load' is async and has mode"):
+        cs.task(mode="thread")(load.__wrapped__)
+
+
+def test_a_class_is_called_and_its_instance_is_awaited(engine):
+    class Agent:
+        def __init__(self, name):
+            self.name = name
+
+        async def __call__(self, n):
+            return self.name * n
+
+    made = engine.run(cs.task(Agent)("a"))
+    assert type(made) is Agent
+    assert engine.run(cs.task(made)(3)) == "aaa"
+
+
+@pytest.mark.parametrize("name", ["lazy_", "LazyClass_", "lazyclass__", "construct", "body", "a"])
+def test_a_parameter_may_have_any_name(engine, name):
+    namespace = {}
+    exec(f"def take({name}, *, {name}2=2): return {name}, {name}2", namespace)
+    take = cs.task(namespace["take"])
+    for _ in range(12):
+        assert engine.run(take(one())) == (1, 2)
+        assert engine.run(take(**{name: 1, f"{name}2": one()}).with_retry()) == (1, 1)
+
+
+def test_a_mock_can_be_a_body(engine):
+    plain, waits = mock.Mock(return_value=5), mock.AsyncMock(return_value=6)
+    for body, value in ((plain, 5), (waits, 6)):
+        task = cs.task(name="mocked")(body)
+        assert engine.run(task(1, x=give(2))) == value
+        body.assert_called_once_with(1, x=2)
+    with pytest.raises(TypeError, match=r"^TailCall needs a task, and got Mock\b"):
+        cs.TailCall(plain, 1)
+
+
+def test_annotations_are_not_evaluated(monkeypatch):
+    real = inspect.get_annotations
+
+    def get_annotations(thing, **options):
+        if real(thing):
+            raise NameError("name 'Later' is not defined")
+        return {}
+
+    def body(a: Later, /, b: Later = 2, *c: Later, d: Later = 4, **e: Later) -> Later:  # noqa: F821
+        return a
+
+    monkeypatch.setattr(inspect, "get_annotations", get_annotations)
+    task = cs.task(body)
+    assert cs.run(task(1)) == 1
+    kinds = [(each.name, each.kind.name, each.default) for each in task.spec.parameters]
+    assert kinds == [
+        ("a", "POSITIONAL_ONLY", inspect.Parameter.empty),
+        ("b", "POSITIONAL_OR_KEYWORD", 2),
+        ("c", "VAR_POSITIONAL", inspect.Parameter.empty),
+        ("d", "KEYWORD_ONLY", 4),
+        ("e", "VAR_KEYWORD", inspect.Parameter.empty),
+    ]
+
+
+@dataclasses.dataclass
+class Message:
+    text: object
+    more: object = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Slotted:
+    text: object
+
+
+HIDING = {
+    "dataclass": Message,
+    "field behind a plain one": lambda item: Message(1, item),
+    "frozen dataclass with slots": Slotted,
+    "deque": lambda item: collections.deque([1, item]),
+    "namespace": lambda item: types.SimpleNamespace(x=item),
+    "mapping proxy": lambda item: types.MappingProxyType({"x": item}),
+    "ordered dict": lambda item: collections.OrderedDict(x=item),
+    "default dict": lambda item: collections.defaultdict(list, x=item),
+    "deque in a dataclass": lambda item: Message(collections.deque([item])),
+}
+
+
+@pytest.mark.parametrize("hide", HIDING.values(), ids=HIDING)
+@pytest.mark.parametrize("depth", [0, 1])
+def test_a_call_in_what_is_not_rebuilt_is_refused_and_never_reaches_a_body(engine, hide, depth):
+    got = []
+
+    @cs.task
+    def loop(n, value):
+        got.append(value)
+        return value if n == 0 else loop(n - 1, hide(one()) if n == 3 else value)
+
+    def wrapped(item):
+        return [hide(item)] if depth else hide(item)
+
+    plain = wrapped(1)
+    for _ in range(12):
+        assert engine.run(give(plain)) is plain
+    for marker in (one(), cs.Param("x", 1), cs.Router(selector=1, routes={1: 1}), [one()]):
+        for _ in range(2):
+            with pytest.raises(TypeError, match=r"^argument 'value' of task 'give' holds a lazy"):
+                engine.run(give(wrapped(marker)))
+    got.clear()
+    with pytest.raises(TypeError, match=r"^argument 'value' of task 'loop' holds a lazy"):
+        engine.run(loop(15, plain))
+    assert all(each is plain for each in got)
+    assert len(got) == 13
+
+
+def test_a_dataclass_without_one_of_its_fields_is_a_value(engine):
+    value = Slotted.__new__(Slotted)
+    assert engine.run(give(value)) is value

@@ -91,10 +91,7 @@ def compile_blueprint(
 
 
 def loop_namespace(
-    entry: Entry,
-    values: Sequence[Any],
-    results: Sequence[Any],
-    clock: Callable[[], float],
+    entry: Entry, values: Sequence[Any], results: Sequence[Any], clock: Callable[[], float]
 ) -> dict[str, Any]:
     """Return the objects that a loop's text names."""
     structure = entry.blueprint.structure

@@ -34,10 +34,17 @@ def constructor_text(parameters: tuple[Parameter, ...]) -> str:
     Its attributes are `PREFIX` with the parameter's name, for `attributes` of `function_from`. The
     defaults are left out; the caller sets them on the function, where any object can stand.
     """
-    lines = [f"def construct({parameter_list(parameters)}):", "    lazy_ = LazyClass_()"]
-    lines += [f"    lazy_.{PREFIX}{each.name} = {each.name}" for each in parameters]
-    lines.append("    return lazy_")
+    class_ = class_name(parameters)
+    lazy = class_.lower()
+    lines = [f"def construct({parameter_list(parameters)}):", f"    {lazy} = {class_}()"]
+    lines += [f"    {lazy}.{PREFIX}{each.name} = {each.name}" for each in parameters]
+    lines.append(f"    return {lazy}")
     return "\n".join(lines) + "\n"
+
+
+def class_name(parameters: tuple[Parameter, ...]) -> str:
+    """Return a constructor's name for the class that it makes, longer than any parameter's."""
+    return "LazyClass" + "_" * max((len(each.name) for each in parameters), default=0)
 
 
 def parameter_list(parameters: tuple[Parameter, ...]) -> str:

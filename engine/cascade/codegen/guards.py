@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, final
 
-from cascade.graph.literals import CONTAINERS
+from cascade.graph.literals import is_opaque
 from cascade.graph.model import Injected, Input, Items, Kind, Pairs, Result, Routed, Value
 
 if TYPE_CHECKING:
@@ -110,12 +110,10 @@ class Guards:
         return lines
 
     def _literal(self, source: str, binding: Value) -> list[str]:
-        # A container is looked into each time, unless its parameter is opaque; of any other type
-        # every value is a literal.
+        # What can hold a call is looked into each time, unless its parameter is opaque.
         slot = binding.slot
-        known = f"type(v{slot}) is not T{slot} and "
-        if not binding.unread and issubclass(type(self.sample[slot]), CONTAINERS):
-            known = ""
+        kind: Any = type(self.sample[slot])
+        known = f"type(v{slot}) is not T{slot} and " if binding.unread or is_opaque(kind) else ""
         test = "is_passed" if binding.unread else "is_plain"
         return [f"v{slot} = {source}", f"if {known}not {test}(v{slot}): return Miss(target)"]
 

@@ -5,13 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, final
 
-from cascade.events import (
-    RunFinished,
-    RunStarted,
-    Status,
-    TaskFinished,
-    TaskStarted,
-)
+from cascade.events import RunFinished, RunStarted, Status, TaskFinished, TaskStarted
 from cascade.runtime.scopes import Scope
 from cascade.runtime.siblings import apart
 from cascade.runtime.state import Generation

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dis
+import logging
 from collections import ChainMap
 from typing import TYPE_CHECKING, Any, Self, final
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, MutableMapping
 
     from cascade.spec.resource import Resource
+
+
+_log = logging.getLogger("cascade")
 
 
 @final
@@ -80,7 +84,11 @@ class Scope:
         if cause is None or not isinstance(first, Exception):
             raise first
         for error in failures:
-            cause.add_note(f"While its resources were released: {type(error).__name__}: {error}")
+            note = f"While its resources were released: {type(error).__name__}: {error}"
+            try:
+                cause.add_note(note)
+            except Exception:  # noqa: BLE001  a frozen exception takes none
+                _log.error("%r: %s", cause, note)
 
 
 @final
@@ -149,7 +157,7 @@ async def _end(resource: Resource, generator: Any, cause: BaseException | None) 
     except BaseException as raised:
         if raised is not cause:
             raise
-        raised.__traceback__ = traceback
+        raised.with_traceback(traceback)
         return
     if resource.is_async:
         await generator.aclose()

@@ -31,13 +31,7 @@ if TYPE_CHECKING:
 
 
 async def run_bounce(
-    run: Run,
-    blueprint: Blueprint,
-    values: list[Any],
-    depth: int,
-    owed: Owed,
-    *,
-    first_sight: bool,
+    run: Run, blueprint: Blueprint, values: list[Any], depth: int, owed: Owed, *, first_sight: bool
 ) -> tuple[Any, Frame]:
     """Run one bounce from its start.
 
@@ -99,13 +93,7 @@ async def resume_bounce(run: Run, left: Break, depth: int, owed: Owed) -> Any:
 
 
 def _bounce(
-    run: Run,
-    blueprint: Blueprint,
-    frame: Frame,
-    *,
-    depth: int,
-    owed: Owed,
-    scope: Scope,
+    run: Run, blueprint: Blueprint, frame: Frame, *, depth: int, owed: Owed, scope: Scope
 ) -> Bounce:
     structure = blueprint.structure
     root = structure.root

@@ -8,7 +8,13 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NoReturn, TypeVar, cast, final
 
-from cascade.codegen.constructor import PREFIX, constructor_text, invoker_text, slot_names
+from cascade.codegen.constructor import (
+    PREFIX,
+    class_name,
+    constructor_text,
+    invoker_text,
+    slot_names,
+)
 from cascade.codegen.source import function_from
 from cascade.spec.policy import PLAIN, CachePolicy, Policy, retrying
 from cascade.spec.signature import parameters_of
@@ -164,7 +170,7 @@ class TaskSpec:
         mode: Mode,
         opaque: Collection[str] = (),
     ) -> None:
-        self.function = function
+        self.function = _body_of(function)
         self.name = name
         self.pure = pure
         self.mode = mode
@@ -200,7 +206,7 @@ class TaskSpec:
         construct: Any = function_from(
             constructor_text(self.parameters),
             "construct",
-            {"LazyClass_": self.plain_class},
+            {class_name(self.parameters): self.plain_class},
             label=label_of(self.function),
             attributes={
                 PREFIX + parameter.name: slot
@@ -219,6 +225,16 @@ class TaskSpec:
     def arguments_of(self, call: LazyResult[Any]) -> tuple[Any, ...]:
         """Return what a call was given, one value per parameter."""
         return type(call).read(call)[2:]
+
+    def call(self, arguments: Mapping[str, Any]) -> Any:
+        """Return the call with these arguments by name, positional-only ones included."""
+        named = dict(arguments)
+        positional = [
+            named.pop(each.name)
+            for each in self.parameters
+            if each.kind is inspect.Parameter.POSITIONAL_ONLY and each.name in named
+        ]
+        return self.construct(*positional, **named)
 
     @property
     def threaded(self) -> bool:
@@ -239,7 +255,7 @@ class TailCall:
     __slots__ = ("args", "kwargs", "task")
 
     def __init__(self, task: Callable[..., Any], /, *args: object, **kwargs: object) -> None:
-        if not hasattr(task, "spec"):
+        if not isinstance(getattr(task, "spec", None), TaskSpec):
             raise TypeError(
                 f"TailCall needs a task, and got {type(task).__name__}. "
                 "Decorate the function with @cs.task."
@@ -296,10 +312,26 @@ def label_of(function: object) -> str:
 
 
 def is_async(function: Callable[..., Any]) -> bool:
-    """Tell whether calling the object makes a coroutine."""
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004  the method itself is asked for
-    )
+    """Tell whether calling the object makes a coroutine, if only by what it wraps."""
+    if isinstance(function, type):
+        return False
+    called = getattr(function, "__call__", None)  # noqa: B004  the method itself is asked for
+    wrapped = inspect.unwrap(function)
+    return any(map(inspect.iscoroutinefunction, (function, called, wrapped)))
+
+
+def _body_of(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function, as a coroutine function where it wraps one and may return its call."""
+    wrapped = inspect.unwrap(function)
+    if wrapped is function or not inspect.iscoroutinefunction(wrapped):
+        return function
+
+    @functools.wraps(function)
+    async def body(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        return await result if inspect.isawaitable(result) else result
+
+    return body
 
 
 def _set_defaults(function: Any, parameters: tuple[inspect.Parameter, ...]) -> None:
@@ -327,7 +359,12 @@ def _checked_names(task: str, names: Collection[str], known: tuple[str, ...]) ->
 
 
 def _map(spec: TaskSpec, /, **columns: Any) -> MappedLazyResult[Any]:
-    spec.construct(**columns)  # raises at the call site what a wrong call of the task would raise
+    # What can be read once must be the same in a second run.
+    columns = {
+        name: list(column) if hasattr(type(column), "__next__") else column
+        for name, column in columns.items()
+    }
+    spec.call(columns)  # raises at the call site what a wrong call of the task would raise
     lengths = {
         name: len(column)
         for name, column in columns.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Protocol, final, runtime_checkable
@@ -83,14 +84,14 @@ class Retry:
     backoff: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.max_attempts < 1:
+        if type(self.max_attempts) is not int or self.max_attempts < 1:
             raise ValueError(
                 f"max_attempts is {self.max_attempts}, but the first call is an attempt too. "
                 "Pass 1 for a single call."
             )
-        if self.delay_s < 0:
+        if not 0 <= self.delay_s < math.inf:
             raise ValueError(f"delay is {self.delay_s} s. Pass 0 or more.")
-        if self.backoff < 0:
+        if not 0 <= self.backoff < math.inf:
             raise ValueError(f"backoff is {self.backoff}. Pass 0 or more; 1 keeps the delay.")
 
 

@@ -92,7 +92,7 @@ def _refuse_what_is_no_body(function: object, mode: str) -> None:
     if not callable(function):
         raise TypeError(f"@cs.task needs a function, and got {type(function).__name__}.")
     label = label_of(function)
-    if hasattr(function, "spec"):
+    if isinstance(getattr(function, "spec", None), TaskSpec):
         raise TypeError(f"'{label}' is a task already. Decorate it once.")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise TypeError(
