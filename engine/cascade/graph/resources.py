@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
 from cascade.errors import ResourceError
+from cascade.graph.model import Injected, Input
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cascade.graph.model import Structure
+    from cascade.graph.model import Binding, Structure
+    from cascade.spec.param import Env, Param
     from cascade.spec.resource import Resource
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """The resources of one structure, each after those that it needs itself.
+    """Inputs and resources, each resource after those that it needs itself.
 
     Attributes:
-        run: run-scoped, acquired once a run.
-        step: step-scoped, acquired for each bounce.
+        inputs: markers of run inputs, read once a run.
+        run: run-scoped resources, acquired once a run.
+        step: step-scoped resources, acquired for each bounce.
+        late: what is needed only by what may not run, by the node's index or by the binding of its
+            condition or of a route.
+        any_step: whether a bounce may need a step-scoped resource.
     """
 
+    inputs: tuple[Param | Env, ...] = ()
     run: tuple[Resource, ...] = ()
     step: tuple[Resource, ...] = ()
+    late: Mapping[int | Binding, Needs] = field(default_factory=dict)
+    any_step: bool = False
 
 
 def scan_resources(structure: Structure, registered: Mapping[str, Resource]) -> Needs:
-    """Return what a structure needs, in the order of its Inject markers, dependencies first.
+    """Return what a structure needs, in the order of its markers, dependencies first.
+
+    What belongs to a route, or to a task that may be skipped, is needed late: when it is to run.
 
     Args:
         structure: the nodes and their markers.
@@ -38,15 +50,61 @@ def scan_resources(structure: Structure, registered: Mapping[str, Resource]) -> 
     Raises:
         ResourceError: a marker names a resource that is not registered.
     """
-    order: dict[str, Resource] = {}
-    for name, parameter, task in structure.injects:
-        if name not in registered:
-            raise ResourceError.unknown(name, parameter, f"task '{task}'")
-        _add(registered[name], registered, order)
-    return Needs(
-        run=tuple(each for each in order.values() if each.scope == "run"),
-        step=tuple(each for each in order.values() if each.scope == "step"),
-    )
+    if not structure.marked:
+        return Needs()
+    wanted = set(structure.root.nodes())
+    for node in reversed(structure.nodes):
+        if node.index in wanted:
+            wanted.update(node.needs, node.after)
+    skippable: set[int] = set()
+    at_once = _Collected(registered)
+    late: defaultdict[int | Binding, _Collected] = defaultdict(lambda: _Collected(registered))
+    for node in structure.nodes:
+        certain = node.index in wanted and skippable.isdisjoint((*node.needs, *node.after))
+        routes = [route for _, route in node.routes]
+        routed = (other for route in routes for other in route.nodes())
+        if not certain or node.condition is not None or not skippable.isdisjoint(routed):
+            skippable.add(node.index)
+        for parameter, binding in node.uses():
+            part = binding if binding is node.condition else node.index
+            now = certain and (node.condition is None or binding is node.condition)
+            (at_once if now else late[part]).add(binding, parameter, node.name)
+        for route in routes:
+            late[route].add(route, "routes", node.name)
+    return at_once.needs({key: each.needs({}) for key, each in late.items() if each.found})
+
+
+@final
+class _Collected:
+    def __init__(self, registered: Mapping[str, Resource]) -> None:
+        self._registered = registered
+        self._inputs: dict[Input, None] = {}
+        self._resources: dict[str, Resource] = {}
+
+    def add(self, binding: Binding, parameter: str, task: str) -> None:
+        for leaf in binding.leaves():
+            if isinstance(leaf, Input):
+                self._inputs[leaf] = None
+            elif isinstance(leaf, Injected):
+                name = leaf.resource
+                if name not in self._registered:
+                    raise ResourceError.unknown(name, parameter, f"task '{task}'")
+                _add(self._registered[name], self._registered, self._resources)
+
+    @property
+    def found(self) -> bool:
+        return bool(self._inputs or self._resources)
+
+    def needs(self, late: Mapping[int | Binding, Needs]) -> Needs:
+        resources = self._resources.values()
+        step = tuple(each for each in resources if each.scope == "step")
+        return Needs(
+            inputs=tuple(each.marker for each in self._inputs),
+            run=tuple(each for each in resources if each.scope == "run"),
+            step=step,
+            late=late,
+            any_step=bool(step) or any(each.step for each in late.values()),
+        )
 
 
 def _add(
