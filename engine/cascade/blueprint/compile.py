@@ -7,7 +7,7 @@ from dataclasses import astuple
 from typing import TYPE_CHECKING, Any, cast
 
 from cascade.blueprint.bind import same_policy
-from cascade.blueprint.model import MISSING, Blueprint, Break, Failure, Loop, Miss
+from cascade.blueprint.compiled import MISSING, Blueprint, Break, Failure, Loop, Miss
 from cascade.codegen import loop as text
 from cascade.codegen.names import Names
 from cascade.codegen.source import function_from

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from cascade.blueprint.cache import Look
-    from cascade.blueprint.model import Loop
+    from cascade.blueprint.compiled import Loop
     from cascade.runtime.state import State
 
 Tier = Literal["auto", "reference", "blueprint", "hot"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Executor
 
-    from cascade.blueprint.model import Failure
+    from cascade.blueprint.compiled import Failure
     from cascade.graph.model import Binding
     from cascade.graph.resources import Needs
     from cascade.graph.stages import Demand

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cascade.blueprint import bind as binding
 from cascade.blueprint import compile as compiling
 from cascade.blueprint.cache import Entry, look_of
-from cascade.blueprint.model import Break, Miss
+from cascade.blueprint.compiled import Break, Miss
 from cascade.events import StaticAnalysisWarning
 from cascade.graph import analysis, build, template
 from cascade.runtime.bounce import resume_bounce, run_bounce
