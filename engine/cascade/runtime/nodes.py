@@ -339,7 +339,7 @@ async def _map_inline(bounce: Bounce, node: Node, calls: Sequence[Sequence[Any]]
                 result = invoke(body, values)
             except BaseException as error:
                 # Nobody listened when it began; who came while it ran hears of it.
-                run.body_failed(node.index, task.name, pace.since_slice_began(), error)
+                run.body_ended(node.index, task.name, pace.since_slice_began(), error)
                 raise
             if clock() >= pace.deadline:
                 run.ended_late(node.index, task.name)
