@@ -614,10 +614,13 @@ def test_a_loop_that_is_closed_under_a_waiter_keeps_nothing_from_others(engine, 
     loop.run_until_complete(asyncio.sleep(0))
     waiters = [gone.create_task(made.run(give(1).with_constraints(slot=1))) for _ in range(2)]
     run_until_waiting(gone, made, waiters[0])
+    third = loop.create_task(made.run(give(3).with_constraints(slot=1)))
+    run_until_waiting(loop, made, third)
     gone.close()
     made.set_rate("give", "1/10s", expires_in=10)
     loop.call_soon(released.set)
     assert loop.run_until_complete(asyncio.wait_for(holder, 10)) == "held"
+    assert loop.run_until_complete(asyncio.wait_for(third, 10)) == 3
     assert made.statistics().waiting == 0
     made.set_rate("give", None)
     again = made.run(give(2).with_constraints(slot=1))

@@ -849,3 +849,21 @@ def test_what_a_type_can_not_read_is_refused_with_the_params_name(engine, wanted
         engine.run(give(cs.Param("n", type=wanted)), {"n": given})
     assert caught.value.name == "n"
     assert str(caught.value).startswith(f"parameter 'n' can't be read as {wanted.__name__}: got ")
+
+
+def test_one_input_may_stand_in_several_places(engine):
+    name = cs.Param("name")
+
+    @cs.task
+    def loop(n, first, second):
+        return [first, *second] if n == 0 else loop(n - 1, name, [name, pairs(name, name)])
+
+    for value in range(3):
+        assert engine.run(loop(9, 0, []), {"name": value}) == [value, value, (value, value)]
+
+
+def test_a_router_whose_selector_is_skipped_is_skipped(engine):
+    for _ in range(3):
+        with pytest.raises(cs.DependencyMissingError) as caught:
+            engine.run(give(cs.Router(selector=one().run_if(False), routes={1: one()})))
+        assert caught.value.reason == "a task whose result it needs was skipped"

@@ -788,3 +788,23 @@ def test_a_frozen_exception_is_raised_as_it_was_and_the_teardowns_error_is_logge
         assert caught.value.code == 7
         (record,) = caplog.records
         assert "While its resources were released: OSError: teardown" in record.getMessage()
+
+
+def test_a_run_that_is_cancelled_as_a_resource_has_opened_closes_it(engine):
+    log, running = [], []
+
+    @cs.resource
+    def db():
+        running[-1].cancel()
+        yield
+        log.append("close")
+
+    async def main():
+        running.append(asyncio.ensure_future(made.run(uses(1))))
+        await asyncio.wait(running)
+        assert running.pop().cancelled()
+
+    made = engine(resources=[db])
+    for _ in range(3):
+        asyncio.run(main())
+    assert log == ["close"] * 3

@@ -177,7 +177,7 @@ class _Writer:
             lines += [
                 "    except BaseException as error:",
                 "        if at >= 0:",
-                "            run.body_failed(at, BLUEPRINT.names[at], clock() - started, error)",
+                "            run.body_ended(at, BLUEPRINT.names[at], clock() - started, error)",
                 "        raise",
             ]
         else:

@@ -10,11 +10,13 @@ from cascade.errors import ResourceError
 from cascade.graph.model import Injected, Input
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from cascade.graph.model import Binding, Structure
     from cascade.spec.param import Env, Param
     from cascade.spec.resource import Resource
+
+    _Use = tuple[Binding, str, str]
 
 
 @final
@@ -57,8 +59,8 @@ def scan_resources(structure: Structure, registered: Mapping[str, Resource]) -> 
         if node.index in wanted:
             wanted.update(node.needs, node.after)
     skippable: set[int] = set()
-    at_once = _Collected(registered)
-    late: defaultdict[int | Binding, _Collected] = defaultdict(lambda: _Collected(registered))
+    at_once: list[_Use] = []
+    late: defaultdict[int | Binding, list[_Use]] = defaultdict(list)
     for node in structure.nodes:
         certain = node.index in wanted and skippable.isdisjoint((*node.needs, *node.after))
         routes = [route for _, route in node.routes]
@@ -68,43 +70,35 @@ def scan_resources(structure: Structure, registered: Mapping[str, Resource]) -> 
         for parameter, binding in node.uses():
             part = binding if binding is node.condition else node.index
             now = certain and (node.condition is None or binding is node.condition)
-            (at_once if now else late[part]).add(binding, parameter, node.name)
+            (at_once if now else late[part]).append((binding, parameter, node.name))
         for route in routes:
-            late[route].add(route, "routes", node.name)
-    return at_once.needs({key: each.needs({}) for key, each in late.items() if each.found})
+            late[route].append((route, "routes", node.name))
+    found = {part: _needs(uses, registered, {}) for part, uses in late.items()}
+    found = {part: needs for part, needs in found.items() if needs != Needs()}
+    return _needs(at_once, registered, found)
 
 
-@final
-class _Collected:
-    def __init__(self, registered: Mapping[str, Resource]) -> None:
-        self._registered = registered
-        self._inputs: dict[Input, None] = {}
-        self._resources: dict[str, Resource] = {}
-
-    def add(self, binding: Binding, parameter: str, task: str) -> None:
+def _needs(
+    uses: Iterable[_Use], registered: Mapping[str, Resource], late: Mapping[int | Binding, Needs]
+) -> Needs:
+    inputs: dict[Input, None] = {}
+    order: dict[str, Resource] = {}
+    for binding, parameter, task in uses:
         for leaf in binding.leaves():
             if isinstance(leaf, Input):
-                self._inputs[leaf] = None
+                inputs[leaf] = None
             elif isinstance(leaf, Injected):
-                name = leaf.resource
-                if name not in self._registered:
-                    raise ResourceError.unknown(name, parameter, f"task '{task}'")
-                _add(self._registered[name], self._registered, self._resources)
-
-    @property
-    def found(self) -> bool:
-        return bool(self._inputs or self._resources)
-
-    def needs(self, late: Mapping[int | Binding, Needs]) -> Needs:
-        resources = self._resources.values()
-        step = tuple(each for each in resources if each.scope == "step")
-        return Needs(
-            inputs=tuple(each.marker for each in self._inputs),
-            run=tuple(each for each in resources if each.scope == "run"),
-            step=step,
-            late=late,
-            any_step=bool(step) or any(each.step for each in late.values()),
-        )
+                if leaf.resource not in registered:
+                    raise ResourceError.unknown(leaf.resource, parameter, f"task '{task}'")
+                _add(registered[leaf.resource], registered, order)
+    step = tuple(each for each in order.values() if each.scope == "step")
+    return Needs(
+        inputs=tuple(each.marker for each in inputs),
+        run=tuple(each for each in order.values() if each.scope == "run"),
+        step=step,
+        late=late,
+        any_step=bool(step) or any(each.step for each in late.values()),
+    )
 
 
 def _add(

@@ -83,7 +83,7 @@ def call_inline(bounce: Bounce, node: Node) -> bool:
     try:
         result = task.invoke(task.function, values)
     except BaseException as error:
-        run.body_failed(node.index, task.name, run.clock() - began, error)
+        run.body_ended(node.index, task.name, run.clock() - began, error)
         raise
     run.body_ended(node.index, task.name, run.clock() - began)
     frame.results[node.index] = result
@@ -139,9 +139,8 @@ def _upstream(bounce: Bounce, needs: tuple[int, ...]) -> Iterator[int]:
     while pending:
         index = pending.pop()
         yield index
-        chosen = bounce.frame.results[index]
-        if bounce.nodes[index].kind is Kind.SWITCH and type(chosen) is not Skip:
-            pending += chosen.nodes()
+        if bounce.nodes[index].kind is Kind.SWITCH:
+            pending += bounce.frame.results[index].nodes()
 
 
 def _choose(bounce: Bounce, node: Node) -> Binding:
@@ -233,7 +232,7 @@ async def attempts(
             delay_s *= retry.backoff
             attempt += 1
     except BaseException as error:
-        run.body_failed(index, task.name, run.clock() - began, error)
+        run.body_ended(index, task.name, run.clock() - began, error)
         raise
     run.body_ended(index, task.name, run.clock() - began)
     if run.clock() >= run.pace.deadline:
@@ -340,7 +339,7 @@ async def _map_inline(bounce: Bounce, node: Node, calls: Sequence[Sequence[Any]]
                 result = invoke(body, values)
             except BaseException as error:
                 # Nobody listened when it began; who came while it ran hears of it.
-                run.body_failed(node.index, task.name, pace.since_slice_began(), error)
+                run.body_ended(node.index, task.name, pace.since_slice_began(), error)
                 raise
             if clock() >= pace.deadline:
                 run.ended_late(node.index, task.name)

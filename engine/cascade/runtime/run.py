@@ -119,12 +119,10 @@ class Run:
         self.say(TaskStarted, task, node)
         return self.clock()
 
-    def body_ended(self, node: int, task: str, duration_s: float) -> None:
-        """Say that a body returned."""
-        self.say(TaskFinished, task, node, duration_s, Status.SUCCEEDED)
-
-    def body_failed(self, node: int, task: str, duration_s: float, error: BaseException) -> None:
-        """Say that a body raised or was cancelled."""
+    def body_ended(
+        self, node: int, task: str, duration_s: float, error: BaseException | None = None
+    ) -> None:
+        """Say that a body returned, or with what error it raised or was cancelled."""
         self.say(TaskFinished, task, node, duration_s, _status(error), error)
 
     def ended_late(self, node: int, task: str) -> None:
@@ -141,7 +139,7 @@ class Run:
         """Say that a body raised to those who came while it ran; its line tells which it was."""
         node = None if error.__traceback__ is None else lines.get(error.__traceback__.tb_lineno)
         if node is not None:
-            self.body_failed(node, names[node], self.pace.since_slice_began(), error)
+            self.body_ended(node, names[node], self.pace.since_slice_began(), error)
 
 
 def _status(error: BaseException | None) -> Status:
