@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cascade.graph.build import values_of
+from cascade.graph.build import items_of, values_of
 from cascade.graph.literals import is_plain
 from cascade.graph.model import (
     Binding,
@@ -13,7 +13,6 @@ from cascade.graph.model import (
     Items,
     Kind,
     Node,
-    Pairs,
     Result,
     Routed,
     Structure,
@@ -80,28 +79,14 @@ def _match(binding: Binding, value: Any, found: list[Any], values: list[Any]) ->
         return type(value) is Inject and value.name == binding.resource
     if isinstance(binding, Input):
         return value is binding.marker
-    return _match_container(binding, value, found, values)
-
-
-def _match_container(binding: Binding, value: Any, found: list[Any], values: list[Any]) -> bool:
+    assert isinstance(binding, Items)
+    size = len(binding.items) // (2 if binding.kind is dict else 1)
     kind: type = type(value)
-    if isinstance(binding, Items):
-        return (
-            kind is binding.kind
-            and len(value) == len(binding.items)
-            and all(
-                _match(item, each, found, values)
-                for item, each in zip(binding.items, value, strict=True)
-            )
-        )
-    assert isinstance(binding, Pairs)
-    return (
-        kind is dict
-        and len(value) == len(binding.pairs)
-        and all(
-            _match(one, key, found, values) and _match(other, item, found, values)
-            for (one, other), (key, item) in zip(binding.pairs, value.items(), strict=True)
-        )
+    if kind is not binding.kind or len(value) != size:
+        return False
+    return all(
+        _match(item, each, found, values)
+        for item, each in zip(binding.items, items_of(value), strict=True)
     )
 
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, final
 from cascade.codegen.constructor import call_text
 from cascade.codegen.guards import Guards
 from cascade.codegen.names import Names
-from cascade.graph.model import Injected, Input, Items, Kind, Pairs, Result, Structure, Value
+from cascade.graph.model import Injected, Input, Items, Kind, Result, Structure, Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,9 +74,9 @@ def unfusable(structure: Structure, stages: Sequence[Stage], *, step_resources: 
 
 
 def _writable(binding: Binding) -> bool:
-    if isinstance(binding, Items):
-        return binding.kind not in (set, frozenset) and all(map(_writable, binding.items))
-    return not isinstance(binding, Pairs)
+    return not isinstance(binding, Items) or (
+        binding.kind not in (dict, set, frozenset) and all(map(_writable, binding.items))
+    )
 
 
 def loop_text(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any, final
 
 from cascade.errors import CyclicTargetError
@@ -14,7 +15,6 @@ from cascade.graph.model import (
     Items,
     Kind,
     Node,
-    Pairs,
     Result,
     Routed,
     Structure,
@@ -28,7 +28,7 @@ from cascade.spec.resource import Inject
 from cascade.spec.routing import Router
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from cascade.spec.lazy import TaskSpec
 
@@ -185,15 +185,9 @@ class _Builder:
 
     def _container(self, value: Any, parameter: str, user: str) -> Binding:
         kind = type(value)
-        if kind is dict:
-            return Pairs(
-                tuple(
-                    (self.binding(key, parameter, user), self.binding(item, parameter, user))
-                    for key, item in value.items()
-                )
-            )
         if kind in CONTAINERS or (issubclass(kind, tuple) and hasattr(kind, "_make")):
-            return Items(kind, tuple(self.binding(item, parameter, user) for item in value))
+            items = tuple(self.binding(item, parameter, user) for item in items_of(value))
+            return Items(kind, items)
         raise TypeError(
             f"argument '{parameter}' of task '{user}' holds a lazy result inside "
             f"{kind.__name__}, which can't be rebuilt with the value. "
@@ -205,8 +199,6 @@ class _Builder:
             return identity_of(self.values[binding.slot])
         if isinstance(binding, Items):
             return (binding.kind, *(self._merge_key(item) for item in binding.items))
-        if isinstance(binding, Pairs):
-            return (dict, *(self._merge_key(item) for pair in binding.pairs for item in pair))
         return binding
 
 
@@ -250,9 +242,15 @@ def _lazies_in(value: Any, spec: TaskSpec | None, depth: int = 0) -> Iterator[ob
                 f"{user} holds a call or marker in over {MAX_DEPTH} containers, or in one that "
                 "holds itself. Build them in a task that gets its value."
             )
-        is_dict = issubclass(kind, dict)
-        for part in (part for pair in value.items() for part in pair) if is_dict else value:
-            yield from _lazies_in(part, spec, depth + 1)
+        for item in items_of(value):
+            yield from _lazies_in(item, spec, depth + 1)
+
+
+def items_of(container: Any) -> Iterable[Any]:
+    """Return what a container holds: of a dict its keys and values by turns."""
+    if issubclass(type(container), dict):
+        return itertools.chain.from_iterable(container.items())
+    return container  # type: ignore[no-any-return]
 
 
 def calls_within(target: LazyResult[Any]) -> list[Any]:

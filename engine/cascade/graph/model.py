@@ -147,7 +147,7 @@ class Input(Binding):
 @final
 @dataclass(frozen=True, slots=True)
 class Items(Binding):
-    """A list, tuple, named tuple or set that holds something to resolve; rebuilt each bounce."""
+    """A container that holds something to resolve, rebuilt each bounce; a dict by its pairs."""
 
     kind: type
     items: tuple[Binding, ...]
@@ -155,6 +155,8 @@ class Items(Binding):
     def fetch(self, frame: Frame) -> Any:
         """Return a new container of the same type with everything resolved."""
         values = [item.fetch(frame) for item in self.items]
+        if self.kind is dict:
+            return dict(zip(values[::2], values[1::2], strict=True))
         make = getattr(self.kind, "_make", self.kind)
         return make(values)
 
@@ -165,26 +167,6 @@ class Items(Binding):
     def leaves(self) -> tuple[Binding, ...]:
         """Return the leaves of all items."""
         return tuple(leaf for item in self.items for leaf in item.leaves())
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Pairs(Binding):
-    """A dict that holds something to resolve in its keys or values."""
-
-    pairs: tuple[tuple[Binding, Binding], ...]
-
-    def fetch(self, frame: Frame) -> Any:
-        """Return a new dict with everything resolved."""
-        return {key.fetch(frame): value.fetch(frame) for key, value in self.pairs}
-
-    def nodes(self) -> tuple[int, ...]:
-        """Return the nodes of all keys and values."""
-        return tuple(node for leaf in self.leaves() for node in leaf.nodes())
-
-    def leaves(self) -> tuple[Binding, ...]:
-        """Return the leaves of all keys and values."""
-        return tuple(leaf for pair in self.pairs for item in pair for leaf in item.leaves())
 
 
 class Kind(Enum):
