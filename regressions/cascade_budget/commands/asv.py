@@ -269,10 +269,9 @@ def _commit(revision: str, folder: Path) -> str:
     except RevisionError:
         digits = revision.lower()[:_SHOWN_DIGITS]
         if re.fullmatch(r"[0-9a-f]{4,40}", revision.lower()):
-            stored = {path.name.partition("-")[0] for path in result_files(folder)}
-            found = [each for each in stored if each.startswith(digits)]
+            found = {path.name.partition("-")[0] for path in result_files(folder, digits)}
             if len(found) == 1:
-                return found[0]
+                return found.pop()
         raise
 
 

@@ -280,8 +280,5 @@ def _mean(values: Sequence[float]) -> float:
 def _place_of(key: FunctionKey, sessions: Sequence[ProfileSession]) -> CodeFrame | None:
     """Where to look: the function itself or, for foreign code, one's own caller of it."""
     wanted = key.caller or key.function
-    for session in sessions:
-        for frame in session.frames:
-            if frame.function == wanted:
-                return frame
-    return None
+    frames = (frame for session in sessions for frame in session.frames)
+    return next((frame for frame in frames if frame.function == wanted), None)
