@@ -80,23 +80,18 @@ def compare(
             if name in loose or was in loose:
                 unsteady.setdefault(name, []).append(after)
             elif known and after > before:
-                changes.setdefault(name, []).append(
-                    Change(test=test, base_calls=before, head_calls=after),
-                )
+                change = Change(test=test, base_calls=before, head_calls=after)
+                changes.setdefault(name, []).append(change)
             elif after < before:
                 fewer.add(name)
     fresh = called_on_head - called_on_base - renamed.keys() - set(existed)
     lost = called_on_base - called_on_head - set(renamed.values()) - set(remains)
     paired = _same_counts(base, head, tests, sorted(lost), sorted(fresh))
     moved = paired | {new: old for new, old in renamed.items() if new in called_on_head}
+    grown = [_grown(name, renamed.get(name, name), found) for name, found in changes.items()]
     return Comparison(
         tests=tests,
-        grown=tuple(
-            sorted(
-                (_grown(name, renamed.get(name, name), found) for name, found in changes.items()),
-                key=lambda growth: (-growth.worst.growth, growth.function),
-            ),
-        ),
+        grown=tuple(sorted(grown, key=lambda growth: (-growth.worst.growth, growth.function))),
         fewer=len(fewer - changes.keys()),
         new=_presences(head, tests, fresh - paired.keys()),
         gone=_presences(base, tests, lost - set(paired.values())),
@@ -280,9 +275,8 @@ def _parents(
         was = renamed.get(caller, caller)
         if caller == growth.function or calls <= callers_before[was]:
             continue
-        in_step = calls * before.calls.get(was, 0) <= callers_before[was] * after.calls.get(
-            caller, 0
-        )
+        ran_before, runs = before.calls.get(was, 0), after.calls.get(caller, 0)
+        in_step = calls * ran_before <= callers_before[was] * runs
         if caller not in grown or not in_step:
             return frozenset()
         found.add(caller)
