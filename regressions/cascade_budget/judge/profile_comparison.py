@@ -201,14 +201,9 @@ def compare_profiles(
             error_ns=_half_width(parts, alpha=alpha),
         )
 
-    for_each = (1 - _ENTRY_PART) * (1 - confidence) / max(len(keys), 1)
+    alpha = (1 - _ENTRY_PART) * (1 - confidence) / max(len(keys), 1)
     compared = [
-        difference(
-            key,
-            [times.get(key, 0.0) for times in shares[0]],
-            [times.get(key, 0.0) for times in shares[1]],
-            alpha=for_each,
-        )
+        difference(key, *([times.get(key, 0.0) for times in side] for side in shares), alpha=alpha)
         for key in keys
     ]
     shown = [one for one in compared if abs(one.difference_ns) > one.error_ns]
