@@ -361,19 +361,19 @@ class WholeTest(Subject):
     @contextlib.contextmanager
     def around_body(self) -> Iterator[None]:
         """Count the body, or sample it, where its stage asks for that."""
-        match self.stage:
-            case "count" | "attribute" | "turn" if not self.state.budgets.cold:
-                limit = time_limit(self._settings.timeout_seconds, "the test")
-                attribute = self.stage == "attribute"
-                counting = self.state.count_calls(attribute=attribute)
-                with limit, quiet_collection(), counting as counts:
+        with time_limit(self._settings.timeout_seconds, "the test"):
+            match self.stage:
+                case "count" | "attribute" | "turn" if not self.state.budgets.cold:
+                    attribute = self.stage == "attribute"
+                    counting = self.state.count_calls(attribute=attribute)
+                    with quiet_collection(), counting as counts:
+                        yield
+                    (self._attributed if attribute else self._counted).append(counts)
+                case "profile":
+                    with self._profiles.of_body(self.item, self._profiled):
+                        yield
+                case _:
                     yield
-                (self._attributed if attribute else self._counted).append(counts)
-            case "profile":
-                with self._profiles.of_body(self.item, self._profiled):
-                    yield
-            case _:
-                yield
 
     def count(self, n: int, *, attribute: bool = False) -> CallCounts:
         """The calls of the oldest run not yet asked for, or of the last one."""

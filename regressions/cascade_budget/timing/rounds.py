@@ -100,7 +100,8 @@ def run_rounds(
     searched = 0.0
     rounds: list[Round] = []
     chunking: Chunking | None = None
-    compared, differing = False, ()
+    compared = False
+    differing: tuple[str, ...] = ()
     timed_out = False
     with FreshPairs(base, head, chance=chance, timeout_seconds=limits.answer_seconds) as pairs:
         while True:

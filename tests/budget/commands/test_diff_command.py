@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cascade_budget.cli import main
+from cascade_budget.counting import suite
 from tests.budget.commands.history import History
 
 if TYPE_CHECKING:
@@ -110,6 +111,32 @@ def test_a_test_that_base_cannot_pass_is_not_compared(shop: Shop) -> None:
         "  tests/test_tax.py::test_tax",
     ]
     assert code == 0
+
+
+def test_a_test_that_hangs_on_head_is_ended(shop: Shop) -> None:
+    ini = f"{PYPROJECT}cascade_budget_timeout = 1\n"
+    more = f"{TESTS}\n\ndef test_twice():\n    assert total(2) == 1\n"
+    shop.history.commit("A limit", {"pyproject.toml": ini, "tests/test_shop.py": more})
+    hangs = SHOP.replace("return sum", "while n == 2: pass\n    return sum")
+    assert hangs != SHOP
+    shop.history.write({"shop.py": hangs})
+    _, said = shop.diff("main")
+    assert "  tests/test_shop.py::test_twice" in said
+    assert said[0].startswith("Nothing grew: 1 test compared, ")
+
+
+def test_a_suite_whose_import_hangs_is_ended(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suite, "_COLLECTION_SECONDS", 3.0)
+    shop.history.write({"tests/test_hang.py": "while True:\n    pass\n"})
+    assert shop.diff("main") == (
+        2,
+        [
+            (
+                "cascade-budget diff: the tests were not collected within 3 seconds; pytest on the "
+                "working tree (1 uncommitted change). Look for an import that does not end"
+            )
+        ],
+    )
 
 
 def test_a_count_that_differs_between_two_runs_fails_nothing(shop: Shop) -> None:
