@@ -1,7 +1,7 @@
 """How often a function's body ran: the check that stands beside every timed figure.
 
-It is a gauge of its own on purpose. The gate counts calls by other means and is itself proved on
-these workloads, so that each of the two would show a fault of the other; and it must run against
+It counts by means of its own on purpose. The gate counts calls by other means and is itself proved
+on these workloads, so that each of the two would show a fault of the other; and it must run against
 revisions that have no gate, and beside libraries that the gate knows nothing of.
 """
 

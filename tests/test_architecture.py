@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -42,6 +43,15 @@ def test_no_file_name_occurs_twice_in_a_package(package: Path) -> None:
     names = Counter(path.name for path in modules(package))
     assert len(names) > 10
     assert [name for name, times in names.items() if times > 1] == []
+
+
+def test_the_gate_reads_clocks_that_no_test_can_replace() -> None:
+    importing = re.compile(r"^\s*(?:import time|from time import)\b", re.MULTILINE)
+    readers = {
+        path.name for path in modules(GATE) if importing.search(path.read_text(encoding="utf-8"))
+    }
+    # How coarse a clock is, which is no reading of it.
+    assert readers == {"clock.py", "calibration.py"}
 
 
 def test_the_gate_has_at_most_twelve_rooms() -> None:

@@ -52,7 +52,7 @@ class Ratio:
     """Cost of one contender over that of another, of the same rounds.
 
     Attributes:
-        median: Median of the rounds' ratios; above 1 is dearer than the other.
+        median: Median of the rounds' ratios; above 1 costs more than the other.
         low: First quartile of the rounds' ratios.
         high: Third quartile.
     """

@@ -1,4 +1,4 @@
-"""How often the paired gauge is right: measured, kept as JSON lines, and turned into a table.
+"""How often the paired timer is right: measured, kept as JSON lines, and turned into a table.
 
     python -m benchmarks.measuring run --trials 60 --inject 0 0.02 --load bursts --to rates.jsonl
     python -m benchmarks.measuring table rates.jsonl

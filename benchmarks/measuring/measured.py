@@ -1,4 +1,4 @@
-"""The workloads that the paired gauge is proved with: run by path, as tests with the fixture.
+"""The workloads that the paired timer is proved with: run by path, as tests with the fixture.
 
 Three of the engine, two that have nothing to do with it: one that allocates, one that waits for its
 turn in an event loop. A transaction is some microseconds in each.

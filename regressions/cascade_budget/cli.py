@@ -96,7 +96,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser(asked).parse_args(words)
     try:
         return load_command(arguments.command).run(arguments)
-    except BudgetError as error:
+    except (BudgetError, OSError) as error:
+        # A full disk, a file that can't be read: 1 would say that something is called more often.
         print(f"cascade-budget {arguments.command}: {error}", file=sys.stderr)  # noqa: T201
         return USAGE
     except KeyboardInterrupt as error:

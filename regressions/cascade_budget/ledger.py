@@ -193,7 +193,7 @@ def render_ledger(old: str, entries: Mapping[str, Entry]) -> str:
     lines = [*lines, f"version = {VERSION}{comments.behind.get(('version',), '')}"]
     for name in sorted(entries):
         lines += ["", *comments.above.get((name,), [])]
-        lines.append(f"[{_quoted(name)}]{comments.behind.get((name,), '')}")
+        lines.append(f"[{quoted(name)}]{comments.behind.get((name,), '')}")
         for key, value in _values(entries[name]):
             lines += comments.above.get((name, key), [])
             lines.append(f"{value}{comments.behind.get((name, key), '')}")
@@ -204,19 +204,19 @@ def render_ledger(old: str, entries: Mapping[str, Entry]) -> str:
 
 def _values(entry: Entry) -> Iterable[tuple[str, str]]:
     if entry.watch:
-        patterns = ", ".join(_quoted(pattern) for pattern in entry.watch)
+        patterns = ", ".join(quoted(pattern) for pattern in entry.watch)
         yield "watch", f"watch = [{patterns}]"
     for target, law in sorted(entry.laws.items()):
-        yield target, f"{_quoted(target)} = {_quoted(UNSTABLE_TEXT if law is None else str(law))}"
+        yield target, f"{quoted(target)} = {quoted(UNSTABLE_TEXT if law is None else str(law))}"
     for python, cost in sorted(entry.costs.items()):
-        yield python, f"{_quoted(python)} = {_cost_text(cost)}"
+        yield python, f"{quoted(python)} = {_cost_text(cost)}"
 
 
 def _cost_text(cost: RecordedCost) -> str:
-    return f"{{ calibrated_cost = {cost.calibrated_cost!r}, machine = {_quoted(cost.machine)} }}"
+    return f"{{ calibrated_cost = {cost.calibrated_cost!r}, machine = {quoted(cost.machine)} }}"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """The text as a basic string of TOML, which a quoted key is too."""
     return tomlkit.string(text).as_string()
 

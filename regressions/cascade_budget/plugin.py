@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from cascade_budget import clock  # noqa: F401 - binds the clocks before a test can replace them
 from cascade_budget.errors import BudgetError
 from cascade_budget.settings import MARKER_LINE, Settings, add_options, read_settings
 

@@ -185,6 +185,11 @@ def _flag(config: pytest.Config, name: str) -> bool:
 
 def _text(config: pytest.Config, name: str) -> str | None:
     given = config.getoption(name, default=None)
+    if given is not None and not given.strip():
+        raise UsageError(
+            f"--{name.replace('_', '-')} is empty",
+            remedy="Give it a value or leave it out: perhaps a variable in the command is not set",
+        )
     return str(given or config.getini(name)) or None
 
 

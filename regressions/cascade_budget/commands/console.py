@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from typing import TYPE_CHECKING, Final, final
 
 from rich.console import Console
@@ -11,6 +10,8 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
+
+from cascade_budget.clock import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +58,7 @@ class ProgressLine:
         self._console = console or Console(stderr=True, highlight=False)
         # Without a thread that draws: what is timed meanwhile would share the processor with it.
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
-        self._logged = time.monotonic()
+        self._logged = Clock.monotonic()
 
     def step(self, text: str) -> None:
         """Say what begins."""
@@ -71,7 +72,7 @@ class ProgressLine:
         told = f"{done:,} of {total:,} tests" if total else ""
         if self._console.is_terminal:
             self._draw(text, told, done, total)
-        elif told and time.monotonic() - self._logged >= _LOG_SECONDS:
+        elif told and Clock.monotonic() - self._logged >= _LOG_SECONDS:
             self._log(f"{text}: {told}")
 
     @contextlib.contextmanager
@@ -88,5 +89,5 @@ class ProgressLine:
         self._live.update(line, refresh=True)
 
     def _log(self, text: str) -> None:
-        self._logged = time.monotonic()
+        self._logged = Clock.monotonic()
         self._console.print(text, soft_wrap=True, markup=False, emoji=False)

@@ -79,4 +79,5 @@ class Backend(Protocol):
         """Why calls of this C function may be missed."""
 
 
+INLINED = "any(genexpr) and all(genexpr) are compiled without a call from Python 3.14 on"
 CALLED_FROM_C = "calls made from C, as by map(f, ...) or sort(key=f), are reported by no Python"

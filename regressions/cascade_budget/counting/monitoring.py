@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from cascade_budget.counting.backend import (
     CALLED_FROM_C,
+    INLINED,
     CountingLostError,
     CountingUnavailableError,
 )
@@ -31,6 +32,7 @@ monitoring: Any = vars(sys)["monitoring"]
 
 TOOL_NAME = "cascade-budget"
 # Coverage takes 1, profilers take 2; 3 and 0 belong to others by habit and are asked for last.
+_INLINES = sys.version_info >= (3, 14)
 _TOOL_IDS = (4, 5, 3, 0)
 
 
@@ -47,6 +49,7 @@ class MonitoringBackend:
         self._native_ticks: dict[int, Callable[[], int]] = {}
         self._observed: dict[int, Body] = {}
         self._everything = False
+        self._wanted = 0
         self._generation = object()
         self._callbacks: dict[int, Callable[..., object]] = {}
         self._sees_star_calls: bool | None = None
@@ -107,9 +110,9 @@ class MonitoringBackend:
             for identity, body in self._recorder.bodies.items():
                 if body.module is None:
                     self._ticks.pop(identity, None)
-        wanted = (events.PY_START if everything else 0) | (events.CALL if natives else 0)
-        monitoring.set_events(tool, wanted)
-        if wanted:
+        self._wanted = (events.PY_START if everything else 0) | (events.CALL if natives else 0)
+        monitoring.set_events(tool, self._wanted)
+        if self._wanted:
             # What was switched off may be wanted now: patterns have changed since, or the tool id's
             # holder. It is switched on again for other tools too, which only costs them a second
             # look.
@@ -124,6 +127,20 @@ class MonitoringBackend:
             for event, callback in self._callbacks.items():
                 found = monitoring.register_callback(tool, event, callback)
                 lost = lost or found is not callback
+        off = not lost and (
+            monitoring.get_events(tool) != self._wanted
+            or any(
+                monitoring.get_local_events(tool, body.code) != monitoring.events.PY_START
+                for body in self._observed.values()
+            )
+        )
+        if off:
+            raise CountingLostError(
+                f"events of sys.monitoring tool id {tool} were switched off while calls were "
+                "counted",
+                holder=None,
+                remedy="Keep the counted block from changing the events of other tools",
+            )
         if lost:
             raise CountingLostError(
                 f"'{holder}' took sys.monitoring tool id {tool} over while calls were counted",
@@ -155,10 +172,12 @@ class MonitoringBackend:
             return None
         return "without a GIL, starts at the same moment on two threads may count as one"
 
-    def blind_native(self, function: object) -> str:  # noqa: ARG002
+    def blind_native(self, function: object) -> str:
         """Why calls of C functions may be missed; see `Backend.blind_native`."""
         if self._sees_star_calls is None:
             self._sees_star_calls = self._try_star_call()
+        if function in (any, all) and _INLINES:
+            return f"{CALLED_FROM_C}, and {INLINED}"
         if self._sees_star_calls:
             return CALLED_FROM_C
         return f"{CALLED_FROM_C}, and f(*args) is not reported by this one"

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 UNREACHED = "threads that ran before counting began are not counted by Python 3.11"
 
+_setprofile = sys.setprofile
 _RESUME = opmap["RESUME"]
 _NOWHERE = -2  # no instruction's offset: a body seen and not counted
 _OPEN = 0  # no object's id: keeps the table from being empty while its hook is in use
@@ -86,6 +87,7 @@ class ProfileBackend:
         self._full = self._make_full_hook()
         self._own: tuple[Hook, ...] = (self._plain, self._full)
         self._unreached = False
+        self._swapped = ""
 
     def claim(self) -> None:
         """See that no other profiler is set; see `Backend.claim`."""
@@ -100,8 +102,10 @@ class ProfileBackend:
         if self._hook is None:
             _clear_stale_interruptions()
             self._unreached = _others_are_running()
+            self._swapped = ""
+            vars(sys)["setprofile"] = self._watched_setprofile
         elif sys.getprofile() is None:
-            sys.setprofile(self._hook)
+            _setprofile(self._hook)
 
     def _refuse(self, hook: object, function: str) -> None:
         if hook is None or hook in self._own:
@@ -141,13 +145,20 @@ class ProfileBackend:
         else:
             self._named.clear()
         threading.setprofile(self._hook)
-        sys.setprofile(self._hook)
+        _setprofile(self._hook)
 
     def check(self) -> None:
         """Raise if the hook was taken or removed; see `Backend.check`."""
         found = sys.getprofile()
         if found in self._own:
-            return
+            if not self._swapped:
+                return
+            raise CountingLostError(
+                f"the profile hook was taken by {self._swapped} and put back while calls were "
+                "counted",
+                holder=self._swapped,
+                remedy="Keep that out of the counted block, or count on Python 3.12 or newer",
+            )
         if found is None:
             raise CountingLostError(
                 "the profile hook was removed while calls were counted: by sys.setprofile(None), or"
@@ -165,9 +176,10 @@ class ProfileBackend:
     def release(self) -> None:
         """Remove the hook; see `Backend.release`. Other threads do at their next call."""
         if sys.getprofile() in self._own:
-            sys.setprofile(None)
+            _setprofile(None)
         if threading.getprofile() in self._own:
             threading.setprofile(None)
+        vars(sys)["setprofile"] = _setprofile
         self._generation = object()
         self._hook = None
         self._everything = self._attribute = False
@@ -187,10 +199,19 @@ class ProfileBackend:
             return CALLED_FROM_C
         return f"Python 3.11 reports no calls of a '{type(function).__qualname__}' object"
 
+    def _watched_setprofile(self, hook: Hook | None, /) -> None:
+        """What `sys.setprofile` is meanwhile: it notes who takes this hook's place for a time."""
+        # A thread sets the hook that `threading` holds before it runs anything.
+        if sys._getframe(1).f_globals.get("__name__") != "threading":  # noqa: SLF001
+            before = sys.getprofile()
+            if hook in self._own and before not in self._own:
+                self._swapped = _described(before)
+        _setprofile(hook)
+
     def _switch(self, frame: FrameType, event: str, argument: object) -> None:
         """Set on this thread the hook that is in use now, or none, and hand it the event."""
         hook = self._hook
-        sys.setprofile(hook)
+        _setprofile(hook)
         if hook is not None:
             hook(frame, event, argument)
 
@@ -304,6 +325,8 @@ def _receive() -> None:
 
 def _described(hook: object) -> str:
     """A profiler's name, as a person would look for it."""
+    if hook is None:
+        return "sys.setprofile(None)"
     hook = getattr(hook, "__func__", hook)
     named = hook if hasattr(hook, "__qualname__") else type(hook)
     module = getattr(named, "__module__", None)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import signal
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from cascade_budget.clock import Clock
 from cascade_budget.errors import BudgetError
 from cascade_budget.model.suite_counts import SuiteReader
 from cascade_budget.process.job import Imports, Job
@@ -89,7 +89,7 @@ def count_suite(
     """
     counts = None
     reader = SuiteReader()
-    began = time.monotonic()
+    began = Clock.monotonic()
     with FreshInterpreter(
         [_job(request)],
         folder=request.working_folder,
@@ -105,7 +105,7 @@ def count_suite(
             except TimeoutError:
                 if ended:
                     break
-                if not reader.collected and time.monotonic() - began > _COLLECTION_SECONDS:
+                if not reader.collected and Clock.monotonic() - began > _COLLECTION_SECONDS:
                     raise SuiteError(
                         f"the tests were not collected within {_COLLECTION_SECONDS:g} seconds",
                         place=f"pytest on {request.label}",

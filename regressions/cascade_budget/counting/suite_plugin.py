@@ -8,13 +8,13 @@ import os
 import random
 import sys
 import threading
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, final
 
 import pytest
 from _pytest.runner import runtestprotocol
 
+from cascade_budget.clock import Clock
 from cascade_budget.counting import CountingLostError, count_calls
 from cascade_budget.counting.watch import DEFAULT_WATCH
 from cascade_budget.errors import WorkloadTimeoutError
@@ -115,7 +115,7 @@ class CountSuite(WorkerPlugin):
             # Elsewhere finalizers run here or never.
             gc.collect()
         before = set(threading.enumerate())
-        began = time.perf_counter()
+        began = Clock.perf_counter()
         try:
             with count_calls((), watch=self._origins.watch, attribute=attribute) as counts:
                 result = yield
@@ -125,7 +125,7 @@ class CountSuite(WorkerPlugin):
             self.channel.send(self._writer.test(item.nodeid, record))
             return True
         finally:
-            self._seconds += time.perf_counter() - began
+            self._seconds += Clock.perf_counter() - began
         left = [thread for thread in threading.enumerate() if thread not in before]
         self._note(item.nodeid, counts, sorted(one.name for one in left if one.is_alive()))
         return result

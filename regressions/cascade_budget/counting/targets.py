@@ -78,7 +78,7 @@ def resolve_target(name: str) -> Target:
             nearest=nearest,
             remedy=f"Write '{nearest}'" if nearest else "Write it as in 'inspect:signature'",
         )
-    module = _import(module_name, name=name)
+    module = import_named(module_name, name=name)
     try:
         codes, functions = _walk(module, qualname.split("."), name=name)
     except UncountableError as error:
@@ -88,7 +88,8 @@ def resolve_target(name: str) -> Target:
     return Target(name=name, codes=codes, function=functions[0] if functions else None)
 
 
-def _import(module_name: str, *, name: str) -> ModuleType:
+def import_named(module_name: str, *, name: str) -> ModuleType:
+    """The module of a target or pattern. Raises TargetError where it can't be imported."""
     loaded = sys.modules.get(module_name)
     if isinstance(loaded, ModuleType):
         return loaded
@@ -131,7 +132,7 @@ def _walk(
             functions = innermost(reached, name=name)
             codes = tuple(f.__code__ for f in functions if isinstance(f, FunctionType))
             return _walk_codes(codes, parts, index, name=name), ()
-        held = _member(reached, part)
+        held = member_of(reached, part)
         if held is _MISSING:
             raise _no_attribute(reached, parts, index, name=name)
         reached = held
@@ -176,7 +177,7 @@ def _walk_codes(
     return codes
 
 
-def _member(owner: object, part: str) -> object:
+def member_of(owner: object, part: str) -> object:
     """`owner.part` without running descriptors, so that a property is found and not read."""
     if isinstance(owner, type):
         # Name mangling, as the compiler does it for names used inside the class.
@@ -243,7 +244,7 @@ def nearest_module(module_name: str) -> str | None:
     """
     found: list[str] = []
     for part in module_name.split("."):
-        nearest = nearest_attribute(part, set(_submodules(".".join(found))))
+        nearest = nearest_attribute(part, set(submodules(".".join(found))))
         if nearest is None:
             return None
         found.append(nearest)
@@ -251,7 +252,7 @@ def nearest_module(module_name: str) -> str | None:
     return None if corrected == module_name else corrected
 
 
-def _submodules(package: str) -> Iterator[str]:
+def submodules(package: str) -> Iterator[str]:
     """Names that `package.X` could import; without a package, the top level."""
     import pkgutil  # noqa: PLC0415
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import repeat
 from typing import TYPE_CHECKING, final
 
+from cascade_budget.counting.targets import (
+    import_named,
+    member_of,
+    nearest_attribute,
+    nearest_module,
+    submodules,
+)
 from cascade_budget.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 DEFAULT_WATCH: tuple[str, ...] = (
     "ast:parse",
@@ -87,6 +97,70 @@ def parse_watch(patterns: Iterable[str]) -> Watch:
         else:
             globs.append((tuple(module.split("*")), tuple((qualname or "*").split("*"))))
     return Watch(names=tuple(dict.fromkeys(names)), globs=tuple(dict.fromkeys(globs)))
+
+
+def refuse_unmatched(patterns: Iterable[str], called: Collection[str]) -> None:
+    """Refuse a pattern that never matches: nobody would learn that it watches nothing.
+
+    A pattern that covers nothing that was called is looked up. That it could match is enough: a
+    package that can be imported and isn't, a class whose methods nobody called.
+
+    Args:
+        patterns: As for `parse_watch`.
+        called: "module:qualname" of the functions that were called.
+
+    Raises:
+        WatchPatternError: There is no such module, or nothing in it has such a name.
+        TargetError: Its module can't be imported.
+    """
+    for pattern in patterns:
+        watch = parse_watch([pattern])
+        if not watch.names and not any(watch.matches(*name.split(":", 1)) for name in called):
+            module, _, qualname = pattern.partition(":")
+            _check_module(pattern, module)
+            if "*" not in module:
+                _check_qualname(pattern, module, qualname.partition("*")[0])
+
+
+def _check_module(pattern: str, module: str) -> None:
+    stem, star, _ = module.partition("*")
+    if star and not stem.endswith("."):
+        package, _, begun = stem.rpartition(".")
+        if not any(name.startswith(begun) for name in submodules(package)):
+            raise _nothing(f"no module's name begins with '{stem}'", pattern, None)
+    elif not _is_module(name := stem.removesuffix(".")):
+        nearest = nearest_module(name)
+        rest = pattern[len(name) :]
+        raise _nothing(f"there is no module '{name}'", pattern, nearest and nearest + rest)
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return name in sys.modules or find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _check_qualname(pattern: str, module: str, stem: str) -> None:
+    owner: object = import_named(module, name=pattern) if stem else sys
+    before, parts = f"{module}:", stem.split(".")
+    for part in parts:
+        names, last = dir(owner), part is parts[-1]
+        # A private name of a class is another one among its attributes.
+        if part == "<locals>" or (last and part.startswith("__")):
+            return
+        if not (any(map(str.startswith, names, repeat(part))) if last else part in names):
+            nearest = nearest_attribute(part, names)
+            rest = "*" if last else pattern.removeprefix(before + part)
+            fact = "no name begins with" if last else "there is no"
+            raise _nothing(f"{fact} '{before}{part}'", pattern, nearest and before + nearest + rest)
+        before += f"{part}."
+        owner = member_of(owner, part)
+
+
+def _nothing(fact: str, pattern: str, nearest: str | None) -> WatchPatternError:
+    remedy = f"Did you mean '{nearest}'?" if nearest else "Check the spelling"
+    return WatchPatternError(f"it matches nothing: {fact}", pattern=pattern, remedy=remedy)
 
 
 def _check(pattern: str, module: str, qualname: str) -> None:

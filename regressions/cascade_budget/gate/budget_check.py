@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
+from cascade_budget.counting.targets import TargetError, resolve_target
+from cascade_budget.counting.watch import refuse_unmatched
 from cascade_budget.errors import BudgetError, ColdRunError
 from cascade_budget.gate.fresh_counts import count_in_fresh_process
+from cascade_budget.gate.recorded_code import RecordedCode
 from cascade_budget.gate.subjects import DRY_RUNS
-from cascade_budget.gate.verdicts import CountedCalls, exceeded, judge_calls
+from cascade_budget.gate.verdicts import CountedCalls, covers, exceeded, judge_calls
 from cascade_budget.judge.calls import Counted, is_chance
 from cascade_budget.model.findings import CallVerdict, TimeFinding
-from cascade_budget.model.laws import parse_law
+from cascade_budget.model.laws import ZERO, parse_law
 from cascade_budget.source.files import shown_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from cascade_budget.counting import CallCounts
     from cascade_budget.gate.budgets import Budgets
@@ -52,18 +58,21 @@ class BudgetCheck:
         self._ledger = ledger
         self._progress = progress
         self._changes = changes
+        self._recorded_code = RecordedCode(settings.ledger)
 
     def check(self, subject: Subject) -> None:
         """Add what is found of a subject to its test.
 
         Raises:
+            WatchPatternError: a pattern matches nothing.
             ColdRunError: a first run was to be counted, and the fresh process did not report.
             WorkloadThreadsError: each counted run left threads behind.
         """
         __tracebackhide__ = True
         with self._progress.shown():
             entry = self._ledger.get(subject.key)
-            calls = self._count(subject)
+            calls = self._count(subject, entry)
+            refuse_unmatched(subject.state.budgets.patterns, calls.watched)
             targets = self._judge(subject, calls, entry)
             recounted = self._recount(subject, calls, targets)
             if recounted is not calls:
@@ -87,14 +96,15 @@ class BudgetCheck:
         with self._progress.shown():
             if passes("warm-up") and passes("count"):
                 runs = {0: test.first}
-                calls = _by_function(runs, runs, test.state.budgets)
-                over = exceeded(self._judge(test, calls, self._ledger.get(test.key)))
+                entry = self._ledger.get(test.key)
+                calls = _by_function(runs, runs, test.state.budgets, _never_called(test, entry))
+                over = exceeded(self._judge(test, calls, entry))
                 if over:
                     passes("attribute")
                 if test.wants_profile(failed=over):
                     passes("profile")
 
-    def _count(self, subject: Subject) -> CountedCalls:
+    def _count(self, subject: Subject, entry: Entry | None) -> CountedCalls:
         """Every size in one run of the code and then in another."""
         __tracebackhide__ = True
         budgets = subject.state.budgets
@@ -113,13 +123,20 @@ class BudgetCheck:
         with subject.around_counting():
             first = {n: count(n) for n in subject.sizes}
             second = {n: count(n) for n in subject.sizes}
-        return _by_function(first, second, budgets)
+        return _by_function(first, second, budgets, _never_called(subject, entry))
 
     def _judge(
         self, subject: Subject, calls: CountedCalls, entry: Entry | None
     ) -> tuple[TargetFinding, ...]:
         sizes = (*subject.sizes, subject.n) if subject.n else subject.sizes
-        return judge_calls(calls, subject.state.budgets, entry, sizes, update=self._settings.update)
+        return judge_calls(
+            calls,
+            subject.state.budgets,
+            entry,
+            sizes,
+            update=self._settings.update,
+            past=partial(self._recorded_code.past, subject.key),
+        )
 
     def _recount(
         self, subject: Subject, calls: CountedCalls, targets: Sequence[TargetFinding]
@@ -229,12 +246,15 @@ def _at(doing: str, n: int) -> str:
 
 
 def _by_function(
-    first: Mapping[int, CallCounts], second: Mapping[int, CallCounts], budgets: Budgets
+    first: Mapping[int, CallCounts],
+    second: Mapping[int, CallCounts],
+    budgets: Budgets,
+    never_called: AbstractSet[str],
 ) -> CountedCalls:
     """The calls of each function over both runs. One never called in a run has 0 calls there."""
     runs = [*first.values(), *second.values()]
     blind = {name: why for run in runs for name, why in run.blind.items()}
-    seen = {name for run in runs for name in run.watched} | set(budgets.watch.names)
+    seen = {name for run in runs for name in run.watched} | set(budgets.watch.names) | never_called
 
     def counted(name: str, calls: Callable[[CallCounts], Mapping[str, int]]) -> Counted:
         return Counted(
@@ -251,6 +271,27 @@ def _by_function(
             for name in sorted(seen - set(budgets.named))
         },
     )
+
+
+def _never_called(subject: Subject, entry: Entry | None) -> set[str]:
+    """Functions whose law is 0 unless they are counted: they have a line in the ledger.
+
+    A cache that is warm is called by nobody, and one that is dropped each time: so what a warm-up
+    called is recorded by an update. It stays while it exists: a run may begin with warm caches.
+    """
+    watch = subject.state.budgets.watch
+    recorded = () if entry is None else (name for name, law in entry.laws.items() if law == ZERO)
+    return subject.warmed | {name for name in recorded if covers(watch, name) and _exists(name)}
+
+
+def _exists(name: str) -> bool:
+    """Whether there is such a function; it is taken to be there where its module is not loaded."""
+    if name.partition(":")[0] in sys.modules:
+        try:
+            resolve_target(name)
+        except TargetError:
+            return False
+    return True
 
 
 def _without_chance(

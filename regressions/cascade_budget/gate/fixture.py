@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, final, overload
 
 from cascade_budget.counting import count_calls
 from cascade_budget.counting.targets import resolve_target
+from cascade_budget.counting.watch import refuse_unmatched
 from cascade_budget.errors import UsageError
 from cascade_budget.process.workload import Workload, WorkloadCall, quiet_collection
 
@@ -94,13 +95,14 @@ def count(
 
     Raises:
         TargetError: a target can't be found or counted.
-        WatchPatternError: a pattern is malformed.
+        WatchPatternError: a pattern is malformed, or matches nothing.
         CountingUnavailableError: another tool holds what reports calls.
     """
     resolved = [resolve_target(name) for name in targets]
     counting = count_calls(resolved, watch=watch, attribute=attribute)
     with quiet_collection(), counting as calls:
         yield calls
+    refuse_unmatched(watch, calls.watched)
 
 
 @final

@@ -11,6 +11,7 @@ from cascade_budget.judge.sequential import Plan
 from cascade_budget.model.findings import TimeFinding, TimeVerdict
 from cascade_budget.model.throughput import slowdown_text
 from cascade_budget.process.launch import arguments_of_run
+from cascade_budget.source.cache import SCRATCH, cache_room
 from cascade_budget.timing.pairing_errors import SideFailedError, TooLittleTimeError
 from cascade_budget.timing.rounds import Limits, run_rounds
 from cascade_budget.timing.selfcheck_result import SelfCheckResult, read_result
@@ -40,13 +41,14 @@ class PairedTimer:
         progress: Told of each round.
 
     Raises:
-        UsageError: The base is no revision or cannot be installed.
+        UsageError: The base is no revision or cannot be installed, or the cache can't be written.
     """
 
     def __init__(self, config: pytest.Config, settings: Settings, progress: Progress) -> None:
         assert settings.base is not None
         self._settings = settings
         self._progress = progress
+        cache_room(SCRATCH)  # asked now: what can't be laid out later would be one test's failure
         self._base: Base = find_base(settings.base, settings.root)
         self._laid_out = contextlib.ExitStack()
         config.add_cleanup(self._laid_out.close)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 import pytest
 from _pytest.outcomes import Failed
 
-from cascade_budget.errors import ColdRunError, UsageError
+from cascade_budget.errors import BudgetError, UsageError
 from cascade_budget.extras import require_throughput
 from cascade_budget.gate.budget_check import BudgetCheck
 from cascade_budget.gate.budgets import MARKER, TestState, prepare_state, state_of
@@ -184,7 +184,7 @@ class TestRunner:
             test.stage = "judged"
             try:
                 self._check.check(test)
-            except ColdRunError as error:
+            except BudgetError as error:
                 raise pytest.fail.Exception(str(error), pytrace=False) from None
 
     def run_workload(self, call: WorkloadCall) -> Any:

@@ -59,6 +59,7 @@ class Subject(ABC):
         sizes: transactions at which its calls are counted; 0 alone where it has no n.
         warm_up_sizes: those at which it is run before its calls are counted.
         ordinal: the call of the fixture; 0 where it is none.
+        warmed: under an update, watched functions that a run before the counted ones has called.
         runs_when_counted: whether it is run to be counted, rather than counted when it ran.
     """
 
@@ -75,12 +76,24 @@ class Subject(ABC):
         self.state = state
         self.key = item.nodeid
         self.title = item.name
+        self.warmed: set[str] = set()
         self._settings = settings
         self._profiles = profiles
 
     def warm_up(self, n: int) -> None:
         """One run before those that are counted."""
-        self.count(n)
+        with self._counting_warm_up():
+            self.count(n)
+
+    @contextlib.contextmanager
+    def _counting_warm_up(self) -> Iterator[None]:
+        __tracebackhide__ = True
+        if not (self._settings.update and self.state.budgets.watch.globs):
+            yield
+            return
+        with self.state.count_calls(attribute=False) as counts:
+            yield
+        self.warmed.update(counts.watched)
 
     def around_counting(self) -> AbstractContextManager[None]:
         """Surrounds the counted runs at all sizes."""
@@ -174,9 +187,10 @@ class FixtureWorkload(Subject):
         self._threads = ThreadWatch()
 
     def warm_up(self, n: int) -> None:
-        """One run that nobody counts."""
+        """One run whose calls tell what a warm cache spares."""
         __tracebackhide__ = True
-        self.result = self._workload.run(n)
+        with self._counting_warm_up():
+            self.result = self._workload.run(n)
 
     @contextlib.contextmanager
     def around_counting(self) -> Iterator[None]:
@@ -369,6 +383,9 @@ class WholeTest(Subject):
                     with quiet_collection(), counting as counts:
                         yield
                     (self._attributed if attribute else self._counted).append(counts)
+                case "warm-up":
+                    with self._counting_warm_up():
+                        yield
                 case "profile":
                     with self._profiles.of_body(self.item, self._profiled):
                         yield

@@ -11,6 +11,7 @@ from cascade_budget.judge.calls import (
     UNSTABLE_TEXT,
     Budget,
     Counted,
+    Past,
     accepted,
     judge_named,
     judge_watched,
@@ -22,9 +23,12 @@ from cascade_budget.model.findings import CallVerdict, TargetFinding, WorkloadFi
 from cascade_budget.model.laws import parse_law
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from cascade_budget.gate.budgets import Budgets
+
+    LookUp = Callable[[AbstractSet[str], Collection[str]], Past]
 
 
 @final
@@ -44,6 +48,7 @@ def judge_calls(
     sizes: Sequence[int],
     *,
     update: bool,
+    past: LookUp,
 ) -> tuple[TargetFinding, ...]:
     """A finding for each function, named ones first.
 
@@ -53,13 +58,14 @@ def judge_calls(
         entry: what the ledger holds of this workload; None for nothing.
         sizes: numbers of transactions at which laws are compared.
         update: whether the ledger takes what was counted.
+        past: looks up functions that are called and not recorded, and those that are gone.
     """
     known = entry or Entry()
     findings = [
         judge_named(name, calls, _budget_of(name, budgets, known), sizes)
         for name, calls in counted.named.items()
     ]
-    findings += _judge_watched(counted, budgets, known, sizes, update=update)
+    findings += _judge_watched(counted, budgets, known, sizes, update=update, past=past)
     if update:
         findings = [accepted(finding) for finding in findings]
     return tuple(findings)
@@ -127,17 +133,21 @@ def _judge_watched(
     sizes: Sequence[int],
     *,
     update: bool,
+    past: LookUp,
 ) -> list[TargetFinding]:
     if not budgets.patterns:
         return []
     recorded = {
         name: law
         for name, law in entry.laws.items()
-        if name not in budgets.named and _covers(budgets.watch, name)
+        if name not in budgets.named and covers(budgets.watch, name)
     }
     unrecorded = [label for label in budgets.watch_label if label not in entry.watch]
-    if update or not unrecorded:
-        return judge_watched(counted.watched, recorded, sizes)
+    if update:
+        return judge_watched(counted.watched, recorded, sizes, Past())
+    then = past(counted.watched.keys() - recorded.keys(), recorded.keys() - counted.watched.keys())
+    if not unrecorded:
+        return judge_watched(counted.watched, recorded, sizes, then)
     of_recorded = parse_watch(
         [
             pattern
@@ -149,14 +159,15 @@ def _judge_watched(
     judged = {
         name: calls
         for name, calls in counted.watched.items()
-        if name in recorded or _covers(of_recorded, name)
+        if name in recorded or covers(of_recorded, name)
     }
     shown = [
         "the built-in watch list" if label == DEFAULT_WATCH_NAME else label for label in unrecorded
     ]
-    return [*judge_watched(judged, recorded, sizes), *missing_patterns(shown)]
+    return [*judge_watched(judged, recorded, sizes, then), *missing_patterns(shown)]
 
 
-def _covers(watch: Watch, name: str) -> bool:
+def covers(watch: Watch, name: str) -> bool:
+    """Whether patterns match a function, "module:qualname"."""
     module, _, qualname = name.partition(":")
     return name in watch.names or watch.matches(module, qualname)

@@ -6,7 +6,7 @@ a function renamed stays green.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Literal, final
@@ -141,10 +141,25 @@ def _judged(
             return verdict, f"{calls}, budget {budget.law}: {change}"
 
 
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What is known of the code when a ledger's entry was recorded.
+
+    Attributes:
+        existed: functions that are not in the entry because nothing called them.
+        renamed: functions that did not exist, and the recorded ones whose bodies they have.
+    """
+
+    existed: frozenset[str] = frozenset()
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+
 def judge_watched(
     counted: Mapping[str, Counted],
     recorded: Mapping[str, Law | None],
     sizes: Sequence[int],
+    past: Past,
 ) -> list[TargetFinding]:
     """The verdicts of the functions that patterns match: only a law that grew fails.
 
@@ -154,10 +169,12 @@ def judge_watched(
         recorded: laws that the ledger holds for functions that the patterns match, None where
             unstable.
         sizes: as for `judge_named`.
+        past: what is known of the functions that are not recorded.
 
     Returns:
-        Findings by name. A function that isn't recorded is MOVED where a recorded one with the same
-        law is gone, otherwise NEW; neither fails, and nor does one that SHRANK or is GONE.
+        Findings by name. A function that isn't recorded and existed has a budget of 0. Another is
+        MOVED where it is a recorded one under a new name and has its law, otherwise NEW; neither
+        fails, and nor does one that SHRANK or is GONE.
     """
     gone = {
         target: law
@@ -167,10 +184,11 @@ def judge_watched(
     findings = []
     for target in sorted(counted):
         calls = counted[target]
-        if target in recorded:
-            findings.append(_judge_recorded(target, calls, recorded[target], sizes))
+        if target in recorded or target in past.existed:
+            law = recorded.get(target, ZERO)
+            findings.append(_judge_recorded(target, calls, law, sizes))
         else:
-            findings.append(_judge_unrecorded(target, calls, gone))
+            findings.append(_judge_unrecorded(target, calls, gone, past.renamed.get(target, "")))
     findings += [
         TargetFinding(
             target=target,
@@ -221,19 +239,20 @@ def _judge_recorded(
     return finding
 
 
-def _judge_unrecorded(target: str, counted: Counted, gone: dict[str, Law]) -> TargetFinding:
+def _judge_unrecorded(
+    target: str, counted: Counted, gone: dict[str, Law], was: str
+) -> TargetFinding:
     finding = replace(judge_named(target, counted, None, ()), watched=True)
     if finding.verdict is CallVerdict.UNSTABLE:
         return finding
     law = counted.law
-    twin = next((name for name in sorted(gone) if gone[name] == law), None)
-    if twin is None:
+    if gone.get(was) != law:
         return replace(finding, verdict=CallVerdict.NEW, sentence=f"{calls_text(law)}, new")
-    del gone[twin]
+    del gone[was]
     return replace(
         finding,
         verdict=CallVerdict.MOVED,
-        sentence=f"{calls_text(law)}, moved from {twin}: accept with --cascade-budget-update",
+        sentence=f"{calls_text(law)}, moved from {was}: accept with --cascade-budget-update",
         budget=str(law),
         origin="ledger",
     )

@@ -21,9 +21,11 @@ MAX_DENOMINATOR: Final = 100
 a parabola, and a fourth may."""
 
 _MAX_TEXT: Final = 4_000
+_MAX_NUMBER: Final = 10**30
+"""Powers of powers are short to write, and the number that they make takes minutes to work out."""
 _IRREGULAR: Final = "irregular"
 _EACH: Final = " per transaction"
-_IRREGULAR_TEXT: Final = re.compile(rf"{_IRREGULAR} \d+: \d+(, \d+: \d+)*")
+_IRREGULAR_TEXT: Final = re.compile(rf"{_IRREGULAR} \d+: \d+(, \d+: \d+)*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +145,16 @@ def parse_law(text: str) -> Law:
         return _parse_irregular(text, stripped)
     try:
         tree = ast.parse(stripped, mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise LawSyntaxError(text, _why_no_expression(stripped)) from error
-    try:
-        return Law.polynomial(*_read(tree.body))
+        law = Law.polynomial(*_read(tree.body))
+    except (RecursionError, MemoryError) as error:
+        raise LawSyntaxError(text, "it is nested too deeply") from error
     except _NoPolynomialError as error:
         raise LawSyntaxError(text, str(error)) from None
+    except (SyntaxError, ValueError) as error:
+        raise LawSyntaxError(text, _why_no_expression(stripped)) from error
+    if law != ZERO and all(coefficient <= 0 for coefficient in law.coefficients):
+        raise LawSyntaxError(text, "it is below 0 for every n")
+    return law
 
 
 def describe_change(old: Law, new: Law) -> str:
@@ -330,6 +336,8 @@ def _product(left: list[Fraction], right: list[Fraction]) -> list[Fraction]:
     for i, a in enumerate(left):
         for j, b in enumerate(right):
             product[i + j] += a * b
+    if any(max(abs(each.numerator), each.denominator) > _MAX_NUMBER for each in product):
+        raise _NoPolynomialError("it holds a number of more than 30 digits")
     if any(product[MAX_DEGREE + 1 :]):
         raise _NoPolynomialError(f"its degree is above {MAX_DEGREE}")
     return product

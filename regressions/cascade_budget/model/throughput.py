@@ -10,7 +10,10 @@ import math
 import re
 import statistics
 from dataclasses import dataclass
-from typing import ClassVar, Literal, final
+from typing import ClassVar, Final, Literal, final
+
+Side = Literal["base", "head"]
+SIDES: Final[tuple[Side, Side]] = ("base", "head")
 
 _TWICE = 2.0
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, final
 
+from cascade_budget.errors import UsageError
 from cascade_budget.process.channel import Channel, channel_pair
+from cascade_budget.source.cache import swept_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,8 +77,16 @@ class FreshInterpreter:
         if hash_seed is not None:
             changed["PYTHONHASHSEED"] = str(hash_seed)
         # Closed and removed by `end`, or here where the process can't be started.
-        self._scratch = tempfile.mkdtemp(prefix="cascade-budget-")
-        self._log: IO[bytes] = Path(self._scratch, "output").open("w+b")  # noqa: SIM115
+        self._open = contextlib.ExitStack()
+        try:
+            self._scratch = str(self._open.enter_context(swept_folder()))
+        except UsageError:  # a first run can be counted without a cache
+            self._scratch = self._open.enter_context(
+                tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+            )
+        self._log: IO[bytes] = self._open.enter_context(
+            Path(self._scratch, "output").open("w+b")  # noqa: SIM115
+        )
         pairs = [channel_pair() for _ in jobs]
         self.channels: list[Channel] = [ours for ours, _ in pairs]
         try:
@@ -151,8 +160,7 @@ class FreshInterpreter:
     def _close(self) -> None:
         for channel in self.channels:
             channel.close()
-        self._log.close()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._open.close()
 
     def _start(
         self,

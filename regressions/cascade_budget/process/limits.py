@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-import time
 from typing import TYPE_CHECKING, Final
 
+from cascade_budget.clock import Clock
 from cascade_budget.errors import WorkloadTimeoutError
 
 if TYPE_CHECKING:
@@ -50,13 +50,13 @@ def time_limit(seconds: float | None, what: str) -> Iterator[None]:
         f"{what} did not end within {seconds:g} seconds",
         remedy="Make it smaller, or raise cascade_budget_timeout in the ini file",
     )
-    end = time.monotonic() + seconds
+    end = Clock.monotonic() + seconds
     try:
         with _alarm(seconds, up) if _alarm_can_be_shared() else _interruption(seconds, up):
             yield
     except up as interruption:
         raise error.with_traceback(interruption.__traceback__) from None
-    if time.monotonic() > end:
+    if Clock.monotonic() > end:
         raise error
 
 
@@ -96,18 +96,18 @@ def _alarm(seconds: float, up: type[BaseException]) -> Iterator[None]:
     # Switched off first: what rings from here on is known to be either limit's own.
     delay_before, interval_before = signal.setitimer(signal.ITIMER_REAL, 0)
     handler_before = signal.getsignal(signal.SIGALRM)
-    start = time.monotonic()
+    start = Clock.monotonic()
     end = start + seconds
     due_before = start + delay_before if delay_before else None
 
     def wait() -> None:
         due = end if due_before is None else min(end, due_before)
-        signal.setitimer(signal.ITIMER_REAL, max(_SOON, due - time.monotonic()))
+        signal.setitimer(signal.ITIMER_REAL, max(_SOON, due - Clock.monotonic()))
 
     def ring(number: int, frame: FrameType | None) -> None:
         __tracebackhide__ = True
         nonlocal due_before, end
-        now = time.monotonic()
+        now = Clock.monotonic()
         if due_before is not None and now >= due_before:
             due_before = now + interval_before if interval_before else None
             wait()
@@ -130,7 +130,7 @@ def _alarm(seconds: float, up: type[BaseException]) -> Iterator[None]:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, handler_before)
             if due_before is not None:
-                rest = max(_SOON, due_before - time.monotonic())
+                rest = max(_SOON, due_before - Clock.monotonic())
                 signal.setitimer(signal.ITIMER_REAL, rest, interval_before)
 
 

@@ -7,10 +7,10 @@ import gc
 import inspect
 import sys
 import threading
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self, final
 
+from cascade_budget.clock import Clock
 from cascade_budget.errors import UsageError, WorkloadThreadsError
 from cascade_budget.process.limits import time_limit
 
@@ -190,11 +190,11 @@ class ThreadWatch:
         before = set(threading.enumerate())
         yield
         self._runs += 1
-        deadline = time.monotonic() + THREAD_GRACE_SECONDS
+        deadline = Clock.monotonic() + THREAD_GRACE_SECONDS
         left = [thread for thread in threading.enumerate() if thread not in before]
         for thread in left:
             if not thread.daemon:
-                thread.join(max(0.0, deadline - time.monotonic()))
+                thread.join(max(0.0, deadline - Clock.monotonic()))
         names = sorted(thread.name for thread in left if thread.is_alive())
         if names:
             self._leaks += 1

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import random
-import time
 from typing import TYPE_CHECKING, Final
 
+from cascade_budget.clock import Clock
 from cascade_budget.model.codec import from_json
 from cascade_budget.model.profiles import ProfileSession
+from cascade_budget.model.throughput import SIDES
 from cascade_budget.timing.fresh_pairs import FreshPairs
-from cascade_budget.timing.pairs import SIDES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from cascade_budget.model.throughput import Side
     from cascade_budget.process.channel import Message
     from cascade_budget.process.job import Job
-    from cascade_budget.timing.pairs import Pair, Side
+    from cascade_budget.timing.pairs import Pair
 
 PROCESSES: Final = 4
 """Pairs of processes: what is chance in how one of them lies in memory should not look like a
@@ -54,14 +55,14 @@ def profile_sides(
     Raises:
         PairingError: A side has no workload, dies or hangs.
     """
-    started = time.monotonic()
+    started = Clock.monotonic()
     recorded: dict[Side, list[ProfileSession]] = {"base": [], "head": []}
     plan: Message = {}
     done = 0
     # Seeds decide the order of sets, which nobody needs to guess.
     chance = random.Random()  # noqa: S311
     with FreshPairs(base, head, chance=chance, timeout_seconds=timeout_seconds) as fresh:
-        while done < PROCESSES and time.monotonic() - started <= TOTAL_SECONDS:
+        while done < PROCESSES and Clock.monotonic() - started <= TOTAL_SECONDS:
             progress(f"profiling base and head, {done} of {PROCESSES} pairs of processes done")
             with fresh.together(PROCESSES - done) as pairs:
                 for side, answer in _sessions(pairs, n, plan):

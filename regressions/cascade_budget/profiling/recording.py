@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import inspect
 import math
+import os
 import sys
-import time
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import pyinstrument
 from pyinstrument.stack_sampler import AsyncState, StackSampler
 
+from cascade_budget.clock import Clock
 from cascade_budget.errors import BudgetError
 from cascade_budget.model.profiles import ProfileSession
 from cascade_budget.profiling.stacks import AWAIT, FrameNamer, RawFrame, workload_stack
@@ -33,7 +34,7 @@ INTERVAL_S = 0.0001
 counted, and what slows the profiled code is the hook on every call rather than the samples."""
 
 
-_SAMPLER_FOLDER = str(Path(pyinstrument.__file__).parent)
+_SAMPLER_FOLDER = os.path.join(Path(pyinstrument.__file__).parent, "")  # noqa: PTH118 - with its end
 
 _Stack = tuple[tuple[str, ...], tuple[str, ...] | None]
 """The sampled frames, outermost first, and what an event loop among them works for."""
@@ -56,8 +57,8 @@ class SamplingClock:
 
 
 CLOCKS: Final[Mapping[str, SamplingClock]] = {
-    "cpu": SamplingClock(name="cpu", now_ns=time.thread_time_ns),
-    "wall": SamplingClock(name="wall", now_ns=time.perf_counter_ns),
+    "cpu": SamplingClock(name="cpu", now_ns=Clock.thread_time_ns),
+    "wall": SamplingClock(name="wall", now_ns=Clock.perf_counter_ns),
 }
 """CPU time of the calling thread, and elapsed time."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from typing import TYPE_CHECKING, Any, Final, final
+
+from cascade_budget.clock import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,7 @@ class Progress:
         # Asked for late: the reporter is made while plugins are configured, after this perhaps.
         self._reporter = self._plugins.getplugin("terminalreporter")
         self._capture = self._plugins.getplugin("capturemanager")
-        self._started = self._logged = time.monotonic()
+        self._started = self._logged = Clock.monotonic()
         try:
             yield
         finally:
@@ -53,7 +54,7 @@ class Progress:
         """Show what is going on, once the work has taken a while."""
         if self._reporter is None or self._reporter.verbosity < 0:
             return
-        now = time.monotonic()
+        now = Clock.monotonic()
         if self._reporter.isatty:
             if now - self._started >= _PATIENCE_SECONDS:
                 self._write(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -10,13 +11,18 @@ import sys
 import threading
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import filelock
+
+from cascade_budget.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
+
+SCRATCH: Final = "trees"
+"""The folder in the cache for what goes when it was used."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -36,19 +42,32 @@ class Terminated(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A folder in the cache that is gone when the block has been left, by whatever way.
+    """A folder in the cache that is gone when the block has been left, by SIGTERM too.
+
+    Raises:
+        UsageError: The cache can't be written.
+    """
+    with _ended_by_terminate(), swept_folder() as folder:
+        yield folder
+
+
+@contextlib.contextmanager
+def swept_folder() -> Iterator[Path]:
+    """A folder in the cache that is gone when the block has been left.
 
     What a killed run left behind is removed by the next one. A run holds a lock as long as it
     lives, which also tells it to a run in another container that shares the cache: there its
     process number would mean nothing.
+
+    Raises:
+        UsageError: The cache can't be written.
     """
-    place = cache_folder() / "trees"
-    place.mkdir(parents=True, exist_ok=True)
+    place = cache_room(SCRATCH)
     for lock in place.glob("*.lock"):
         _remove_if_left(lock)
     folder = place / uuid.uuid4().hex
     lock = folder.with_suffix(".lock")
-    with _ended_by_terminate(), filelock.FileLock(lock, thread_local=False):
+    with filelock.FileLock(lock, thread_local=False):
         try:
             folder.mkdir()
             yield folder
@@ -57,8 +76,31 @@ def scratch_folder() -> Iterator[Path]:
             _remove(lock)
 
 
+def cache_room(name: str) -> Path:
+    """A folder in the cache, made where it is not there.
+
+    Raises:
+        UsageError: It can't be written.
+    """
+    room = Path()
+    try:
+        room = cache_folder() / name
+        room.mkdir(parents=True, exist_ok=True)
+        why = "" if os.access(room, os.W_OK) else os.strerror(errno.EACCES)
+    except (OSError, RuntimeError) as error:  # the latter where the user has no home
+        why = getattr(error, "strerror", None) or str(error).rstrip(".")
+    if why:
+        remedy = "Set CASCADE_BUDGET_CACHE to a folder that can be written"
+        place = str(room) if room.name else ""
+        raise UsageError(f"the cache folder can't be used: {why}", place=place, remedy=remedy)
+    return room
+
+
 def cache_folder() -> Path:
     """Where copies and counts are kept: CASCADE_BUDGET_CACHE, or the platform's place for caches.
+
+    Raises:
+        RuntimeError: It would be in the user's home, and there is none.
 
     Source: XDG Base Directory Specification 0.8, `$XDG_CACHE_HOME`; on macOS and Windows the
     folders that platformdirs uses.

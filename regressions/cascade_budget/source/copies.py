@@ -22,7 +22,13 @@ from cascade_budget.source.layout import (
     is_environment,
     roots_in,
 )
-from cascade_budget.source.repository import Commit, Repository, RevisionError, copy_files
+from cascade_budget.source.repository import (
+    Commit,
+    Repository,
+    RevisionError,
+    copy_files,
+    refuse_empty,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,7 +118,9 @@ def find_source(word: str, *, here: Path) -> Source:
 
     Raises:
         RevisionError: It is neither.
+        UsageError: It is empty.
     """
+    refuse_empty(word)
     folder = (here / word).resolve()
     looks_like_path = word in {".", ".."} or "/" in word or os.sep in word
     if looks_like_path and folder.is_dir() and not _is_revision(word, here):

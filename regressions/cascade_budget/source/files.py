@@ -20,6 +20,7 @@ def write_text(path: Path, text: str) -> Path:
     Raises:
         OSError: The folder can't be made or the file not written; what was there before is kept.
     """
+    written, path = path, path.resolve()  # a link stays one, and its target is replaced
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}-")
     temporary = Path(name)
@@ -33,7 +34,7 @@ def write_text(path: Path, text: str) -> Path:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    return path
+    return written
 
 
 def read_text(path: Path) -> str:

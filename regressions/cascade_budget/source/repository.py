@@ -130,7 +130,7 @@ class Repository:
             OSError: The folder cannot be written.
         """
         into.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="cascade-budget-index-") as folder:
+        with tempfile.TemporaryDirectory(dir=into.parent) as folder:
             index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
             try:
                 self.read("read-tree", commit.sha, **index)
@@ -255,6 +255,7 @@ class Repository:
         return _git(self.root, *arguments, **environment)
 
     def _sha(self, revision: str) -> str | None:
+        refuse_empty(revision)
         name = f"{revision}^{{commit}}"
         try:
             return self.read("rev-parse", "--verify", "--quiet", "--end-of-options", name).strip()
@@ -291,10 +292,31 @@ class Repository:
         )
 
 
+def refuse_empty(revision: str) -> None:
+    """Raise UsageError for no revision at all: no folder, and no working tree, is meant by it."""
+    if not revision.strip():
+        raise UsageError(
+            "a revision is empty", remedy="Name one: perhaps a variable in the command is not set"
+        )
+
+
 def copy_files(source: Path, into: Path, paths: Iterable[str]) -> None:
-    """Copy files by their paths relative to a folder; links stay links, the missing are skipped."""
+    """Copy files by their paths relative to a folder; links stay links, the missing are skipped.
+
+    Raises:
+        RevisionError: A file would be written through a link.
+        OSError: A file cannot be read or written.
+    """
     for path in paths:
         origin, target = source / path, into / path
+        for parent in Path(path).parents[:-1]:
+            if (into / parent).is_symlink():
+                raise RevisionError(
+                    f"{parent.as_posix()} is a symbolic link on one side and a folder on the other",
+                    place=path,
+                    remedy="Compare revisions that agree on it: a copy is not written through a "
+                    "link",
+                )
         if origin.is_dir() and not origin.is_symlink():
             if (origin / ".git").exists():
                 Repository.at(origin).copy_checkout(target)

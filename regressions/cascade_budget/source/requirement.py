@@ -10,19 +10,19 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import tempfile
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distributions
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from cascade_budget.errors import UsageError
+from cascade_budget.source.cache import scratch_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 _TAIL_LINES: Final = 8
 _INSTALL_SECONDS: Final = 600.0
@@ -101,8 +101,8 @@ def install_base(requirement: Requirement, cache: Path) -> InstalledBase:
     folder = cache / _key(requirement, pins)
     if not folder.is_dir():
         cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="installing-", dir=cache) as scratch:
-            made = Path(scratch) / "packages"
+        with scratch_folder() as scratch:
+            made = scratch / "packages"
             _install(requirement, made, pins)
             # Two runs at once may both get here; whoever comes second uses what is there.
             with contextlib.suppress(OSError):

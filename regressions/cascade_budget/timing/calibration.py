@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
+from cascade_budget.clock import Clock
 from cascade_budget.process.workload import frozen_heap
 
 if TYPE_CHECKING:
@@ -150,16 +151,16 @@ def _chunk_ns() -> int:
 
 def _time(run: Callable[[int], object], n: int, repeats: int) -> tuple[int, int]:
     """CPU time and elapsed time of so many runs at n."""
-    wall_start, cpu_start = time.perf_counter_ns(), time.process_time_ns()
+    wall_start, cpu_start = Clock.perf_counter_ns(), Clock.process_time_ns()
     for _ in range(repeats):
         run(n)
-    return time.process_time_ns() - cpu_start, time.perf_counter_ns() - wall_start
+    return Clock.process_time_ns() - cpu_start, Clock.perf_counter_ns() - wall_start
 
 
 def _cpu_of(turns: int) -> int:
-    start = time.process_time_ns()
+    start = Clock.process_time_ns()
     run_calibration(turns)
-    return max(time.process_time_ns() - start, 1)
+    return max(Clock.process_time_ns() - start, 1)
 
 
 def _turns(chunk_ns: int) -> int:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from cascade_budget.model.throughput import Chunking
-from cascade_budget.timing.pairs import SIDES
+from cascade_budget.model.throughput import SIDES, Chunking
 
 if TYPE_CHECKING:
     from cascade_budget.timing.clocks import Cost

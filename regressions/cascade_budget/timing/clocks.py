@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from dataclasses import dataclass
 from typing import Final
+
+from cascade_budget.clock import Clock
 
 if sys.platform != "win32":
     import resource
@@ -55,13 +56,13 @@ class Meter:
         self._started = (
             self._delay_ns(),
             _process_ns(),
-            time.perf_counter_ns(),
-            time.thread_time_ns(),
+            Clock.perf_counter_ns(),
+            Clock.thread_time_ns(),
         )
 
     def stop(self) -> Cost:
         """The cost since `start`."""
-        thread, wall = time.thread_time_ns(), time.perf_counter_ns()
+        thread, wall = Clock.thread_time_ns(), Clock.perf_counter_ns()
         process, delay = _process_ns(), self._delay_ns()
         started = self._started
         return Cost(
@@ -86,7 +87,7 @@ class Meter:
 
 
 def _process_ns() -> int:
-    own = time.process_time_ns()
+    own = Clock.process_time_ns()
     if sys.platform == "win32":
         # It counts no processor time of children.
         return own

@@ -9,8 +9,8 @@ from cascade_budget.errors import BudgetError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cascade_budget.model.throughput import Side
     from cascade_budget.process.failures import Failure
-    from cascade_budget.timing.pairs import Side
 
 _SIGNAL_EXIT = 128
 

@@ -6,10 +6,11 @@ import contextlib
 import os
 import random
 import sys
-import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Literal, Self, final
+from typing import TYPE_CHECKING, Final, Self, final
 
+from cascade_budget.clock import Clock
+from cascade_budget.model.throughput import SIDES, Side
 from cascade_budget.process.failures import Failure
 from cascade_budget.process.job import Imports, Job
 from cascade_budget.process.launch import (
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
     from cascade_budget.process.channel import Channel, Message
 
-Side = Literal["base", "head"]
-SIDES: Final[tuple[Side, Side]] = ("base", "head")
 
 _END_SECONDS: Final = 10.0
 
@@ -275,9 +274,10 @@ class Pair:
         with contextlib.suppress(EOFError, TimeoutError):
             for side in self._order:
                 self._channels[side].send({"do": "done"})
-            deadline = time.monotonic() + _END_SECONDS
+            deadline = Clock.monotonic() + _END_SECONDS
             for side in self._order:
-                while self._channels[side].receive(deadline - time.monotonic())["event"] != "ended":
+                channel = self._channels[side]
+                while channel.receive(deadline - Clock.monotonic())["event"] != "ended":
                     pass
         for process in self._running:
             process.exit_code(_END_SECONDS)

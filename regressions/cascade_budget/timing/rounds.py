@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import random
 import statistics
-import time
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, final
 
+from cascade_budget.clock import Clock
 from cascade_budget.judge.paired_rounds import DEFAULT_TOLERANCE, halved, judge_throughput, worse_of
 from cascade_budget.judge.statistics import SMALLEST_SAMPLE
-from cascade_budget.model.throughput import Chunking, Outcome, PairedTiming, Round, Throughput
+from cascade_budget.model.throughput import Chunking, Outcome, PairedTiming, Round, Side, Throughput
 from cascade_budget.timing.chunks import find_chunking
 from cascade_budget.timing.fresh_pairs import FreshPairs
 from cascade_budget.timing.pairing_errors import (
@@ -20,7 +20,7 @@ from cascade_budget.timing.pairing_errors import (
     ObstructedTimingError,
     TooLittleTimeError,
 )
-from cascade_budget.timing.pairs import Pair, Side, can_fork
+from cascade_budget.timing.pairs import Pair, can_fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -96,7 +96,7 @@ def run_rounds(
     """
     # The order of chunks is balanced by chance, which nobody needs to guess.
     chance = chance or random.Random()  # noqa: S311
-    started = time.monotonic()
+    started = Clock.monotonic()
     searched = 0.0
     rounds: list[Round] = []
     chunking: Chunking | None = None
@@ -107,11 +107,11 @@ def run_rounds(
         while True:
             with pairs.take(plan.until_look(len(rounds))) as pair:
                 if chunking is None:
-                    ready = time.monotonic()
+                    ready = Clock.monotonic()
                     check_sides(pair, base, head)
                     chunking = find_chunking(pair, pair.ready["head"].n)
                     compared, differing = compare_results(pair, chunking.n)
-                    searched = time.monotonic() - ready
+                    searched = Clock.monotonic() - ready
                 rounds.append(measure_round(pair, chunking, chance))
             progress(
                 Progress(
@@ -120,7 +120,7 @@ def run_rounds(
                     slowdown=math.expm1(statistics.median(one.cpu for one in rounds)),
                 )
             )
-            spent = time.monotonic() - started
+            spent = Clock.monotonic() - started
             # No later round searches for a chunk, so none is expected to take that long.
             another = (spent - searched) / len(rounds)
             timed_out = spent + another > limits.total_seconds
@@ -143,7 +143,7 @@ def run_rounds(
         processes="forked" if can_fork() else "spawned",
         results_compared=compared,
         differing_results=differing,
-        seconds=time.monotonic() - started,
+        seconds=Clock.monotonic() - started,
         timed_out=timed_out and not decided,
     )
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from cascade_budget.process.job import Imports
-from cascade_budget.source.cache import cache_folder, scratch_folder
+from cascade_budget.source.cache import cache_room, scratch_folder
 from cascade_budget.source.copies import Source, checkout_source, find_source, make_tree
 from cascade_budget.source.repository import Repository, RevisionError
 from cascade_budget.source.requirement import InstalledBase, install_base, parse_requirement
@@ -80,7 +81,7 @@ class Sides:
                 root=str(root),
                 folder=str(root / below),
                 node=node,
-                arguments=[word.replace(str(self.project), str(root)) for word in arguments],
+                arguments=[_moved(word, self.project, root) for word in arguments],
                 ordinal=ordinal,
                 imports=imports,
             )
@@ -89,6 +90,16 @@ class Sides:
             job("base", self.base_root, self.base_imports),
             job("head", self.head_root, self.head_imports),
         )
+
+
+def _moved(argument: str, project: Path, root: Path) -> str:
+    """An argument of pytest with the project's root, where it names it, replaced.
+
+    It begins a path: the whole argument, what follows `=`, or what follows an option's letter. And
+    it ends with one of its parts: `/app` is not in `/app-config`.
+    """
+    named = rf"(^|^-\w|[=:,;\s]){re.escape(str(project))}(?=$|[/\\:;,\s])"
+    return re.sub(named, lambda found: found[1] + str(root), argument)
 
 
 def find_base(word: str, project: Path) -> Base:
@@ -101,11 +112,11 @@ def find_base(word: str, project: Path) -> Base:
     Raises:
         RevisionError: There is no such revision; a shallow clone is told.
         BaseInstallError: The release cannot be installed.
-        OSError: The cache cannot be written.
+        UsageError: The cache cannot be written.
     """
     requirement = parse_requirement(word)
     if requirement is not None:
-        return install_base(requirement, cache_folder() / "packages")
+        return install_base(requirement, cache_room("packages"))
     return find_source(word, here=project.resolve())
 
 
@@ -122,7 +133,8 @@ def lay_out_sides(base: Base, project: Path) -> Iterator[Sides]:
 
     Raises:
         RevisionError: The revision cannot be read in full.
-        OSError: The cache cannot be written.
+        UsageError: The cache cannot be written.
+        OSError: A file cannot be read or written.
     """
     here = project.resolve()
     with scratch_folder() as scratch:

@@ -9,11 +9,11 @@ import datetime as dt
 import functools
 import random
 import statistics
-import time
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 
+from cascade_budget.clock import Clock
 from cascade_budget.errors import UsageError
 from cascade_budget.judge.paired_rounds import DEFAULT_TOLERANCE
 from cascade_budget.judge.sequential import Plan
@@ -95,7 +95,7 @@ def run_trial(
     done = 0
     with FreshPairs(base, head, chance=chance, timeout_seconds=answer_seconds) as pairs:
         while len(trials) < len(rounds):
-            before = time.monotonic()
+            before = Clock.monotonic()
             with pairs.take(plan.until_look(done)) as pair:
                 if chunking is None:
                     chunking = find_chunking(pair, pair.ready["head"].n)
@@ -103,12 +103,12 @@ def run_trial(
                 spent = {}
                 for slowdown, seen in rounds.items():
                     if slowdown not in trials:
-                        start = time.monotonic()
+                        start = Clock.monotonic()
                         seen.append(
                             measure_round(pair, chunking, chance, injected_slowdown=slowdown)
                         )
-                        spent[slowdown] = time.monotonic() - start
-            shared = time.monotonic() - before - sum(spent.values())
+                        spent[slowdown] = Clock.monotonic() - start
+            shared = Clock.monotonic() - before - sum(spent.values())
             done += 1
             told(done)
             for slowdown, taken in spent.items():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -21,6 +22,7 @@ SHOP = (
     "def price(n):\n    return n\n\n\ndef total(n):\n    return sum(price(i) for i in range(n))\n"
 )
 TWICE = SHOP.replace("sum(price(i)", "sum(max(price(i), price(i))")
+TEST = "tests/test_shop.py::test_total"
 TESTS = "from shop import total\n\n\ndef test_total():\n    assert total(4) == 6\n"
 PROJECT = {"pyproject.toml": PYPROJECT, "shop.py": SHOP, "tests/test_shop.py": TESTS}
 GREW = [
@@ -309,6 +311,83 @@ def test_an_unknown_revision_names_the_nearest(shop: Shop) -> None:
     assert shop.diff("mian") == (
         2,
         [f"cascade-budget diff: there is no revision 'mian'; {shop.root}. Did you mean main?"],
+    )
+
+
+def test_a_cache_that_cannot_be_written_is_no_growth(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CASCADE_BUDGET_CACHE", str(tmp_path / "file"))
+    assert shop.diff("main") == (
+        2,
+        [
+            (
+                f"cascade-budget diff: the cache folder can't be used: Not a directory; "
+                f"{tmp_path}/file/trees. Set CASCADE_BUDGET_CACHE to a folder that can be written"
+            )
+        ],
+    )
+
+
+def test_nothing_is_written_through_a_link_out_of_the_copy(shop: Shop, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    shutil.rmtree(shop.root / "tests")
+    (shop.root / "tests").symlink_to(outside)
+    shop.history.git("add", "--all")
+    shop.history.git("commit", "--quiet", "-m", "Tests elsewhere")
+    (shop.root / "tests").unlink()
+    shop.history.write({"tests/test_shop.py": TESTS})
+    assert shop.diff("HEAD") == (
+        2,
+        [
+            (
+                "cascade-budget diff: tests is a symbolic link on one side and a folder on the other; "
+                "tests/test_shop.py. Compare revisions that agree on it: a copy is not "
+                "written through a link"
+            )
+        ],
+    )
+    assert list(outside.iterdir()) == []
+
+
+def test_a_disk_that_is_full_is_no_growth(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **_options: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "shop.py")
+
+    monkeypatch.setattr(shutil, "copy2", full)
+    assert shop.diff("main") == (
+        2,
+        ["cascade-budget diff: [Errno 28] No space left on device: 'shop.py'"],
+    )
+
+
+@pytest.mark.parametrize("words", [[""], [" "], ["main", ""]])
+def test_an_empty_revision_is_refused(shop: Shop, words: list[str]) -> None:
+    assert shop.diff(*words) == (
+        2,
+        [
+            (
+                "cascade-budget diff: a revision is empty. Name one: perhaps a variable in the command "
+                "is not set"
+            )
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["bisect", TEST, "--good", ""], ["bisect", TEST, "--good", "main", "--bad", ""]],
+)
+def test_an_empty_commit_is_refused_by_other_commands(
+    shop: Shop, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert shop.short("main")
+    assert main(words) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"cascade-budget {words[0]}: a revision is empty. Name one: perhaps a variable in the "
+        "command is not set"
     )
 
 

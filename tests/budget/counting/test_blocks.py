@@ -38,6 +38,7 @@ CALLED = f"{__name__}:called"
 OTHER = f"{__name__}:other"
 
 
+SETPROFILE = sys.setprofile
 UNREACHED = "threads that ran before counting began are not counted by Python 3.11"
 
 
@@ -221,6 +222,47 @@ def deep(depth: int) -> None:
     deep(depth + 1)
 
 
+@needs_profile
+@pytest.mark.parametrize("profiler", ["hook", "none", "cProfile"])
+def test_a_hook_that_is_swapped_and_put_back_is_an_error(profiler: str) -> None:
+    def hook(*_: object) -> None:
+        pass
+
+    takers = {
+        "hook": f"{__name__}:{hook.__qualname__}",
+        "none": "sys.setprofile(None)",
+        "cProfile": "sys.setprofile(None)",
+    }
+    with pytest.raises(CountingLostError) as caught, count_calls([target(CALLED)]):
+        held = sys.getprofile()
+        if profiler == "cProfile":
+            with cProfile.Profile():
+                called()
+        else:
+            sys.setprofile(hook if profiler == "hook" else None)
+            called()
+        sys.setprofile(held)
+    assert str(caught.value) == (
+        f"the profile hook was taken by {takers[profiler]} and put back while calls were counted; "
+        "counting calls. Keep that out of the counted block, or count on Python 3.12 or newer"
+    )
+    assert untouched()
+    assert sys.setprofile is SETPROFILE
+
+
+@needs_profile
+def test_threads_and_hooks_set_again_are_no_swap() -> None:
+    with count_calls([target(CALLED)]) as counts:
+        sys.setprofile(sys.getprofile())
+        for _ in range(2):
+            thread = threading.Thread(target=called)
+            thread.start()
+            thread.join()
+        called()
+    assert counts[CALLED] == 3
+    assert sys.setprofile is SETPROFILE
+
+
 # --- 3.12 and newer: tool ids ---------------------------------------------------------------------
 
 
@@ -269,6 +311,40 @@ def test_what_an_earlier_holder_of_the_tool_id_switched_off_is_counted(how: str)
 def called_and_len() -> None:
     called()
     len(())
+
+
+@needs_monitoring
+@pytest.mark.parametrize("how", ["named", "watched", "native"])
+def test_events_that_are_switched_off_inside_the_block_are_an_error(how: str) -> None:
+    names = {"named": [CALLED], "watched": [], "native": ["builtins:len"]}[how]
+    watch = [__name__] if how == "watched" else []
+    with (
+        pytest.raises(CountingLostError) as caught,
+        count_calls(map(target, names), watch=watch),
+    ):
+        tool = next(t for t in range(6) if monitoring.get_tool(t) == "cascade-budget")
+        monitoring.set_events(tool, 0)
+        if how == "named":
+            monitoring.set_local_events(tool, called.__code__, 0)
+        called_and_len()
+    assert str(caught.value) == (
+        f"events of sys.monitoring tool id {tool} were switched off while calls were counted; "
+        "counting calls. Keep the counted block from changing the events of other tools"
+    )
+
+
+@needs_monitoring
+@pytest.mark.parametrize("name", ["builtins:any", "builtins:all"])
+def test_calls_that_are_compiled_away_are_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def blind() -> str:
+        with count_calls([target(name)]) as counts:
+            pass
+        return counts.blind[name]
+
+    told = ", and any(genexpr) and all(genexpr) are compiled without a call from Python 3.14 on"
+    assert blind().endswith(told) == (sys.version_info >= (3, 14))
+    monkeypatch.setattr("cascade_budget.counting.monitoring._INLINES", True)
+    assert blind().endswith(told)
 
 
 @needs_monitoring

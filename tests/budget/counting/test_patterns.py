@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cascade_budget.counting import count_calls
-from cascade_budget.counting.targets import TargetError, resolve_target
-from cascade_budget.counting.watch import DEFAULT_WATCH, WatchPatternError, parse_watch
+from cascade_budget.counting.targets import (
+    TargetError,
+    resolve_target,
+)
+from cascade_budget.counting.watch import (
+    DEFAULT_WATCH,
+    WatchPatternError,
+    parse_watch,
+    refuse_unmatched,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -266,6 +274,64 @@ def test_a_malformed_pattern_says_what_to_write(pattern: str, message: str) -> N
         parse_watch([pattern])
     assert str(caught.value) == message
     assert caught.value.pattern == pattern
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("jsn.*", "there is no module 'jsn'; watch pattern 'jsn.*'. Did you mean 'json.*'?"),
+        ("json.decodr", "there is no module 'json.decodr'; {}. Did you mean 'json.decoder'?"),
+        ("json.decodr:*", "there is no module 'json.decodr'; {}. Did you mean 'json.decoder:*'?"),
+        ("json.x*", "no module's name begins with 'json.x'; {}. Check the spelling"),
+        ("qqqq*.core", "no module's name begins with 'qqqq'; {}. Check the spelling"),
+        (
+            "json.decoder:JSONDecoder.dec_*",
+            (
+                "no name begins with 'json.decoder:JSONDecoder.dec_'; {}. "
+                "Did you mean 'json.decoder:JSONDecoder.decode*'?"
+            ),
+        ),
+        (
+            "json.decoder:JSONDecodr.*",
+            (
+                "there is no 'json.decoder:JSONDecodr'; {}. "
+                "Did you mean 'json.decoder:JSONDecoder.*'?"
+            ),
+        ),
+    ],
+)
+def test_a_pattern_that_can_match_nothing_is_refused(pattern: str, message: str) -> None:
+    with pytest.raises(WatchPatternError) as caught:
+        refuse_unmatched([pattern], ())
+    assert str(caught.value) == f"it matches nothing: {message}".replace(
+        "{}", f"watch pattern '{pattern}'"
+    )
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "*",
+        "*.core",
+        "json",
+        "json.*",
+        "json.dec*",
+        "js*",
+        "json.decoder.*",
+        "json.decoder:JSONDecoder.*",
+        "json.decoder:JSONDecoder.dec*",
+        "json:*s",
+        "json.decoder:py_scanstring.<locals>.*",
+        f"{__name__}",
+        "this.*",
+    ],
+)
+def test_a_pattern_that_could_match_may_match_nothing(pattern: str) -> None:
+    refuse_unmatched([pattern], ())
+
+
+def test_what_was_called_needs_no_module() -> None:
+    refuse_unmatched(["made.up.*"], ["made.up.at_runtime:step"])
 
 
 @pytest.mark.parametrize("name", DEFAULT_WATCH)

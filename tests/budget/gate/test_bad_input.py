@@ -169,6 +169,19 @@ def test_a_wrong_setting_is_a_usage_error(project, line, message):
     assert [text for text in project.result.errlines if text] == [message]
 
 
+@pytest.mark.parametrize("option", ["--cascade-budget-base", "--cascade-budget-report"])
+def test_an_empty_option_is_a_usage_error_and_no_plain_run(project, option):
+    project.test(marked(""))
+    project.run("--cascade-budget", f"{option}=")
+    assert project.result.ret == pytest.ExitCode.USAGE_ERROR
+    assert [text for text in project.result.errlines if text] == [
+        (
+            f"ERROR: {option} is empty. Give it a value or leave it out: perhaps a variable in the "
+            "command is not set"
+        )
+    ]
+
+
 def test_a_workload_that_raises_says_what_it_was_run_for(project):
     project.test(
         """

@@ -37,7 +37,7 @@ def test_the_front_door():
     assert cascade_budget.__version__ == version("pytest-cascade-budget")
 
 
-def test_loading_the_plugin_adds_four_modules():
+def test_loading_the_plugin_adds_five_modules():
     code = (
         "import sys, pytest\n"
         "before = set(sys.modules)\n"
@@ -47,6 +47,7 @@ def test_loading_the_plugin_adds_four_modules():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == [
         "cascade_budget",
+        "cascade_budget.clock",
         "cascade_budget.errors",
         "cascade_budget.plugin",
         "cascade_budget.settings",
@@ -62,6 +63,7 @@ def test_modules():
     ours = sorted(name for name in sys.modules if name.startswith("cascade_budget"))
     assert ours == [
         "cascade_budget",
+        "cascade_budget.clock",
         "cascade_budget.errors",
         "cascade_budget.plugin",
         "cascade_budget.settings",

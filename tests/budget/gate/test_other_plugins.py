@@ -157,3 +157,38 @@ def test_pytest_timeout_keeps_its_alarm(project):
     project.test(EXACT)
     project.run_apart("-p", "pytest_timeout", "--timeout=60", "--cascade-budget")
     project.result.assert_outcomes(passed=4)
+
+
+STOPPED_CLOCKS = """
+import sys
+import time
+
+CLOCKS = ("monotonic", "perf_counter", "perf_counter_ns", "process_time_ns", "thread_time_ns")
+
+def stop_clocks(monkeypatch):
+    # As time freezers do: in `time`, and wherever a module holds one of its functions.
+    real = {getattr(time, name) for name in CLOCKS}
+    for module in list(sys.modules.values()):
+        for name, value in list(vars(module).items()):
+            if type(value).__name__ == "builtin_function_or_method" and value in real:
+                monkeypatch.setattr(module, name, lambda: 0)
+
+@pytest.mark.cascade_budget(calls={"shop:price": "n + 1"})
+def test_stopped(cascade_budget, monkeypatch):
+    stop_clocks(monkeypatch)
+    cascade_budget(shop.serve, n=100)
+
+@pytest.mark.cascade_budget(calls={"shop:price": "201"})
+def test_whole(monkeypatch):
+    stop_clocks(monkeypatch)
+    shop.serve(200)
+"""
+
+
+@pytest.mark.parametrize("arguments", [("--cascade-budget-update",), ("--cascade-profile",), ()])
+def test_clocks_that_a_test_stops_go_on_for_the_gate(project, arguments):
+    project.configure("cascade_budget_timeout = 30")
+    project.test(STOPPED_CLOCKS)
+    plain = ("-p", "no:cacheprovider", "-o", "cascade_budget_coarse=25", *arguments)
+    result = project.pytester.runpytest_subprocess(*plain, timeout=60)
+    result.assert_outcomes(passed=2)

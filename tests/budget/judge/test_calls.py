@@ -7,6 +7,7 @@ import pytest
 from cascade_budget.judge.calls import (
     Budget,
     Counted,
+    Past,
     accepted,
     compare_laws,
     judge_named,
@@ -142,6 +143,7 @@ def test_under_a_pattern_only_growth_fails():
             "m:never": parse_law("0"),
         },
         SIZES,
+        Past(),
     )
     assert [told(finding) for finding in findings] == [
         ("m:gone", "gone", "gone, was 2"),
@@ -163,22 +165,48 @@ def test_under_a_pattern_only_growth_fails():
 
 
 def test_a_function_renamed_under_a_pattern_has_moved():
-    findings = judge_watched({"m:price": counted("n")}, {"m:cost": parse_law("n")}, SIZES)
+    findings = judge_watched(
+        {"m:price": counted("n")},
+        {"m:cost": parse_law("n")},
+        SIZES,
+        Past(renamed={"m:price": "m:cost"}),
+    )
     assert [told(finding) for finding in findings] == [
         ("m:price", "moved", "n calls, moved from m:cost: accept with --cascade-budget-update")
     ]
 
 
-def test_one_function_gone_explains_one_function_moved():
+@pytest.mark.parametrize("renamed", [{}, {"m:a": "m:other"}], ids=["no body", "another body"])
+def test_equal_laws_are_no_identity(renamed):
     findings = judge_watched(
-        {"m:a": counted("n"), "m:b": counted("n")}, {"m:old": parse_law("n")}, SIZES
+        {"m:a": counted("n")}, {"m:old": parse_law("n")}, SIZES, Past(renamed=renamed)
     )
-    assert [told(finding)[:2] for finding in findings] == [("m:a", "moved"), ("m:b", "new")]
+    assert [told(finding)[:2] for finding in findings] == [("m:a", "new"), ("m:old", "gone")]
+
+
+def test_a_function_that_existed_uncalled_has_a_budget_of_0():
+    findings = judge_watched(
+        {"m:a": counted("n"), "m:b": counted("n")},
+        {"m:old": parse_law("n")},
+        SIZES,
+        Past(existed=frozenset({"m:a"})),
+    )
+    assert [told(finding) for finding in findings] == [
+        (
+            "m:a",
+            "over budget",
+            "n calls, budget 0: was never called, is now called once per transaction",
+        ),
+        ("m:b", "new", "n calls, new"),
+        ("m:old", "gone", "gone, was n"),
+    ]
 
 
 def test_an_unstable_function_under_a_pattern_is_not_gated():
     unstable = Counted(first={100: 3}, second={100: 4})
-    findings = judge_watched({"m:a": unstable, "m:b": unstable}, {"m:a": parse_law("1")}, SIZES)
+    findings = judge_watched(
+        {"m:a": unstable, "m:b": unstable}, {"m:a": parse_law("1")}, SIZES, Past()
+    )
     assert [str(finding.verdict) for finding in findings] == ["unstable", "unstable"]
 
 

@@ -149,6 +149,14 @@ def test_a_new_ledger_can_be_read_by_whom_the_folder_allows(path):
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_ledger_that_is_a_link_stays_one(path):
+    real = path.with_name("kept-elsewhere.toml")
+    path.symlink_to(real.name)
+    update_ledger(path, path.name, {"a.py::x": Entry(laws={"m:f": parse_law("1")})})
+    assert path.is_symlink()
+    assert '"m:f" = "1"' in real.read_text(encoding="utf-8").splitlines()
+
+
 def test_a_full_disk_leaves_the_old_ledger_and_no_litter(path, monkeypatch):
     path.write_text(COMMENTED)
 

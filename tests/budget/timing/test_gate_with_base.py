@@ -229,6 +229,19 @@ def test_an_unknown_revision_is_wrong_usage(project):
     )
 
 
+@pytest.mark.parametrize("base", ["HEAD", "jsonschema==4.17.3"])
+def test_a_cache_that_cannot_be_written_is_wrong_usage(project, monkeypatch, base):
+    project.commit()
+    project.write("file", "")
+    monkeypatch.setenv("CASCADE_BUDGET_CACHE", str(project.path / "file"))
+    done = project.gate(f"--cascade-budget-base={base}")
+    assert done.returncode == 4
+    assert done.stderr.strip() == (
+        f"ERROR: the cache folder can't be used: Not a directory; {project.path}/file/trees. "
+        "Set CASCADE_BUDGET_CACHE to a folder that can be written"
+    )
+
+
 def test_a_shallow_clone_is_told(project):
     project.commit("one")
     project.write("shop.py", SLOW_SHOP)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,7 @@ from cascade_budget.source.requirement import (
     parse_requirement,
 )
 from cascade_budget.timing.pairs import Pair
-from cascade_budget.timing.sides import find_base, lay_out_sides
+from cascade_budget.timing.sides import Sides, find_base, lay_out_sides
 
 NODE = "tests/test_shop.py::test_serve"
 OLD = "def serve(n):\n    return 'old'\n"
@@ -249,3 +250,31 @@ def test_nothing_of_the_checkout_is_imported_by_a_worker(project):
         with Pair(base, head, seed=5, timeout_seconds=60) as pair:
             imported = [file for ready in pair.ready.values() for file in ready.imported]
     assert not [file for file in imported if file.startswith(f"{project.path}/")]
+
+
+@pytest.mark.parametrize(
+    ("argument", "moved"),
+    [
+        ("/home/u/app", "/c/base"),
+        (
+            "/home/u/app/tests/test_a.py::test[/home/u/app]",
+            "/c/base/tests/test_a.py::test[/home/u/app]",
+        ),
+        ("--rootdir=/home/u/app", "--rootdir=/c/base"),
+        ("-c/home/u/app/pytest.ini", "-c/c/base/pytest.ini"),
+        ("pythonpath=/home/u/app/src /home/u/app", "pythonpath=/c/base/src /c/base"),
+        ("--config=/home/u/app-config/x.ini", "--config=/home/u/app-config/x.ini"),
+        ("/mnt/home/u/app/x.ini", "/mnt/home/u/app/x.ini"),
+        ("/home/u/apple", "/home/u/apple"),
+    ],
+)
+def test_an_argument_is_moved_where_it_names_the_project_and_nowhere_else(argument, moved):
+    sides = Sides(
+        label="base",
+        project=Path("/home/u/app"),
+        base_root=Path("/c/base"),
+        head_root=Path("/c/head"),
+        base_imports=Imports(),
+        head_imports=Imports(),
+    )
+    assert sides.specs(NODE, [argument])[0].arguments == [moved]
