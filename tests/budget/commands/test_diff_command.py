@@ -115,6 +115,17 @@ def test_a_test_that_base_cannot_pass_is_not_compared(shop: Shop) -> None:
     assert code == 0
 
 
+def test_an_init_that_a_class_gains_is_new_and_no_growth(shop: Shop) -> None:
+    shelf = "\n\nclass Shelf:\n    size = 3\n"
+    tests = "from shop import Shelf\n\n\ndef test_shelf():\n    assert Shelf().size == 3\n"
+    shop.history.commit("A shelf", {"shop.py": SHOP + shelf, "tests/test_shop.py": tests})
+    gained = shelf.replace("size = 3", "def __init__(self):\n        self.size = 3")
+    shop.history.write({"shop.py": SHOP + gained})
+    code, said = shop.diff("main")
+    assert code == 0
+    assert "new       shop:Shelf.__init__   1 call in 1 test" in said
+
+
 def test_a_test_that_hangs_on_head_is_ended(shop: Shop) -> None:
     ini = f"{PYPROJECT}cascade_budget_timeout = 1\n"
     more = f"{TESTS}\n\ndef test_twice():\n    assert total(2) == 1\n"
