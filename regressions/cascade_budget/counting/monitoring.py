@@ -122,30 +122,26 @@ class MonitoringBackend:
         """Raise if the tool id or a callback was taken; see `Backend.check`."""
         tool = self._claimed()
         holder = monitoring.get_tool(tool)
-        lost = holder != TOOL_NAME
-        if not lost:
-            for event, callback in self._callbacks.items():
-                found = monitoring.register_callback(tool, event, callback)
-                lost = lost or found is not callback
-        off = not lost and (
-            monitoring.get_events(tool) != self._wanted
-            or any(
-                monitoring.get_local_events(tool, body.code) != monitoring.events.PY_START
-                for body in self._observed.values()
-            )
-        )
-        if off:
-            raise CountingLostError(
-                f"events of sys.monitoring tool id {tool} were switched off while calls were "
-                "counted",
-                holder=None,
-                remedy="Keep the counted block from changing the events of other tools",
-            )
+        lost = holder != TOOL_NAME or [
+            event
+            for event, callback in self._callbacks.items()
+            if monitoring.register_callback(tool, event, callback) is not callback
+        ]
         if lost:
             raise CountingLostError(
                 f"'{holder}' took sys.monitoring tool id {tool} over while calls were counted",
                 holder=holder,
                 remedy="Let the block that counts end before another tool takes this id",
+            )
+        if monitoring.get_events(tool) != self._wanted or any(
+            monitoring.get_local_events(tool, body.code) != monitoring.events.PY_START
+            for body in self._observed.values()
+        ):
+            raise CountingLostError(
+                f"events of sys.monitoring tool id {tool} were switched off while calls were "
+                "counted",
+                holder=None,
+                remedy="Keep the counted block from changing the events of other tools",
             )
 
     def release(self) -> None:

@@ -82,9 +82,8 @@ def resolve_target(name: str) -> Target:
     try:
         codes, functions = _walk(module, qualname.split("."), name=name)
     except UncountableError as error:
-        raise TargetError(
-            f"what it names {error.fact}", name=name, remedy=_sentence(error.remedy)
-        ) from None
+        remedy = f"{error.remedy[:1].upper()}{error.remedy[1:]}"
+        raise TargetError(f"what it names {error.fact}", name=name, remedy=remedy) from None
     return Target(name=name, codes=codes, function=functions[0] if functions else None)
 
 
@@ -103,13 +102,9 @@ def import_named(module_name: str, *, name: str) -> ModuleType:
         if isinstance(error, ModuleNotFoundError) and _is_or_holds(missing, module_name):
             module = nearest_module(module_name)
             nearest = None if module is None else f"{module}:{name.partition(':')[2]}"
+            remedy = did_you_mean(nearest, ", and that it can be imported from here")
             raise TargetError(
-                f"there is no module '{missing}'",
-                name=name,
-                nearest=nearest,
-                remedy=f"Did you mean '{nearest}'?"
-                if nearest
-                else "Check the spelling, and that it can be imported from here",
+                f"there is no module '{missing}'", name=name, nearest=nearest, remedy=remedy
             ) from None
         raise TargetError(
             f"importing '{module_name}' raised {type(error).__name__}: {error}",
@@ -165,7 +160,7 @@ def _walk_codes(
                 f"'{before}' in '{name.partition(':')[0]}' defines no '{part}'",
                 name=name,
                 nearest=nearest,
-                remedy=_did_you_mean(nearest),
+                remedy=did_you_mean(nearest),
             )
         codes = inner
     if parts[-1] == "<locals>":
@@ -204,7 +199,7 @@ def _no_attribute(owner: object, parts: list[str], index: int, *, name: str) -> 
         f"{where} has no '{parts[index]}'",
         name=name,
         nearest=nearest,
-        remedy=_did_you_mean(nearest),
+        remedy=did_you_mean(nearest),
     )
 
 
@@ -214,12 +209,9 @@ def _rejoined(name: str, parts: list[str], index: int, nearest: str | None) -> s
     return f"{name.partition(':')[0]}:{'.'.join((*parts[:index], nearest, *parts[index + 1 :]))}"
 
 
-def _did_you_mean(nearest: str | None) -> str:
-    return f"Did you mean '{nearest}'?" if nearest else "Check the spelling"
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}"
+def did_you_mean(nearest: str | None, besides: str = "") -> str:
+    """A remedy: the name that was meant, or to check the spelling, and what besides."""
+    return f"Did you mean '{nearest}'?" if nearest else f"Check the spelling{besides}"
 
 
 def nearest_attribute(name: str, existing: Iterable[str]) -> str | None:

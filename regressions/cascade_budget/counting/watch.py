@@ -9,6 +9,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING, final
 
 from cascade_budget.counting.targets import (
+    did_you_mean,
     import_named,
     member_of,
     nearest_attribute,
@@ -159,8 +160,8 @@ def _check_qualname(pattern: str, module: str, stem: str) -> None:
 
 
 def _nothing(fact: str, pattern: str, nearest: str | None) -> WatchPatternError:
-    remedy = f"Did you mean '{nearest}'?" if nearest else "Check the spelling"
-    return WatchPatternError(f"it matches nothing: {fact}", pattern=pattern, remedy=remedy)
+    fact = f"it matches nothing: {fact}"
+    return WatchPatternError(fact, pattern=pattern, remedy=did_you_mean(nearest))
 
 
 def _check(pattern: str, module: str, qualname: str) -> None:

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Channel", "Message", "channel_pair"]
-
 Message: TypeAlias = dict[str, Any]
 
 _PIECE = 1 << 16
@@ -35,14 +33,10 @@ class Channel:
         end.set_inheritable(False)
         return cls(end)
 
-    @property
-    def handle(self) -> int:
-        """What `inherited` takes in a process that this end is passed on to."""
-        return self._end.fileno()
-
-    def pass_on(self) -> None:
-        """Let the next process that is started inherit this end."""
+    def pass_on(self) -> int:
+        """Let the next process that is started inherit it. Returns what `inherited` takes."""
         self._end.set_inheritable(True)
+        return self._end.fileno()
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send one message; a set is sent as a list.
@@ -78,10 +72,8 @@ class Channel:
                 timeout_seconds if timeout_seconds is None else max(0.0, timeout_seconds)
             )
             piece = self._end.recv(_PIECE)
-        except BlockingIOError:
+        except (BlockingIOError, TimeoutError):
             raise TimeoutError from None
-        except TimeoutError:
-            raise
         except OSError as error:
             raise EOFError from error
         if not piece:

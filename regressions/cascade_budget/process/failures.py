@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-__all__ = ["Failure", "describe_failure"]
-
 _LONGEST = 200
 
 

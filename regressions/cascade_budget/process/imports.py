@@ -24,14 +24,6 @@ if TYPE_CHECKING:
 
     from cascade_budget.process.job import Imports
 
-__all__ = [
-    "CodeFolders",
-    "PackageFolderFinder",
-    "imported_files",
-    "is_redirected",
-    "redirect_imports",
-]
-
 
 @final
 class CodeFolders:

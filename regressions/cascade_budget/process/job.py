@@ -10,8 +10,6 @@ if TYPE_CHECKING:
 
     from cascade_budget.process.channel import Message
 
-__all__ = ["Imports", "Job"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imports:

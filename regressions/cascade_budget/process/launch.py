@@ -18,20 +18,11 @@ from cascade_budget.source.cache import swept_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from types import TracebackType
     from typing import IO
 
     import pytest
 
     from cascade_budget.process.job import Job
-
-__all__ = [
-    "STARTUP_SECONDS",
-    "XDIST_ARGUMENTS",
-    "FreshInterpreter",
-    "arguments_of_run",
-    "working_folder_is_on_path",
-]
 
 STARTUP_SECONDS: Final = 120.0
 """The longest that Python, pytest and a test's own imports and fixtures may take to start."""
@@ -114,12 +105,7 @@ class FreshInterpreter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.end()
 
     def exit_code(self, timeout_seconds: float | None = 0.0) -> int | None:
@@ -170,9 +156,7 @@ class FreshInterpreter:
         flags: Sequence[str],
         environment: Mapping[str, str],
     ) -> subprocess.Popen[bytes]:
-        for end in ends:
-            end.pass_on()
-        handles = [end.handle for end in ends]
+        handles = [end.pass_on() for end in ends]
         surroundings = {**os.environ, **environment}
         # A setting for people must not make it stop for input.
         for name in ("PYTHONINSPECT", "PYTHONBREAKPOINT"):

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["GATE_SEED", "kept_chance", "seed_hypothesis", "seed_plugins", "seed_random"]
-
 GATE_SEED: Final = 0
 """Of the tests that the gate counts: a ledger's numbers are those of the same data in every run."""
 

@@ -30,8 +30,6 @@ from cascade_budget.settings import read_settings
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
 
-__all__ = ["PLUGIN_NAME", "WorkerPlugin", "leave", "main"]
-
 PLUGIN_NAME: Final = "cascade_budget_worker"
 """Under which the fixture looks for what takes its workloads over."""
 

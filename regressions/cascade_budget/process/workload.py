@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
-    from types import TracebackType
 
     import pytest
 
@@ -63,24 +62,22 @@ class Workload:
     Args:
         function: performs n transactions; what it returns may be awaitable.
         timeout_seconds: the longest that one run may take; None for no limit.
+
+    Attributes:
+        function: as given.
     """
 
     def __init__(
         self, function: Callable[[int], Any], *, timeout_seconds: float | None = None
     ) -> None:
-        self._function = function
+        self.function = function
         self._timeout_seconds = timeout_seconds
         self._runner: asyncio.Runner | None = None
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._runner is not None:
             self._runner.close()
 
@@ -94,11 +91,6 @@ class Workload:
         __tracebackhide__ = True
         with self.limit(n):
             return self.perform(n)
-
-    @property
-    def function(self) -> Callable[[int], Any]:
-        """What is run."""
-        return self._function
 
     def variant(self, function: Callable[[int], Any]) -> Workload:
         """A workload of another function in this one's event loop; not to be entered."""
@@ -114,10 +106,8 @@ class Workload:
     def perform(self, n: int) -> Any:
         """What the workload returns for n transactions, awaited."""
         __tracebackhide__ = True
-        result = self._function(n)
-        if inspect.isawaitable(result):
-            return self._await(result)
-        return result
+        result = self.function(n)
+        return self._await(result) if inspect.isawaitable(result) else result
 
     def make_loop(self) -> None:
         """Make the event loop now, so that the first run doesn't count what making it calls."""

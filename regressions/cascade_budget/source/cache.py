@@ -105,18 +105,14 @@ def cache_folder() -> Path:
     Source: XDG Base Directory Specification 0.8, `$XDG_CACHE_HOME`; on macOS and Windows the
     folders that platformdirs uses.
     """
-    named = os.environ.get("CASCADE_BUDGET_CACHE")
-    if named:
+    if named := os.environ.get("CASCADE_BUDGET_CACHE"):
         return Path(named).absolute()
     if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA")
-        return (
-            (Path(local) if local else Path.home() / "AppData/Local") / "cascade-budget" / "Cache"
-        )
+        local = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local"
+        return Path(local, "cascade-budget", "Cache")
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "cascade-budget"
-    named = os.environ.get("XDG_CACHE_HOME")
-    return (Path(named) if named else Path.home() / ".cache") / "cascade-budget"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "cascade-budget")
 
 
 @contextlib.contextmanager

@@ -54,12 +54,8 @@ class FileChanges:
         found = {}
         for name, function in self._head.items():
             was = self._base.get(name)
-            changed = (
-                function.fingerprint not in known
-                if was is None
-                else (function.fingerprint != was.fingerprint)
-            )
-            if function.fingerprint and changed:
+            same = known if was is None else {was.fingerprint}
+            if function.fingerprint and function.fingerprint not in same:
                 found[name] = self._first(function.lines)
         return found
 

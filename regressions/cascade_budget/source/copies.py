@@ -54,8 +54,8 @@ class Source:
     name: str
     label: str
     folder: Path
-    repository: Repository | None
-    commit: Commit | None
+    repository: Repository | None = None
+    commit: Commit | None = None
 
     def write(self, into: Path) -> None:
         """Write all files to a folder.
@@ -149,9 +149,7 @@ def checkout_source(repository: Repository) -> Source:
     name = label = "the working tree"
     if changed:
         label += f" ({changed} uncommitted {'change' if changed == 1 else 'changes'})"
-    return Source(
-        name=name, label=label, folder=repository.root, repository=repository, commit=None
-    )
+    return Source(name=name, label=label, folder=repository.root, repository=repository)
 
 
 def make_tree(source: Source, into: Path, *, tests_of: Tree | None = None) -> Tree:
@@ -197,7 +195,7 @@ def _folder_source(word: str, folder: Path) -> Source:
     with contextlib.suppress(RevisionError):
         around = Repository.at(folder)
         repository = around if around.root == folder else None
-    return Source(name=word, label=word, folder=folder, repository=repository, commit=None)
+    return Source(name=word, label=word, folder=folder, repository=repository)
 
 
 def _walk(folder: Path) -> Iterator[str]:
@@ -212,10 +210,9 @@ def _walk(folder: Path) -> Iterator[str]:
 
 
 def _replace_tests(into: Path, head: Tree) -> None:
-    for path in list(_walk(into)):
-        if head.tests.covers(path):
-            (into / path).unlink()
-    copy_files(head.folder, into, [path for path in _walk(head.folder) if head.tests.covers(path)])
+    for path in filter(head.tests.covers, list(_walk(into))):
+        (into / path).unlink()
+    copy_files(head.folder, into, filter(head.tests.covers, _walk(head.folder)))
 
 
 def _packages_at(root: str, folders: set[Path]) -> frozenset[str]:

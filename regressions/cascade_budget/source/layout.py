@@ -133,17 +133,13 @@ def roots_in(
         roots: Import roots of the project as it is installed.
         packages: What each root holds there: names that can be imported.
     """
-    found: dict[str, None] = {}
-    for root in roots:
+
+    def counterpart(root: str) -> str:
         names = packages.get(root, ())
-        candidates = [root, *(usual for usual in USUAL_ROOTS if usual != root)]
-        holding = [
-            candidate
-            for candidate in candidates
-            if any(name in importable(tree / candidate) for name in names)
-        ]
-        found[holding[0] if holding else root] = None
-    return list(found)
+        places = (root, *USUAL_ROOTS)
+        return next((one for one in places if not importable(tree / one).isdisjoint(names)), root)
+
+    return list(dict.fromkeys(map(counterpart, roots)))
 
 
 def importable(root: Path) -> frozenset[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -113,10 +114,8 @@ class Repository:
 
     def changes(self) -> tuple[str, ...]:
         """Paths in the working tree that differ from HEAD, untracked ones included."""
-        entries = self.read(
-            "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=normal"
-        ).split("\0")
-        return tuple(entry[3:] for entry in entries if entry)
+        options = "--porcelain=v1", "--no-renames", "--untracked-files=normal"
+        return tuple(entry[3:] for entry in self._entries("status", *options))
 
     def export(self, commit: Commit, into: Path) -> None:
         """Write a commit's files, submodules included, to a folder.
@@ -132,15 +131,10 @@ class Repository:
         into.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=into.parent) as folder:
             index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+            prefix = f"--prefix={into.resolve()}{os.sep}"
             try:
                 self.read("read-tree", commit.sha, **index)
-                self.read(
-                    "checkout-index",
-                    "--all",
-                    "--force",
-                    f"--prefix={into.resolve()}{os.sep}",
-                    **index,
-                )
+                self.read("checkout-index", "--all", "--force", prefix, **index)
             except subprocess.CalledProcessError as failed:
                 raise RevisionError(
                     f"{commit.short} cannot be read in full{_reason(failed)}",
@@ -161,8 +155,8 @@ class Repository:
             OSError: A file cannot be read, or the folder cannot be written.
         """
         into.mkdir(parents=True, exist_ok=True)
-        listed = self.read("ls-files", "-z", "--cached", "--others", "--exclude-standard")
-        copy_files(self.root, into, sorted(set(filter(None, listed.split("\0")))))
+        listed = self._entries("ls-files", "--cached", "--others", "--exclude-standard")
+        copy_files(self.root, into, sorted(set(listed)))
 
     def changed_files(self, sha: str) -> dict[str, str]:
         """Files of the working tree that differ from a commit: path here -> path there.
@@ -182,10 +176,9 @@ class Repository:
                 shutil.copy2(kept, index["GIT_INDEX_FILE"])
             with contextlib.suppress(subprocess.CalledProcessError):  # some file is unreadable
                 self.read("add", "--intent-to-add", "--ignore-errors", "--", ".", **index)
-            listed = self.read("diff-index", "-z", "-M", "--name-status", sha, **index)
+            fields = iter(self._entries("diff-index", "-M", "--name-status", sha, **index))
         found = {}
-        fields = iter(listed.split("\0"))
-        for status in filter(None, fields):
+        for status in fields:
             path = next(fields)
             if status.startswith("R"):
                 found[next(fields)] = path
@@ -204,10 +197,9 @@ class Repository:
 
     def ignored(self) -> tuple[str, ...]:
         """Files that git ignores here, folders that are ignored as a whole not entered."""
-        listed = self.read(
-            "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"
-        )
-        return tuple(path for path in listed.split("\0") if path and not path.endswith("/"))
+        options = "--others", "--ignored", "--exclude-standard", "--directory"
+        listed = self._entries("ls-files", *options)
+        return tuple(path for path in listed if not path.endswith("/"))
 
     def halves(self, bad: str, goods: Sequence[str]) -> tuple[str, ...]:
         """Commits in `bad` and in none of `goods`, those that halve them best first.
@@ -224,11 +216,11 @@ class Repository:
         without = [f"^{good}" for good in goods]
         order = self.read("rev-list", "--topo-order", "--reverse", bad, *without).split()
         place = {sha: index for index, sha in enumerate(order)}
-        ranked = self.read("rev-list", "--bisect-all", bad, *without).splitlines()
-        distances = {}
-        for line in ranked:
-            sha, _, rest = line.partition(" ")
-            distances[sha] = int(rest.partition("dist=")[2].partition(")")[0].partition(",")[0])
+        ranked = self.read("rev-list", "--bisect-all", bad, *without)
+        distances = {
+            sha: int(distance)
+            for sha, distance in re.findall(r"^(\w+) .*\bdist=(\d+)", ranked, re.MULTILINE)
+        }
         return tuple(
             sorted(order, key=lambda sha: (sha == bad, -distances.get(sha, 0), -place[sha]))
         )
@@ -254,6 +246,11 @@ class Repository:
         """
         return _git(self.root, *arguments, **environment)
 
+    def _entries(self, command: str, *arguments: str, **environment: str) -> list[str]:
+        """What a git command lists, where a path may hold any character but NUL."""
+        listed = self.read(command, "-z", *arguments, **environment)
+        return [entry for entry in listed.split("\0") if entry]
+
     def _sha(self, revision: str) -> str | None:
         refuse_empty(revision)
         name = f"{revision}^{{commit}}"
@@ -263,9 +260,8 @@ class Repository:
             return None
 
     def _submodules(self, commit: Commit) -> list[tuple[str, str]]:
-        entries = self.read("ls-tree", "-r", "-z", commit.sha).split("\0")
         found = []
-        for entry in entries:
+        for entry in self._entries("ls-tree", "-r", commit.sha):
             described, _, path = entry.partition("\t")
             if described.startswith(_GITLINK):
                 found.append((path, described.split()[2]))

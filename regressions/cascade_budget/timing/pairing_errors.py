@@ -67,8 +67,6 @@ class KilledWorkerError(PairingError):
     """
 
     def __init__(self, side: str, node: str, *, exit_code: int | None, printed: str) -> None:
-        self.side = side
-        self.exit_code = exit_code
         self.printed = printed
         if exit_code is None or exit_code == 0:
             how = "died"
@@ -92,8 +90,6 @@ class HangingWorkloadError(PairingError):
     """
 
     def __init__(self, side: str, node: str, seconds: float) -> None:
-        self.side = side
-        self.seconds = seconds
         super().__init__(
             f"the workload did not end within {seconds:g} seconds on {side}",
             place=node,
@@ -110,7 +106,6 @@ class ObstructedTimingError(PairingError):
     """
 
     def __init__(self, obstacle: str, node: str) -> None:
-        self.obstacle = obstacle
         super().__init__(
             f"throughput is not timed: {obstacle}",
             place=node,

@@ -169,9 +169,7 @@ def _project_source(project: Path) -> Source:
     try:
         return checkout_source(Repository.at(project))
     except RevisionError:
-        return Source(
-            name="this folder", label="this folder", folder=project, repository=None, commit=None
-        )
+        return Source(name="this folder", label="this folder", folder=project)
 
 
 def _imports(tree: Tree) -> Imports:
