@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.comparison.endurance import Endurance, endure
-from benchmarks.comparison.lines import Line, Section, concurrent_section, short_sections
+from benchmarks.comparison.lines import (
+    Line,
+    Section,
+    concurrent_section,
+    shape_sections,
+    short_sections,
+)
 from benchmarks.comparison.progress import Progress, wrapped
 from benchmarks.comparison.rounds import Contender, Costs, measure
 from benchmarks.comparison.table import (
@@ -94,11 +100,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     progress = Progress(sys.stderr)
     loop = asyncio.new_event_loop()
     try:
-        short = [one for s in short_sections(loop) if (one := _chosen(s, options.only))]
+        every = [*short_sections(loop), *shape_sections(loop)]
+        short = [one for section in every if (one := _chosen(section, options.only))]
         many = _chosen(concurrent_section(loop, bounces=BOUNCES), options.only)
         endurance = not options.no_endurance and options.only is None
         if not short and many is None:
-            names = "; ".join(one.name for one in _contenders(short_sections(loop)))
+            names = "; ".join(one.name for one in _contenders(every))
             message = f"no line or section has {options.only!r} in its name; lines are: {names}"
             print(wrapped(message), file=sys.stderr)
             return 2

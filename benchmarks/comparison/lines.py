@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import cascade as cs
-from benchmarks import limits, workloads
+from benchmarks import limits, shapes, workloads
 from benchmarks.comparison.rounds import Contender
 
 if TYPE_CHECKING:
@@ -80,6 +80,31 @@ class Bench:
             executions=workload.executions,
         )
 
+    def shape(self, shape: shapes.Shape) -> Contender:
+        """Return the contender of a shape on an engine of its own."""
+        engine = shape.prepare(self.loop)
+        return Contender(
+            name=shape.name,
+            block=self._on_loop(lambda n: shape.run(engine, n)),
+            result=shape.result,
+            bodies=shape.bodies,
+            executions=lambda n: dict(zip(shape.bodies, shape.executions(n), strict=True)),
+            sizes=shape.sizes,
+            fixed_n=shape.fixed_n,
+        )
+
+    def twin(self, shape: shapes.Shape) -> Contender:
+        """Return the contender of a shape's twin by hand."""
+        return Contender(
+            name=f"{shape.name}, by hand",
+            block=self._on_loop(shape.twin),
+            result=shape.result,
+            bodies={},
+            executions=lambda _: {},
+            sizes=shape.sizes,
+            fixed_n=shape.fixed_n,
+        )
+
     def concurrent(self, workload: workloads.Workload, name: str, runs: int) -> Contender:
         """Return the contender of many runs at once on one engine, that share n bounces equally."""
         engine = cs.Engine()
@@ -103,6 +128,32 @@ class Bench:
     def _on_loop(self, run: Callable[[int], Any]) -> Callable[[int], Any]:
         complete = self.loop.run_until_complete
         return lambda n: complete(run(n))
+
+
+def shape_sections(loop: asyncio.AbstractEventLoop) -> list[Section]:
+    """Return the sections of what people write beyond the countdowns."""
+    bench = Bench(loop)
+    return [
+        *(
+            Section(
+                title=shape.name,
+                reference=bench.twin(shape),
+                lines=[Line(contender=bench.shape(shape), target=shape.target)],
+            )
+            for shape in shapes.SHAPES
+        ),
+        *(
+            Section(
+                title=title,
+                reference=bench.shape(reference),
+                lines=[Line(contender=bench.shape(each), target=each.target) for each in others],
+            )
+            for title, reference, others in (
+                ("what a bounce carries", shapes.AN_INT, shapes.CARRIED),
+                ("what the engine has seen before", shapes.FRESH, shapes.AGED),
+            )
+        ),
+    ]
 
 
 def _subscribed() -> cs.Engine:

@@ -45,33 +45,26 @@ class MemoryCache:
         if max_size < 1:
             raise ValueError(f"max_size is {max_size}, so nothing could be kept. Pass 1 or more.")
         self._max_size = max_size
-        self._values: OrderedDict[CacheKey, object] = OrderedDict()
+        # The key is kept too, because its identity may name objects by their id.
+        self._values: OrderedDict[tuple[object, ...], tuple[CacheKey, object]] = OrderedDict()
         self._hits = self._misses = self._evicted = 0
 
     async def get(self, key: CacheKey) -> object:
-        """Return the stored value, or `cs.MISS`.
-
-        Raises:
-            TypeError: an argument of the call is not hashable.
-        """
-        try:
-            value = self._values.get(key, MISS)
-        except TypeError as error:
-            raise TypeError(
-                f"the arguments of task '{key.task}' can't be looked up: {error}. Pass hashable "
-                "arguments, or give .with_cache(...) a policy that makes keys of its own."
-            ) from None
-        if value is MISS:
+        """Return the stored value, or `cs.MISS`."""
+        identity = key.identity
+        found = self._values.get(identity)
+        if found is None:
             self._misses += 1
-        else:
-            self._hits += 1
-            self._values.move_to_end(key)
-        return value
+            return MISS
+        self._hits += 1
+        self._values.move_to_end(identity)
+        return found[1]
 
     async def put(self, key: CacheKey, value: object) -> None:
         """Store a value."""
-        self._values[key] = value
-        self._values.move_to_end(key)
+        identity = key.identity
+        self._values[identity] = (key, value)
+        self._values.move_to_end(identity)
         while len(self._values) > self._max_size:
             self._values.popitem(last=False)
             self._evicted += 1

@@ -12,10 +12,12 @@ from cascade.runtime.core import Core, Tier
 from cascade.runtime.run import Run
 from cascade.runtime.state import MemoryState, State
 from cascade.runtime.trampoline import trampoline
-from cascade.spec.lazy import LazyResult, TailCall
+from cascade.spec.constraint import Rate, checked_limit, exact_amount
+from cascade.spec.lazy import LazyResult, is_deferred
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from fractions import Fraction
 
     from cascade.blueprint.cache import CacheStatistics
     from cascade.events import Event, Subscriber
@@ -171,7 +173,8 @@ class Engine:
         Raises:
             ConstraintError: the limit is no whole number of 1 or more.
         """
-        self._core.limiter.set_concurrency(pattern, limit, expires_in)
+        checked = None if limit is None else checked_limit(pattern, limit)
+        self._core.limiter.set_rule(pattern, "limit", checked, expires_in)
 
     def set_rate(self, pattern: str, rate: str | None, *, expires_in: float | None = None) -> None:
         """Let matching tasks start at most so often.
@@ -184,7 +187,8 @@ class Engine:
         Raises:
             ConstraintError: the rate can't be read.
         """
-        self._core.limiter.set_rate(pattern, rate, expires_in)
+        parsed = None if rate is None else Rate.parse(rate)
+        self._core.limiter.set_rule(pattern, "rate", parsed, expires_in)
 
     def pause(self, pattern: str = "*", *, expires_in: float | None = None) -> None:
         """Let no body of a matching task start. Bodies that are running run to their end.
@@ -193,11 +197,11 @@ class Engine:
             pattern: a glob on task names.
             expires_in: seconds after which the pause ends by itself.
         """
-        self._core.limiter.set_paused(pattern, paused=True, expires_in=expires_in)
+        self._core.limiter.set_rule(pattern, "paused", True, expires_in)
 
     def resume(self, pattern: str = "*") -> None:
         """End the pause that was set for exactly this pattern."""
-        self._core.limiter.set_paused(pattern, paused=False, expires_in=None)
+        self._core.limiter.set_rule(pattern, "paused", False, None)
 
     def statistics(self) -> Statistics:
         """Return what the engine has done and holds, as a frozen value."""
@@ -225,24 +229,27 @@ class Engine:
         self.close()
 
 
-def _checked_capacities(capacity: Mapping[str, Any]) -> Mapping[str, float]:
+def _checked_capacities(capacity: Mapping[str, Any]) -> dict[str, Fraction | float]:
+    exact: dict[str, Fraction | float] = {}
     for name, total in capacity.items():
-        if isinstance(total, bool) or not isinstance(total, (int, float)) or not total >= 0:
+        found = exact_amount(total)
+        if found is None:
             raise ConstraintError(
                 name, f"capacity '{name}' is {total!r}. Pass a number of 0 or more."
             )
-    return capacity
+        exact[name] = found
+    return exact
 
 
 def _checked_target(target: Any) -> Any:
-    if isinstance(target, (list, tuple)):
-        for each in target:
-            if not isinstance(each, LazyResult):
-                raise NotATargetError(each)
-        return list(target)
-    if not isinstance(target, (LazyResult, TailCall)):
+    if is_deferred(target):
+        return target
+    if not isinstance(target, (list, tuple)):
         raise NotATargetError(target)
-    return target
+    for each in target:
+        if not isinstance(each, LazyResult):
+            raise NotATargetError(each)
+    return list(target)
 
 
 @overload

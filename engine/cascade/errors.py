@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import copyreg
+from typing import Any
+
 
 class CascadeError(Exception):
     """Base of the engine's own errors. What a task body raises is never wrapped in one."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By default it would be made anew from its message, which no constructor below takes.
+        return copyreg.__newobj__, (type(self), *self.args), vars(self)  # type: ignore[attr-defined]
 
 
 class CyclicTargetError(CascadeError):
@@ -46,14 +53,22 @@ class RunningLoopError(CascadeError, RuntimeError):
 
 
 class NotATargetError(CascadeError, TypeError):
-    """Something that is not a lazy result was handed to a run."""
+    """Something that is not a lazy result was handed to a run.
+
+    Attributes:
+        value: what was handed over; None in a copy, as it may be nothing that can be pickled.
+    """
 
     def __init__(self, value: object) -> None:
-        self.value = value
+        self.value: object = value
         super().__init__(
             f"a run needs a lazy result, and got {type(value).__name__}. "
             "Call a function decorated with @cs.task and pass what it returns."
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        make, arguments, state = super().__reduce__()
+        return make, arguments, {**state, "value": None}
 
 
 class ParamError(CascadeError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast, final
 
+from cascade.blueprint.cache import Entry
 from cascade.blueprint.compile import compile_blueprint, make_blueprint
 from cascade.codegen.source import source_of
 from cascade.engine import Engine
@@ -77,7 +78,10 @@ def explain(target: object, engine: Engine | None = None) -> Explanation:
     source = None
     if blueprint.unfusable is None:
         loop = compile_blueprint(
-            blueprint, graph.values, [None] * len(structure.nodes), observed=core.observed
+            Entry((), blueprint),
+            graph.values,
+            [None] * len(structure.nodes),
+            observed=core.observed,
         )
         source = source_of(cast("FunctionType", loop))
     return Explanation(
@@ -90,7 +94,11 @@ def explain(target: object, engine: Engine | None = None) -> Explanation:
         tier=tier,
         why_not_faster=reason,
         resources=tuple(
-            (each.name, each.scope) for each in (*blueprint.needs.run, *blueprint.needs.step)
+            dict.fromkeys(
+                (each.name, each.scope)
+                for needs in (blueprint.needs, *blueprint.needs.late.values())
+                for each in (*needs.run, *needs.step)
+            )
         ),
         source=source,
         graph=visualize(target),
@@ -101,7 +109,7 @@ def _tier(core: Core, blueprint: Blueprint) -> tuple[Tier, str | None]:
     unfusable = blueprint.unfusable
     if not core.uses_blueprints:
         return "reference", "the engine was made with tier='reference'"
-    if blueprint.structure.merged or not isinstance(blueprint.structure.root, Result):
+    if not isinstance(blueprint.structure.root, Result):
         return "reference", unfusable
     if core.tier == "blueprint":
         return "blueprint", "the engine was made with tier='blueprint'"

@@ -62,17 +62,21 @@ def read_ledger(path: Path, shown: str) -> Mapping[str, Entry]:
     Raises:
         LedgerFormatError: it is no TOML, has another version, or holds what no ledger holds.
     """
+    return parse_ledger(_read_text(path, shown), shown)
+
+
+def _read_text(path: Path, shown: str) -> str:
+    """The ledger's text; empty where there is no file."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return {}
+        return ""
     except (OSError, UnicodeDecodeError) as error:
         raise LedgerFormatError(
             f"it can't be read: {_reason(error)}",
             ledger=shown,
             remedy="It is a UTF-8 text file; restore it from version control",
         ) from error
-    return parse_ledger(text, shown)
 
 
 def parse_ledger(text: str, shown: str) -> Mapping[str, Entry]:
@@ -178,7 +182,6 @@ class _Comments:
 
     above: dict[tuple[str, ...], list[str]] = field(default_factory=dict)
     behind: dict[tuple[str, ...], str] = field(default_factory=dict)
-    last: list[str] = field(default_factory=list)
 
 
 def render_ledger(old: str, entries: Mapping[str, Entry]) -> str:
@@ -188,7 +191,8 @@ def render_ledger(old: str, entries: Mapping[str, Entry]) -> str:
         old: the text it replaces, which parses, for its comments; may be empty.
         entries: every entry of the new ledger.
     """
-    comments = _read_comments(tomlkit.parse(old))
+    comments = _Comments()
+    last = _read_body(tomlkit.parse(old).body, (), [], comments)
     lines = comments.above.get(("version",), [] if old.strip() else [*_HEADER])
     lines = [*lines, f"version = {VERSION}{comments.behind.get(('version',), '')}"]
     for name in sorted(entries):
@@ -197,8 +201,8 @@ def render_ledger(old: str, entries: Mapping[str, Entry]) -> str:
         for key, value in _values(entries[name]):
             lines += comments.above.get((name, key), [])
             lines.append(f"{value}{comments.behind.get((name, key), '')}")
-    if comments.last:
-        lines += ["", *comments.last]
+    if last:
+        lines += ["", *last]
     return "\n".join(lines) + "\n"
 
 
@@ -219,12 +223,6 @@ def _cost_text(cost: RecordedCost) -> str:
 def quoted(text: str) -> str:
     """The text as a basic string of TOML, which a quoted key is too."""
     return tomlkit.string(text).as_string()
-
-
-def _read_comments(document: tomlkit.TOMLDocument) -> _Comments:
-    comments = _Comments()
-    comments.last = _read_body(document.body, (), [], comments)
-    return comments
 
 
 def _read_body(
@@ -309,10 +307,7 @@ def update_ledger(
 def _update_locked(
     path: Path, shown: str, entries: Mapping[str, Entry], drop: Collection[str]
 ) -> LedgerChange:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        text = ""
+    text = _read_text(path, shown)
     old = parse_ledger(text, shown)
     merged = {key: entry for key, entry in old.items() if key not in drop or key in entries}
     for key, entry in entries.items():

@@ -37,6 +37,7 @@ def compare(monkeypatch, capsys):
             lines=[Line(contender=contender("one", **changes), target=target)],
         )
         monkeypatch.setattr(comparison, "short_sections", lambda _: [section])
+        monkeypatch.setattr(comparison, "shape_sections", lambda _: [])
         monkeypatch.setattr(comparison, "concurrent_section", lambda _, bounces: section)
         monkeypatch.setattr(comparison, "BOUNCES", 10)
         status = comparison.main(["--quick", "--only", "one", *arguments])

@@ -530,3 +530,159 @@ def test_a_rate_that_is_raised_while_tasks_wait_lets_them_start_earlier(engine, 
 
     virtual_loop.run_until_complete(main())
     assert starts == [0, 4, 8, 12]
+
+
+@pytest.mark.parametrize(
+    ("total", "amounts"),
+    [
+        (0.3, [0.1, 0.1, 0.1]),
+        (0.8, [0.2, 0.6]),
+        (0.8, [0.6, 0.2]),
+        (1, [0.7, 0.1, 0.1, 0.1]),
+        (1e-7, [1e-8] * 10),
+        (float("inf"), [0.1, 1e300]),
+    ],
+)
+def test_amounts_are_exact_as_they_are_written(engine, total, amounts):
+    made = engine(capacity={"share": total})
+    met = []
+
+    @cs.task
+    async def meet(n):
+        met.append(n)
+        while len(met) < len(amounts):
+            await asyncio.sleep(0)
+
+    async def main():
+        for _ in range(5):
+            met.clear()
+            calls = [meet(n).with_constraints(share=each) for n, each in enumerate(amounts)]
+            await asyncio.wait_for(made.run(gather(*calls)), 10)
+        whole = give("whole").with_constraints(share=min(total, 1e308))
+        assert await asyncio.wait_for(made.run(whole), 10) == "whole"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("rule", ["pause", "limit", "rate"])
+def test_a_task_that_a_rule_denies_keeps_no_capacity_from_others(engine, rule):
+    made = engine(capacity={"slot": 2})
+
+    @cs.task
+    async def denied():
+        return "denied"
+
+    async def main():
+        if rule == "pause":
+            made.pause("denied")
+        elif rule == "limit":
+            made.set_concurrency("denied", 1)
+        else:
+            made.set_rate("denied", "1/h")
+        first = asyncio.ensure_future(made.run(holding().with_constraints(slot=1)))
+        if rule == "rate":
+            await made.run(denied())
+        waiter = asyncio.ensure_future(made.run(denied().with_constraints(slot=1)))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        other = made.run(give("other").with_constraints(slot=1))
+        assert await asyncio.wait_for(other, 10) == "other"
+        first.cancel()
+        waiter.cancel()
+        await asyncio.wait([first, waiter])
+
+    @cs.task(name="denied" if rule == "limit" else "holding")
+    async def holding():
+        await asyncio.Event().wait()
+
+    asyncio.run(main())
+
+
+def test_a_loop_that_is_closed_under_a_waiter_keeps_nothing_from_others(engine, recwarn):
+    made = engine(capacity={"slot": 1})
+    released = asyncio.Event()
+
+    @cs.task
+    async def hold():
+        await released.wait()
+        return "held"
+
+    loop = asyncio.new_event_loop()
+    gone = asyncio.new_event_loop()
+    holder = loop.create_task(made.run(hold().with_constraints(slot=1)))
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.run_until_complete(asyncio.sleep(0))
+    waiters = [gone.create_task(made.run(give(1).with_constraints(slot=1))) for _ in range(2)]
+    run_until_waiting(gone, made, waiters[0])
+    third = loop.create_task(made.run(give(3).with_constraints(slot=1)))
+    run_until_waiting(loop, made, third)
+    gone.close()
+    made.set_rate("give", "1/10s", expires_in=10)
+    loop.call_soon(released.set)
+    assert loop.run_until_complete(asyncio.wait_for(holder, 10)) == "held"
+    assert loop.run_until_complete(asyncio.wait_for(third, 10)) == 3
+    assert made.statistics().waiting == 0
+    made.set_rate("give", None)
+    again = made.run(give(2).with_constraints(slot=1))
+    assert loop.run_until_complete(asyncio.wait_for(again, 10)) == 2
+    loop.close()
+    for waiter in waiters:
+        waiter._log_destroy_pending = False
+    made._core._paces.clear()
+
+
+class LeavesFirst:
+    """A lock before whose next acquisition another body gives back what it held."""
+
+    def __init__(self, lock, leave):
+        self.lock = lock
+        self.leave = leave
+
+    def __enter__(self):
+        leave, self.leave = self.leave, None
+        if leave is not None:
+            leave()
+        return self.lock.__enter__()
+
+    def __exit__(self, *error):
+        self.lock.__exit__(*error)
+
+
+def test_a_grant_that_comes_as_a_waiter_is_cancelled_is_given_back(engine):
+    made = engine(capacity={"slot": 1})
+    limiter = made._core.limiter
+
+    async def main():
+        held = limiter.enter("holder", {"slot": 1})
+        waiter = asyncio.ensure_future(made.run(give(1).with_constraints(slot=1)))
+        while made.statistics().waiting == 0:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        limiter._lock = LeavesFirst(limiter._lock, lambda: limiter.leave(held))
+        waiter.cancel()
+        await asyncio.wait([waiter])
+        assert waiter.cancelled()
+        again = made.run(give(2).with_constraints(slot=1))
+        assert await asyncio.wait_for(again, 10) == 2
+
+    asyncio.run(main())
+
+
+def test_a_clock_that_stands_at_the_edge_of_a_rate_does_not_spin(engine, virtual_loop):
+    start, seconds = 1024.0, 0.1
+    assert (start + seconds) - start < seconds
+    virtual_loop.now = start
+    made = engine(clock=virtual_loop.time)
+    made.set_rate("noted", "1/100ms")
+    starts = []
+
+    @cs.task
+    async def noted(n):
+        starts.append(virtual_loop.time())
+
+    turns = iter(range(1000))
+    run_once = virtual_loop._run_once
+    virtual_loop._run_once = lambda: (next(turns), run_once())
+    virtual_loop.run_until_complete(made.run(noted.map(n=[1, 2, 3])))
+    assert starts[:2] == [start, start + seconds]
+    assert len(starts) == 3

@@ -308,9 +308,9 @@ def test_no_event_is_built_that_nobody_listens_for(engine, monkeypatch):
     built = []
     for name in ("TaskStarted", "TaskFinished", "RunStarted", "RunFinished"):
         monkeypatch.setattr(getattr(events, name), "__init__", lambda *a, **k: built.append(a))
-    monkeypatch.setattr("cascade.runtime.run.task_started", built.append)
-    monkeypatch.setattr("cascade.runtime.run.task_finished", built.append)
-    monkeypatch.setattr("cascade.blueprint.compile.task_started", built.append)
+    monkeypatch.setattr("cascade.runtime.run.TaskStarted", built.append)
+    monkeypatch.setattr("cascade.runtime.run.TaskFinished", built.append)
+    monkeypatch.setattr("cascade.blueprint.compile.TaskStarted", built.append)
     monkeypatch.setattr("cascade.blueprint.compile.FinishedDraft", lambda: built.append("draft"))
 
     @cs.task
@@ -322,19 +322,24 @@ def test_no_event_is_built_that_nobody_listens_for(engine, monkeypatch):
     assert built == []
 
 
-def test_events_made_fast_are_the_events_made_slowly():
-    for fast, slow in (
-        (events.task_started(1, "a", 2), cs.TaskStarted(1, "a", 2)),
-        (
-            events.task_finished(1, "a", 2, 0.5),
-            cs.TaskFinished(1, "a", 2, 0.5, cs.Status.SUCCEEDED),
-        ),
-    ):
-        assert type(fast) is type(slow)
-        assert fast == slow
-        assert hash(fast) == hash(slow)
-        with pytest.raises(dataclasses.FrozenInstanceError):
-            fast.task = "b"
+def test_events_of_a_loop_are_the_events_made_slowly(engine):
+    heard = []
+    engine.default.subscribe(heard.append, cs.TaskEvent)
+
+    @cs.task
+    def loop(n):
+        return n if n == 0 else loop(n - 1)
+
+    engine.run(loop(20))
+    for started, ended in zip(heard[::2], heard[1::2], strict=True):
+        duration_s = ended.duration_s
+        slowly = cs.TaskFinished(1, "loop", 0, duration_s, cs.Status.SUCCEEDED)
+        for fast, slow in ((started, cs.TaskStarted(1, "loop", 0)), (ended, slowly)):
+            assert type(fast) is type(slow)
+            assert fast == slow
+            assert hash(fast) == hash(slow)
+            with pytest.raises(dataclasses.FrozenInstanceError):
+                fast.task = "b"
 
 
 def test_a_recursion_that_builds_calls_for_its_arguments_is_warned_of_once_a_run(engine):

@@ -1,6 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import datetime as dt
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -192,16 +200,10 @@ def test_the_memory_cache_drops_what_was_used_longest_ago():
     asyncio.run(main())
 
 
-def test_the_memory_cache_needs_room_and_hashable_arguments():
+def test_the_memory_cache_needs_room():
     with pytest.raises(ValueError) as caught:
         cs.MemoryCache(0)
     assert str(caught.value) == "max_size is 0, so nothing could be kept. Pass 1 or more."
-    with pytest.raises(TypeError) as unhashable:
-        cs.run(give([]).with_cache(cs.MemoryCache()))
-    assert str(unhashable.value) == (
-        "the arguments of task 'give' can't be looked up: unhashable type: 'list'. Pass hashable "
-        "arguments, or give .with_cache(...) a policy that makes keys of its own."
-    )
 
 
 @pytest.mark.parametrize("condition", [True, 1, "yes"])
@@ -335,3 +337,270 @@ def test_a_skip_beside_a_result_skips_what_needs_both(engine, log_of):
             ("TaskSkipped", "pair", "UPSTREAM_SKIPPED"),
             ("TaskStarted", "give"),
         ]
+
+
+@pytest.mark.parametrize("listens", [False, True])
+def test_a_loop_whose_attempts_fail_now_and_then_goes_on(engine, log_of, listens):
+    attempts = []
+
+    @cs.task
+    def flaky(n, box):
+        box.append(n)
+        attempts.append(list(box))
+        if n % 5 == 0 and len(box) == 1:
+            raise OSError(n)
+        return n
+
+    @cs.task
+    def loop(n, last=None):
+        if n % 7 == 0 and attempts[-1:] != ["again"]:
+            attempts.append("again")
+            raise OSError(n)
+        attempts.append(n)
+        return "done" if n == 0 else loop(n - 1, flaky(n, [give(1)]).with_retry(2)).with_retry(2)
+
+    log = log_of(engine.default, cs.TaskEvent) if listens else []
+    expected = None
+    for _ in range(2):
+        attempts.clear()
+        log.clear()
+        assert engine.run(loop(40).with_retry(2)) == "done"
+        assert attempts.count("again") == 6
+        assert sum(type(each) is int for each in attempts) == 41
+        if listens:
+            assert log.count(("TaskRetrying", "loop", 1)) == 6
+            assert log.count(("TaskStarted", "loop")) == 41
+            assert log.count(("TaskFinished", "loop", "succeeded")) == 41
+        assert expected in (None, (attempts, log))
+        expected = (list(attempts), list(log))
+
+
+def test_each_attempt_is_given_the_same_object(engine):
+    given = []
+
+    @cs.task
+    def spoil(n, box):
+        given.append(box)
+        box.append(n)
+        if len(box) < 3:
+            raise OSError
+        return box
+
+    @cs.task
+    def loop(n, box=()):
+        return box if n == 0 else loop(n - 1, spoil(n, [give(0)]).with_retry())
+
+    for _ in range(3):
+        given.clear()
+        assert engine.run(loop(12)) == [0, 1, 1]
+        assert len(given) == 24
+        assert all(one is other for one, other in zip(given[::2], given[1::2], strict=True))
+
+
+def test_the_last_error_of_a_loop_is_raised_as_it_was_and_said_once(engine, log_of):
+    error = OSError("last")
+
+    @cs.task
+    def fail(n):
+        if n == 0:
+            raise error
+        return fail(n - 1).with_retry(3, backoff=2.0)
+
+    log = log_of(engine.default)
+    for attempts in (3, 3):
+        log.clear()
+        with pytest.raises(OSError, match="last") as caught:
+            engine.run(fail(20).with_retry(attempts))
+        assert caught.value is error
+        assert log[-4:] == [
+            ("TaskRetrying", "fail", 1),
+            ("TaskRetrying", "fail", 2),
+            ("TaskFinished", "fail", "failed"),
+            ("RunFinished", "failed"),
+        ]
+
+
+def test_another_policy_on_the_way_is_not_overlooked_by_a_loop(engine):
+    cache = cs.MemoryCache()
+    bodies = []
+
+    @cs.task
+    def loop(n):
+        bodies.append(n)
+        following = loop(n - 1).with_retry(3) if n else "done"
+        if n == 10:
+            return following.with_retry(1)
+        return following.with_cache(cache) if n == 20 else following
+
+    for expected in (31, 11, 11):
+        bodies.clear()
+        assert engine.run(loop(30).with_retry(3)) == "done"
+        assert len(bodies) == expected
+
+
+@pytest.mark.parametrize("make", [lambda call: {call}, lambda call: {call: 1}])
+def test_what_cannot_be_hashed_fails_before_the_body_starts(engine, log_of, make):
+    @cs.task
+    def listing(n):
+        return [n] if n == 3 else n
+
+    @cs.task
+    def loop(n, box=()):
+        return box if n == 0 else loop(n - 1, make(listing(n)))
+
+    for end in (20, 20):
+        with pytest.raises(TypeError, match="unhashable"):
+            engine.run(loop(end))
+    log = log_of(engine.default, cs.TaskEvent)
+    for _ in range(2):
+        with pytest.raises(TypeError, match="unhashable"):
+            engine.run(loop(20))
+    assert log[-1] == ("TaskFinished", "listing", "succeeded")
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    x: object
+    unseen: object = dataclasses.field(default=0, compare=False)
+
+
+@dataclasses.dataclass
+class Changing:
+    x: int = 0
+
+    def __hash__(self):
+        return 1
+
+
+class Pair(NamedTuple):
+    left: object
+    right: object = None
+
+
+class Liar:
+    def __eq__(self, other):
+        return True
+
+    def __hash__(self):
+        return 1
+
+
+def looped():
+    items = [1]
+    items.append(items)
+    return items
+
+
+def twice(item):
+    return [item, item]
+
+
+BERLIN, ROME = ZoneInfo("Europe/Berlin"), ZoneInfo("Europe/Rome")
+NOON = dt.datetime(2030, 7, 1, 12)  # noqa: DTZ001  zones are put on it
+
+DIFFERENT = [
+    *(1, True, 1.0, 1 + 0j, Decimal(1), Fraction(1), "1", b"1"),
+    *(0.0, -0.0, 0, False, 0j, complex(0.0, -0.0), complex(-0.0, 0.0), Decimal(0), Decimal("-0")),
+    *(Decimal("1.0"), Decimal("1.00")),
+    *(
+        (1,),
+        (True,),
+        [1],
+        [True],
+        {1},
+        {True},
+        frozenset({1}),
+        frozenset({1.0}),
+        Pair(1),
+        Pair(True),
+    ),
+    *({1: 2}, {True: 2}, {1: 2.0}, {1: 2, 3: 4}, {3: 4, 1: 2}),
+    *(Point(1), Point(1.0), Point(1, unseen=1), Point([1])),
+    *(NOON, NOON.replace(fold=1), NOON.replace(tzinfo=BERLIN), NOON.replace(tzinfo=ROME)),
+    *(NOON.replace(tzinfo=dt.UTC), NOON.date(), NOON.time(), NOON.time().replace(fold=1)),
+    NOON.replace(tzinfo=dt.timezone(dt.timedelta(hours=1), "A")),
+    NOON.replace(tzinfo=dt.timezone(dt.timedelta(hours=1), "B")),
+    *(range(0, 3, 2), range(0, 4, 2), None, (None,), [], (), {}, set(), [[]], [[], []]),
+    *(Changing(), Changing(), Liar(), Liar(), looped(), [1, [1]], [1, []], twice([]), float("nan")),
+]
+SAME = [
+    lambda: 10**20,
+    lambda: "a" * 3,
+    lambda: float("nan"),
+    lambda: -1e300,
+    lambda: Decimal("1.10"),
+    lambda: Fraction(1, 3),
+    lambda: (1, [2, {"x": {3, 4}}], Pair(5, frozenset({6}))),
+    lambda: Point((1, "x")),
+    lambda: NOON.replace(tzinfo=BERLIN, fold=1),
+    lambda: NOON.replace(tzinfo=dt.timezone(dt.timedelta(hours=1))),
+    lambda: [Path("a") / "b", UUID(int=7), dt.timedelta(1)],
+    looped,
+    lambda: twice([]),
+    lambda: twice((1,)),
+]
+
+
+@pytest.mark.parametrize("how", ["pure", "memory cache", "own cache"])
+def test_values_that_a_body_can_tell_apart_are_never_taken_for_the_same(engine, how):
+    runs = []
+
+    @cs.task(pure=how == "pure")
+    def load(key):
+        runs.append(key)
+        return len(runs)
+
+    @cs.task
+    def gather(*items):
+        return list(items)
+
+    cache = {"memory cache": cs.MemoryCache, "own cache": DictCache, "pure": None}[how]
+    for _ in range(10):
+        runs.clear()
+        kept = cache and cache()
+        calls = [load(key).with_cache(kept) if kept else load(key) for key in DIFFERENT]
+        assert engine.run(gather(*calls)) == [*range(1, len(DIFFERENT) + 1)]
+        assert all(mine is given for mine, given in zip(runs, DIFFERENT, strict=True))
+
+
+@pytest.mark.parametrize("make", SAME)
+@pytest.mark.parametrize("how", ["pure", "memory cache", "own cache"])
+def test_values_whose_parts_are_the_same_are_the_same(engine, how, make):
+    runs = []
+
+    @cs.task(pure=how == "pure")
+    def load(key):
+        runs.append(key)
+        return len(runs)
+
+    @cs.task
+    def gather(*items):
+        return list(items)
+
+    if how == "pure":
+        assert engine.run(gather(load(make()), load(make()))) == [1, 1]
+        return
+    kept = cs.MemoryCache() if how == "memory cache" else DictCache()
+    assert [engine.run(load(make()).with_cache(kept)) for _ in range(3)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"max_attempts": each} for each in (2.5, float("nan"), float("inf"), True, "3")),
+        *({"delay": each} for each in (float("nan"), float("inf"), -0.1)),
+        *({"backoff": each} for each in (float("nan"), float("inf"), -1)),
+    ],
+)
+def test_a_retry_takes_whole_attempts_and_finite_times(options):
+    with pytest.raises(ValueError):
+        one().with_retry(**options)
+
+
+def test_the_last_word_on_a_capacity_holds(engine):
+    made = engine(capacity={"slot": 2, "memory": 1})
+    target = one().with_constraints(slot=3, memory=1).with_constraints(slot=2)
+    for _ in range(3):
+        assert asyncio.run(made.run(target)) == 1
+    with pytest.raises(cs.ConstraintError, match=r"asks for 3 of capacity 'slot'"):
+        asyncio.run(made.run(target.with_constraints(slot=3)))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import dataclasses
 import threading
 import traceback
 
@@ -756,3 +757,54 @@ def test_a_teardown_is_not_cut_short_by_a_second_cancellation(engine):
     made = engine(resources=[db])
     asyncio.run(main())
     assert log == ["waits", "close"]
+
+
+def test_a_frozen_exception_is_raised_as_it_was_and_the_teardowns_error_is_logged(engine, caplog):
+    @dataclasses.dataclass(frozen=True)
+    class Frozen(Exception):
+        code: int
+
+    @cs.resource
+    def listens():
+        try:
+            yield
+        finally:
+            pass
+
+    @cs.resource
+    def fails():
+        yield
+        raise OSError("teardown")
+
+    @cs.task
+    def bad(a=cs.Inject("listens"), b=cs.Inject("fails")):
+        raise Frozen(7)
+
+    made = engine(resources=[listens, fails])
+    for _ in range(3):
+        caplog.clear()
+        with pytest.raises(Frozen) as caught:
+            asyncio.run(made.run(bad()))
+        assert caught.value.code == 7
+        (record,) = caplog.records
+        assert "While its resources were released: OSError: teardown" in record.getMessage()
+
+
+def test_a_run_that_is_cancelled_as_a_resource_has_opened_closes_it(engine):
+    log, running = [], []
+
+    @cs.resource
+    def db():
+        running[-1].cancel()
+        yield
+        log.append("close")
+
+    async def main():
+        running.append(asyncio.ensure_future(made.run(uses(1))))
+        await asyncio.wait(running)
+        assert running.pop().cancelled()
+
+    made = engine(resources=[db])
+    for _ in range(3):
+        asyncio.run(main())
+    assert log == ["close"] * 3

@@ -2,9 +2,15 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import copy
+import dataclasses
+import functools
 import inspect
+import pickle
 import threading
-from typing import NamedTuple
+import types
+from typing import ClassVar, NamedTuple
+from unittest import mock
 
 import pytest
 
@@ -706,3 +712,319 @@ def test_a_run_that_is_cancelled_twice_waits_for_its_bodies_all_the_same(engine,
         ("TaskFinished", "slow", "cancelled"),
         ("RunFinished", "cancelled"),
     ]
+
+
+def test_pure_calls_merge_in_a_loop_where_their_values_are_equal_and_only_there(engine):
+    ran = []
+
+    @cs.task(pure=True)
+    def half(n):
+        ran.append(n)
+        return n
+
+    @cs.task(pure=True)
+    def both(a, b=0):
+        ran.append((a, b))
+        return a, b
+
+    @cs.task
+    def loop(n, value=None):
+        if n == 0:
+            return value
+        other = (n, n + 1, float(n), [n], True)[n % 5]
+        return loop(n - 1, [both(half(n), half(other)), {"again": both(half(n), half(n))}])
+
+    def expected(n):
+        other = (n, n + 1, float(n), [n], True)[n % 5]
+        same = other is n
+        return [n, *([] if same else [other]), (n, other), *([] if same else [(n, n)])]
+
+    for _ in range(2):
+        ran.clear()
+        assert engine.run(loop(40)) == [(1, 2), {"again": (1, 1)}]
+        rest = list(ran)
+        for n in range(40, 0, -1):
+            bounce, rest = rest[: len(expected(n))], rest[len(expected(n)) :]
+            assert sorted(map(repr, bounce)) == sorted(map(repr, expected(n)))
+        assert not rest
+
+
+def test_merged_calls_that_come_after_one_another_run_once(engine):
+    ran = []
+
+    @cs.task(pure=True)
+    def once(n):
+        ran.append(n)
+        return n
+
+    @cs.task
+    def loop(n, a=0, b=0):
+        if n == 0:
+            return a, b
+        first, second = once(n), once(n)
+        return loop(n - 1, cs.lazy(once(-n)).after(second), second).after(first)
+
+    ran.clear()
+    assert engine.run(loop(20)) == (-1, 1)
+    assert len(ran) == 40
+
+
+def errors():
+    """One of each of the engine's own errors, made as the engine makes it."""
+
+    @cs.task
+    def skipped():
+        return None
+
+    @cs.task
+    def needs(db=cs.Inject("db")):
+        return db
+
+    ring = []
+    target = give(ring)
+    ring.append(target)
+
+    async def inside():
+        cs.run(add(1, 1))
+
+    return {
+        cs.DependencyMissingError: lambda: cs.run(skipped().run_if(False)),
+        cs.ParamError: lambda: cs.run(give(cs.Param("absent"))),
+        cs.ResourceError: lambda: cs.run(needs()),
+        cs.ConstraintError: lambda: cs.Engine().set_rate("*", "fast"),
+        cs.NotATargetError: lambda: cs.run(lambda: None),
+        cs.CyclicTargetError: lambda: cs.run(target),
+        cs.RunningLoopError: lambda: asyncio.run(inside()),
+    }
+
+
+@pytest.mark.parametrize("kind", errors())
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_the_engines_errors_survive_pickling_with_what_they_say(kind, protocol):
+    with pytest.raises(kind) as caught:
+        errors()[kind]()
+    error = caught.value
+    error.add_note("seen")
+    for again in (pickle.loads(pickle.dumps(error, protocol)), copy.copy(error)):
+        assert type(again) is kind
+        assert str(again) == str(error)
+        lost = {"value": None} if kind is cs.NotATargetError else {}
+        assert vars(again) == {**vars(error), **lost}
+
+
+def test_every_error_of_the_engine_was_pickled():
+    found, pending = set(), [cs.CascadeError]
+    while pending:
+        below = pending.pop().__subclasses__()
+        found.update(below)
+        pending += below
+    assert found == set(errors())
+
+
+class Proxy:
+    """What stands for another object until it is asked for its class, as lazy proxies do."""
+
+    asked: ClassVar[list[str]] = []
+
+    @property
+    def __class__(self):
+        self.asked.append("__class__")
+        return cs.LazyResult
+
+    def __hash__(self):
+        self.asked.append("__hash__")
+        raise TypeError("made real")
+
+    def __eq__(self, other):
+        self.asked.append("__eq__")
+        return True
+
+    def __bool__(self):
+        self.asked.append("__bool__")
+        raise TypeError("made real")
+
+
+@pytest.mark.parametrize("pure", [False, True])
+def test_a_value_is_asked_for_nothing_but_its_type(engine, pure):
+    @cs.task(pure=pure)
+    def take(value, more=None):
+        return value
+
+    @cs.task
+    async def take_async(value):
+        return value
+
+    @cs.task
+    def loop(n, value, given):
+        return given if n == 0 else loop(n - 1, value, take(value))
+
+    @cs.task
+    def gather(*items):
+        return list(items)
+
+    proxy = Proxy()
+    Proxy.asked.clear()
+    for _ in range(12):
+        targets = [
+            loop(12, proxy, 1),
+            loop(12, [proxy, (proxy, {"x": proxy})], take(proxy)),
+            take(take_async(proxy), [one(), proxy]),
+            take.map(value=[proxy, proxy], more=take([1, 2])),
+            take(cs.Router(selector=1, routes={1: proxy})),
+            take(proxy).with_retry(2).with_cache(cs.MemoryCache()),
+        ]
+        results = [engine.run(target) for target in targets]
+        assert all(
+            result is proxy
+            for result in (results[0], results[2], *results[3], results[4], results[5])
+        )
+        assert results[1][0] is proxy
+        assert engine.run(gather(take(proxy), take(proxy)))[0] is proxy
+    assert Proxy.asked == []
+
+
+def test_a_function_around_a_coroutine_function_is_awaited(engine):
+    def logged(function):
+        @functools.wraps(function)
+        def wrapper(*args):
+            return function(*args)
+
+        return wrapper
+
+    def answering(function):
+        @functools.wraps(function)
+        def wrapper(*args):
+            return "answered"
+
+        return wrapper
+
+    @cs.task
+    @logged
+    async def load(n):
+        await asyncio.sleep(0)
+        return n if n == 0 else load(n - 1)
+
+    @cs.task
+    @answering
+    async def never(n):
+        raise AssertionError
+
+    for _ in range(12):
+        assert engine.run(load(3)) == 0
+        assert engine.run(give(load(1))) == 0
+        assert engine.run(never(1)) == "answered"
+    with pytest.raises(TypeError, match=r"^task 'load' is async and has mode"):
+        cs.task(mode="thread")(load.__wrapped__)
+
+
+def test_a_class_is_called_and_its_instance_is_awaited(engine):
+    class Agent:
+        def __init__(self, name):
+            self.name = name
+
+        async def __call__(self, n):
+            return self.name * n
+
+    made = engine.run(cs.task(Agent)("a"))
+    assert type(made) is Agent
+    assert engine.run(cs.task(made)(3)) == "aaa"
+
+
+@pytest.mark.parametrize("name", ["lazy_", "LazyClass_", "lazyclass__", "construct", "body", "a"])
+def test_a_parameter_may_have_any_name(engine, name):
+    namespace = {}
+    exec(f"def take({name}, *, {name}2=2): return {name}, {name}2", namespace)
+    take = cs.task(namespace["take"])
+    for _ in range(12):
+        assert engine.run(take(one())) == (1, 2)
+        assert engine.run(take(**{name: 1, f"{name}2": one()}).with_retry()) == (1, 1)
+
+
+def test_a_mock_can_be_a_body(engine):
+    plain, waits = mock.Mock(return_value=5), mock.AsyncMock(return_value=6)
+    for body, value in ((plain, 5), (waits, 6)):
+        task = cs.task(name="mocked")(body)
+        assert engine.run(task(1, x=give(2))) == value
+        body.assert_called_once_with(1, x=2)
+    with pytest.raises(TypeError, match=r"^TailCall needs a task, and got Mock\b"):
+        cs.TailCall(plain, 1)
+
+
+def test_annotations_are_not_evaluated(monkeypatch):
+    real = inspect.get_annotations
+
+    def get_annotations(thing, **options):
+        if real(thing):
+            raise NameError("name 'Later' is not defined")
+        return {}
+
+    def body(a: Later, /, b: Later = 2, *c: Later, d: Later = 4, **e: Later) -> Later:  # noqa: F821
+        return a
+
+    monkeypatch.setattr(inspect, "get_annotations", get_annotations)
+    task = cs.task(body)
+    assert cs.run(task(1)) == 1
+    kinds = [(each.name, each.kind.name, each.default) for each in task.spec.parameters]
+    assert kinds == [
+        ("a", "POSITIONAL_ONLY", inspect.Parameter.empty),
+        ("b", "POSITIONAL_OR_KEYWORD", 2),
+        ("c", "VAR_POSITIONAL", inspect.Parameter.empty),
+        ("d", "KEYWORD_ONLY", 4),
+        ("e", "VAR_KEYWORD", inspect.Parameter.empty),
+    ]
+
+
+@dataclasses.dataclass
+class Message:
+    text: object
+    more: object = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Slotted:
+    text: object
+
+
+HIDING = {
+    "dataclass": Message,
+    "field behind a plain one": lambda item: Message(1, item),
+    "frozen dataclass with slots": Slotted,
+    "deque": lambda item: collections.deque([1, item]),
+    "namespace": lambda item: types.SimpleNamespace(x=item),
+    "mapping proxy": lambda item: types.MappingProxyType({"x": item}),
+    "ordered dict": lambda item: collections.OrderedDict(x=item),
+    "default dict": lambda item: collections.defaultdict(list, x=item),
+    "deque in a dataclass": lambda item: Message(collections.deque([item])),
+}
+
+
+@pytest.mark.parametrize("hide", HIDING.values(), ids=HIDING)
+@pytest.mark.parametrize("depth", [0, 1])
+def test_a_call_in_what_is_not_rebuilt_is_refused_and_never_reaches_a_body(engine, hide, depth):
+    got = []
+
+    @cs.task
+    def loop(n, value):
+        got.append(value)
+        return value if n == 0 else loop(n - 1, hide(one()) if n == 3 else value)
+
+    def wrapped(item):
+        return [hide(item)] if depth else hide(item)
+
+    plain = wrapped(1)
+    for _ in range(12):
+        assert engine.run(give(plain)) is plain
+    for marker in (one(), cs.Param("x", 1), cs.Router(selector=1, routes={1: 1}), [one()]):
+        for _ in range(2):
+            with pytest.raises(TypeError, match=r"^argument 'value' of task 'give' holds a lazy"):
+                engine.run(give(wrapped(marker)))
+    got.clear()
+    with pytest.raises(TypeError, match=r"^argument 'value' of task 'loop' holds a lazy"):
+        engine.run(loop(15, plain))
+    assert all(each is plain for each in got)
+    assert len(got) == 13
+
+
+def test_a_dataclass_without_one_of_its_fields_is_a_value(engine):
+    value = Slotted.__new__(Slotted)
+    assert engine.run(give(value)) is value

@@ -132,15 +132,77 @@ def test_statistics_count_bounces_hits_and_misses(tier):
     assert asyncio.run(made.run(loop(20))) == 2
 
 
-def test_a_task_keeps_8_blueprints_and_then_stays_megamorphic(tier):
-    @cs.task
-    def wide(n, items=()):
-        return items if n == 0 else wide(n - 1, [one() for _ in range(n)])
+@cs.task
+def wide(n, items=()):
+    return items if n == 0 else wide(n - 1, [one() for _ in range(n)])
 
+
+def test_a_task_keeps_32_blueprints_and_colder_ones_give_way(tier):
     made = cs.Engine(tier=tier)
     for _ in range(2):
-        assert asyncio.run(made.run(wide(20))) == [1]
-    assert made.statistics().cache.size == (0 if tier == "reference" else 8)
+        assert asyncio.run(made.run(wide(40))) == [1]
+    statistics = made.statistics()
+    assert statistics.cache.size == (0 if tier == "reference" else 32)
+    assert statistics.evicted == (0 if tier == "reference" else 41 + 41 - 32)
+
+
+@pytest.mark.parametrize("seen_before", [0, 8, 40, 200])
+def test_a_loop_is_learnt_however_many_shapes_were_seen_before(seen_before, monkeypatch):
+    made = cs.Engine()
+    for n in range(seen_before):
+        asyncio.run(made.run(wide_of_one(0, [[one()] * (n + 1)])))
+    works = Works(monkeypatch)
+    asyncio.run(made.run(wide_of_one(100, [one()])))
+    assert works.take().count("build") == 1
+    asyncio.run(made.run(wide_of_one(100, [one()])))
+    assert works.take() == []
+
+
+@cs.task
+def wide_of_one(n, items):
+    return items if n == 0 else wide_of_one(n - 1, [one()])
+
+
+def test_shapes_that_are_looped_on_outlive_those_that_are_seen_once(monkeypatch):
+    made = cs.Engine()
+    asyncio.run(made.run(wide_of_one(100, [one()])))
+    works = Works(monkeypatch)
+    for n in range(100):
+        asyncio.run(made.run(wide_of_one(0, [[one()] * (n + 2)])))
+        works.take()
+        asyncio.run(made.run(wide_of_one(100, [one()])))
+        assert "build" not in works.take()
+
+
+@pytest.mark.parametrize("kinds", [2, 8, 12, 30])
+def test_templates_that_alternate_each_keep_their_loop(kinds, monkeypatch):
+    tasks = [cs.task(name=f"kind{k}")(lambda n, k=k: n + k) for k in range(kinds)]
+
+    @cs.task
+    def alternate(n, value):
+        return value if n == 0 else alternate(n - 1, tasks[n % kinds](n))
+
+    made = cs.Engine()
+    for _ in range(2):
+        assert asyncio.run(made.run(alternate(20 * kinds, tasks[0](1)))) == 2
+    works = Works(monkeypatch)
+    assert asyncio.run(made.run(alternate(20 * kinds, tasks[0](1)))) == 2
+    assert works.take() == []
+    assert made.statistics().compiled == kinds
+    assert made.statistics().evicted == 0
+
+
+def test_loops_entered_by_a_look_are_forgotten_with_their_blueprint(monkeypatch):
+    monkeypatch.setattr(cycle_cache, "PER_TASK", 2)
+    made = cs.Engine(tier="hot")
+    for kind in (int, str, float, bytes):
+        asyncio.run(made.run(wide_of_one(5, [kind()])))
+    for n in range(1, 9):
+        asyncio.run(made.run(wide_of_one(0, [one()] * n)))
+        asyncio.run(made.run(wide_of_one(0, [one()] * n)))
+    loops = made._core.cache.loops[False]
+    assert made.statistics().cache.size <= 4
+    assert len(loops) <= 8
 
 
 def test_tasks_beyond_the_bound_are_evicted_oldest_first(tier, monkeypatch):
@@ -294,26 +356,34 @@ def test_an_error_in_a_fused_loop_shows_the_generated_line():
     [
         (one, "hot", None),
         (lambda: add(one(), one()), "hot", None),
-        (lambda: add(one().with_retry(), 1), "blueprint", "'one' carries a policy"),
+        (lambda: add(one().with_retry(), {"x": 1}).with_retry(), "hot", None),
+        (
+            lambda: add(one().with_retry().run_if(True), 1),
+            "blueprint",
+            "'one' carries a policy beyond retries",
+        ),
         (one.map, "blueprint", "'one' is mapped"),
         (lambda: [one()], "reference", "it has several targets"),
+        (lambda: add(cs.Router(selector=1, routes={1: 1}), 1), "hot", None),
         (
-            lambda: add(cs.Router(selector=1, routes={1: 1}), 1),
+            lambda: add(cs.Router(selector=1, routes={1: 1}), cs.Router(selector=1, routes={1: 1})),
             "blueprint",
-            "a Router chooses what runs",
+            "several Routers choose what runs",
         ),
         (
-            lambda: add({"x": one()}, 1),
+            lambda: add(cs.Router(selector=1, routes={1: cs.Param("p", 1)}), 1),
             "blueprint",
-            "an argument of 'add' holds a call inside a dict or set",
+            "a Router chooses which resources and inputs it needs",
         ),
         (
-            lambda: add(pure(), pure()),
-            "reference",
-            "calls of a pure task may merge, which only building the graph can tell",
+            lambda: add(cs.Router(selector=1, routes={1: 1}), waits()),
+            "blueprint",
+            "calls run side by side",
         ),
+        (lambda: add({"x": {one()}}, 1), "hot", None),
+        (lambda: add(pure(), pure()), "hot", None),
         (threaded, "blueprint", "'threaded' runs in a thread"),
-        (lambda: add(waits(), waits()), "blueprint", "async calls run side by side"),
+        (lambda: add(waits(), waits()), "blueprint", "calls run side by side"),
         (lambda: add([one() for _ in range(64)], 1), "blueprint", "it has more than 64 nodes"),
         (uses, "blueprint", "it needs a step-scoped resource"),
     ],
@@ -361,7 +431,7 @@ def test_an_explanation_reads_as_a_report():
         "  stage 2: add",
         "  resource db, for each run",
         "tier: blueprint",
-        "  not faster, because 'query' carries a policy",
+        "  not faster, because calls run side by side",
     ]
     routed = cs.explain(add(cs.Router(selector=1, routes={1: 1}), 1))
     assert "  stages: chosen by a Router while it runs" in str(routed)

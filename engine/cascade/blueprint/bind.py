@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from cascade.graph.literals import is_plain
+from cascade.graph.build import merges_alike, values_of
+from cascade.graph.literals import is_passed, is_plain
 from cascade.graph.model import (
     Binding,
     Injected,
@@ -21,9 +22,6 @@ from cascade.graph.model import (
 from cascade.spec.policy import PLAIN, UNSET, Policy
 from cascade.spec.resource import Inject
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 def bind(structure: Structure, target: Any) -> list[Any] | None:
     """Return the literals of a target by slot, or None when its structure is another.
@@ -36,21 +34,24 @@ def bind(structure: Structure, target: Any) -> list[Any] | None:
         structure: what the target should look like; with a single target as its root.
         target: a lazy result.
     """
-    if structure.merged or not isinstance(structure.root, Result):
-        return None
-    found: list[Any] = [None] * len(structure.nodes)
+    assert isinstance(structure.root, Result)
+    found: list[Any] = [None] * len(structure.calls)
     values: list[Any] = [None] * structure.value_count
     found[structure.root.node] = target
-    for node in reversed(structure.nodes):
-        item = found[node.index]
-        if type(item) is not node.lazy_class or not _same_policy(node, item):
+    for node in reversed(structure.calls):
+        item = found[node.call]
+        if type(item) is not node.lazy_class or not same_policy(node, item):
             return None
-        if not all(_match(binding, value, found, values) for binding, value in _parts(node, item)):
-            return None
-    return values if len(set(map(id, found))) == len(found) else None
+        for binding, value in zip(node.bindings, values_of(item), strict=True):
+            if not _match(binding, value, found, values):
+                return None
+    if len(set(map(id, found))) < len(found):
+        return None
+    return values if not structure.merges or merges_alike(structure, values) else None
 
 
-def _same_policy(node: Node, item: Any) -> bool:
+def same_policy(node: Node, item: Any) -> bool:
+    """Tell whether a lazy result of a node's class has policies of the node's form."""
     if node.kind is Kind.SWITCH:
         return len(item.routes) == len(node.routes)
     if node.kind is Kind.MAP and (
@@ -69,41 +70,16 @@ def _same_policy(node: Node, item: Any) -> bool:
     )
 
 
-def _parts(node: Node, item: Any) -> Iterator[tuple[Binding, Any]]:
-    if node.kind is Kind.SWITCH:
-        yield node.arguments[0], item.selector
-        for (key, route), pair in zip(node.routes, item.routes.items(), strict=True):
-            yield key, pair[0]
-            yield route, pair[1]
-        return
-    if node.kind is Kind.MAP:
-        # Injected defaults follow the columns; they belong to the task and can't differ.
-        yield from zip(node.arguments, item.columns.values(), strict=False)
-    else:
-        yield from zip(node.arguments, node.task.arguments_of(item), strict=True)
-    policy: Policy = item.policy
-    if policy is PLAIN:
-        return
-    if node.condition is not None:
-        yield node.condition, policy.condition
-    for (_, amount), value in zip(node.amounts, policy.constraints.values(), strict=True):
-        yield amount, value
-    for index, other in zip(node.after, policy.after, strict=True):
-        yield Result(index), other
-
-
 def _match(binding: Binding, value: Any, found: list[Any], values: list[Any]) -> bool:
     if isinstance(binding, Value):
         values[binding.slot] = value
-        return is_plain(value)
-    if isinstance(binding, Result):
-        return _same_object(binding.node, value, found)
-    if isinstance(binding, Routed):
-        return _same_object(binding.switch, value, found)
+        return is_passed(value) if binding.unread else is_plain(value)
+    if isinstance(binding, (Result, Routed)):
+        return _same_object(binding.call, value, found)
     if isinstance(binding, Injected):
         return type(value) is Inject and value.name == binding.resource
     if isinstance(binding, Input):
-        return id(value) == binding.key
+        return value is binding.marker
     return _match_container(binding, value, found, values)
 
 

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import time
+from dataclasses import astuple
 from typing import TYPE_CHECKING, Any, cast
 
-from cascade.blueprint.compiled import MISSING, Blueprint, Break, Loop, Miss
+from cascade.blueprint.bind import same_policy
+from cascade.blueprint.compiled import MISSING, Blueprint, Break, Failure, Loop, Miss
 from cascade.codegen import loop as text
 from cascade.codegen.names import Names
 from cascade.codegen.source import function_from
-from cascade.events import FinishedDraft, Status, TaskFinished, task_started
-from cascade.graph.literals import is_plain
+from cascade.events import FinishedDraft, Status, TaskFinished, TaskStarted
+from cascade.graph.build import merges_alike
+from cascade.graph.literals import is_passed, is_plain
 from cascade.graph.resources import scan_resources
-from cascade.graph.stages import plan_stages
+from cascade.graph.stages import plan_routes, plan_stages
 from cascade.spec.lazy import DEFERRED
+from cascade.spec.policy import retrying
 from cascade.spec.resource import Inject
+from cascade.spec.routing import Router
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from cascade.blueprint.cache import Entry
     from cascade.graph.model import Structure
     from cascade.spec.resource import Resource
 
@@ -34,45 +40,48 @@ def make_blueprint(structure: Structure, registered: Mapping[str, Resource]) -> 
         ResourceError: an Inject marker names a resource that is not registered.
     """
     stages = plan_stages(structure)
+    routes = plan_routes(structure)
     needs = scan_resources(structure, registered)
     return Blueprint(
         structure=structure,
         stages=stages,
+        routes=routes,
         needs=needs,
         names=tuple(node.name for node in structure.nodes),
-        unfusable=text.unfusable(structure, stages, step_resources=bool(needs.step)),
+        unfusable=text.unfusable(structure, [plan for _, plan in routes] or [stages], needs),
     )
 
 
 def compile_blueprint(
-    blueprint: Blueprint,
+    entry: Entry,
     values: Sequence[Any],
     results: Sequence[Any],
     *,
     clock: Callable[[], float] = time.perf_counter,
     observed: bool = False,
 ) -> Loop:
-    """Write and make the fused loop of a blueprint whose `unfusable` is None.
+    """Write and make the fused loop of an entry whose blueprint's `unfusable` is None.
 
     About a millisecond for twelve nodes where the text is new to the process, much less where
     another task of the same shape has been compiled before.
 
     Args:
-        blueprint: what to run.
+        entry: what to run.
         values: the literals of one bounce; their types become guards.
         results: the results of the same bounce; their types become guards.
         clock: seconds, monotonic.
         observed: whether the loop says TaskStarted and TaskFinished.
     """
+    blueprint = entry.blueprint
     structure = blueprint.structure
-    source = text.loop_text(structure, blueprint.stages, values, observed=observed)
+    source = text.loop_text(structure, blueprint.plans, values, observed=observed)
     return cast(
         "Loop",
         function_from(
             source,
             "loop",
             {
-                **loop_namespace(blueprint, values, results, clock),
+                **loop_namespace(entry, values, results, clock),
                 "LINES": text.body_lines(source, len(structure.nodes) - 1),
             },
             label=f"loop of {blueprint.names[-1]}",
@@ -82,35 +91,45 @@ def compile_blueprint(
 
 
 def loop_namespace(
-    blueprint: Blueprint,
-    values: Sequence[Any],
-    results: Sequence[Any],
-    clock: Callable[[], float],
+    entry: Entry, values: Sequence[Any], results: Sequence[Any], clock: Callable[[], float]
 ) -> dict[str, Any]:
     """Return the objects that a loop's text names."""
-    structure = blueprint.structure
+    structure = entry.blueprint.structure
     names = Names(structure)
     namespace: dict[str, Any] = {
-        "BLUEPRINT": blueprint,
+        "BLUEPRINT": entry.blueprint,
+        "ENTRY": entry,
         "Break": Break,
+        "Failure": Failure,
         "DEFERRED": DEFERRED,
         "FinishedDraft": FinishedDraft,
         "Inject": Inject,
         "MISSING": MISSING,
         "Miss": Miss,
+        "Router": Router,
         "SUCCEEDED": Status.SUCCEEDED,
+        "TYPE": type,
         "TaskFinished": TaskFinished,
         "COUNTED": text.COUNTED,
         "CLOCK": clock,
+        "is_passed": is_passed,
+        "merges_alike": merges_alike,
         "is_plain": is_plain,
-        "task_started": task_started,
+        "same_policy": same_policy,
+        "TaskStarted": TaskStarted,
     }
-    for rank, task in enumerate(names.tasks):
-        namespace[f"BODY{rank}"] = task.function
-        namespace[f"CLASS{rank}"] = task.plain_class
-    namespace |= {f"NAME{node.index}": node.name for node in structure.nodes}
+    for rank, lazy_class in enumerate(names.classes):
+        namespace[f"BODY{rank}"] = lazy_class.spec.function
+        namespace[f"CLASS{rank}"] = lazy_class
+    for number, (route, _) in enumerate(entry.blueprint.routes):
+        namespace[f"ROUTE{number}"] = route
+    for node in structure.nodes:
+        namespace[f"NAME{node.index}"] = node.name
+        namespace[f"NODE{node.index}"] = node
+        if node.retry is not None:
+            namespace[f"POLICY{node.index}"] = retrying(*astuple(node.retry))
     namespace |= {f"LITERAL{slot}": type(value) for slot, value in enumerate(values)}
     namespace |= {f"RESULT{index}": type(result) for index, result in enumerate(results)}
     namespace |= {f"K{index}": kind for index, kind in enumerate(names.kinds)}
-    namespace |= {f"N{index}": marker for index, marker in enumerate(structure.inputs)}
+    namespace |= {f"N{index}": marker for index, marker in enumerate(names.inputs)}
     return namespace

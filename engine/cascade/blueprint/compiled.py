@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, final
 
 if TYPE_CHECKING:
-    from cascade.graph.model import Structure
+    from cascade.graph.model import Binding, Structure
     from cascade.graph.resources import Needs
     from cascade.graph.stages import Stage
 
@@ -26,21 +26,33 @@ class Blueprint:
     Attributes:
         structure: nodes and bindings.
         stages: their plan; empty where a Router decides on the way.
-        needs: resources in the order to acquire them.
+        routes: each route of the only Router, and the plan where that is chosen.
+        needs: inputs and resources, in the order to acquire them.
         names: each node's task name.
         unfusable: why no loop can be written for it, or None.
     """
 
     structure: Structure
     stages: tuple[Stage, ...]
+    routes: tuple[tuple[Binding, tuple[Stage, ...]], ...]
     needs: Needs
     names: tuple[str, ...]
     unfusable: str | None
 
     @property
+    def plans(self) -> list[tuple[Stage, ...]]:
+        """The plans that there are, one for each route of a Router."""
+        return [stages for _, stages in self.routes] or [self.stages]
+
+    def plan(self, results: Sequence[Any]) -> tuple[Stage, ...]:
+        """Return the plan of the route that was chosen, or any while none is."""
+        chosen = [stages for route, stages in self.routes if any(it is route for it in results)]
+        return (chosen or self.plans)[0]
+
+    @property
     def prepares(self) -> bool:
         """Whether a run reads inputs or acquires resources before it."""
-        return bool(self.structure.inputs or self.needs.run or self.needs.step)
+        return bool(self.needs.inputs or self.needs.run or self.needs.step)
 
 
 @final
@@ -66,6 +78,22 @@ class Miss:
 
 @final
 @dataclass(slots=True, eq=False)
+class Failure:
+    """The first attempt of a body that is to be called again.
+
+    Attributes:
+        error: what it raised.
+        began: clock reading at which it was called.
+        values: what it was given, one value per parameter.
+    """
+
+    error: Exception
+    began: float
+    values: list[Any]
+
+
+@final
+@dataclass(slots=True, eq=False)
 class Break:
     """A loop left in the middle of a bounce, which the node-by-node runner must finish.
 
@@ -74,9 +102,11 @@ class Break:
         values: the frame's literals.
         results: results by node, MISSING where none.
         blueprint: what the loop was made from.
+        failure: how the node that ran last failed, if it did and has attempts left.
     """
 
     node: int
     values: list[Any]
     results: list[Any]
     blueprint: Blueprint
+    failure: Failure | None = None

@@ -7,7 +7,7 @@ checks the arguments, the class needs no lookup, and each attribute store is spe
 from __future__ import annotations
 
 import itertools
-from inspect import Parameter
+from inspect import Parameter, Signature
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,33 +34,25 @@ def constructor_text(parameters: tuple[Parameter, ...]) -> str:
     Its attributes are `PREFIX` with the parameter's name, for `attributes` of `function_from`. The
     defaults are left out; the caller sets them on the function, where any object can stand.
     """
-    lines = [f"def construct({parameter_list(parameters)}):", "    lazy_ = LazyClass_()"]
-    lines += [f"    lazy_.{PREFIX}{each.name} = {each.name}" for each in parameters]
-    lines.append("    return lazy_")
+    class_ = class_name(parameters)
+    lazy = class_.lower()
+    lines = [f"def construct({parameter_list(parameters)}):", f"    {lazy} = {class_}()"]
+    lines += [f"    {lazy}.{PREFIX}{each.name} = {each.name}" for each in parameters]
+    lines.append(f"    return {lazy}")
     return "\n".join(lines) + "\n"
+
+
+def class_name(parameters: tuple[Parameter, ...]) -> str:
+    """Return a constructor's name for the class that it makes, longer than any parameter's."""
+    return "LazyClass" + "_" * max((len(each.name) for each in parameters), default=0)
 
 
 def parameter_list(parameters: tuple[Parameter, ...]) -> str:
     """Return the parameters as they stand between the parentheses of a `def`, without defaults."""
-    parts: list[str] = []
-    star_seen = False
-    for position, parameter in enumerate(parameters):
-        if parameter.kind is Parameter.VAR_POSITIONAL:
-            star_seen = True
-            parts.append("*" + parameter.name)
-        elif parameter.kind is Parameter.VAR_KEYWORD:
-            parts.append("**" + parameter.name)
-        else:
-            if parameter.kind is Parameter.KEYWORD_ONLY and not star_seen:
-                star_seen = True
-                parts.append("*")
-            parts.append(parameter.name)
-        if parameter.kind is Parameter.POSITIONAL_ONLY and (
-            position + 1 == len(parameters)
-            or parameters[position + 1].kind is not Parameter.POSITIONAL_ONLY
-        ):
-            parts.append("/")
-    return ", ".join(parts)
+    bare = (
+        each.replace(default=Parameter.empty, annotation=Parameter.empty) for each in parameters
+    )
+    return str(Signature(list(bare)))[1:-1]
 
 
 def call_text(parameters: tuple[Parameter, ...], values: tuple[str, ...]) -> str:

@@ -24,12 +24,23 @@ from typing import TYPE_CHECKING, Any, final
 from cascade.codegen.constructor import call_text
 from cascade.codegen.guards import Guards
 from cascade.codegen.names import Names
-from cascade.graph.model import Injected, Input, Items, Kind, Pairs, Result, Structure, Value
+from cascade.graph.model import (
+    Injected,
+    Input,
+    Items,
+    Kind,
+    Pairs,
+    Result,
+    Routed,
+    Structure,
+    Value,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cascade.graph.model import Binding, Node
+    from cascade.graph.resources import Needs
     from cascade.graph.stages import Stage
 
 MAX_NODES = 64
@@ -40,48 +51,48 @@ _CALM_BOUNCES = 8
 _BODY_CALL = re.compile(r"\s*(?:target|r(\d+)) = (?:await )?B\d+\(")
 
 
-def unfusable(structure: Structure, stages: Sequence[Stage], *, step_resources: bool) -> str | None:
+def unfusable(structure: Structure, plans: Sequence[Sequence[Stage]], needs: Needs) -> str | None:
     """Return why no loop can be written for a structure, or None when one can.
 
     Args:
         structure: the nodes.
-        stages: their plan.
-        step_resources: whether the structure needs a step-scoped resource.
+        plans: their plan, or one for each route of a Router.
+        needs: its inputs and resources.
     """
     nodes = structure.nodes
     if structure.root != Result(len(nodes) - 1):
         return "it has several targets"
-    if structure.merged:
-        return "calls of a pure task may merge, which only building the graph can tell"
-    if structure.has_switch:
-        return "a Router chooses what runs"
-    if step_resources:
+    switches = [node for node in nodes if node.kind is Kind.SWITCH]
+    if len(switches) > 1:
+        return "several Routers choose what runs"
+    if switches and needs.late:
+        return "a Router chooses which resources and inputs it needs"
+    if needs.any_step:
         return "it needs a step-scoped resource"
-    if len(nodes) > MAX_NODES:
+    if len(structure.calls) > MAX_NODES:
         return f"it has more than {MAX_NODES} nodes"
     for node in nodes:
+        if node.kind is Kind.SWITCH:
+            continue
         if node.kind is Kind.MAP:
             return f"'{node.task.name}' is mapped"
-        if node.has_policy:
-            return f"'{node.task.name}' carries a policy"
+        if not node.only_retries:
+            return f"'{node.task.name}' carries a policy beyond retries"
         if node.task.threaded:
             return f"'{node.task.name}' runs in a thread"
-        if not all(_writable(each) for each in node.arguments):
-            return f"an argument of '{node.task.name}' holds a call inside a dict or set"
-    if any(stage.concurrent and len(stage.concurrent) + len(stage.inline) > 1 for stage in stages):
-        return "async calls run side by side"
+    if any(_side_by_side(stage) for plan in plans for stage in plan):
+        return "calls run side by side"
     return None
 
 
-def _writable(binding: Binding) -> bool:
-    if isinstance(binding, Items):
-        return binding.kind not in (set, frozenset) and all(map(_writable, binding.items))
-    return not isinstance(binding, Pairs)
+def _side_by_side(stage: Stage) -> bool:
+    waiting = any(node.kind is not Kind.SWITCH for node in stage.concurrent)
+    return waiting and len(stage.concurrent) + len(stage.inline) > 1
 
 
 def loop_text(
     structure: Structure,
-    stages: Sequence[Stage],
+    plans: Sequence[Sequence[Stage]],
     sample: Sequence[Any],
     *,
     observed: bool,
@@ -90,11 +101,11 @@ def loop_text(
 
     Args:
         structure: the nodes.
-        stages: their plan; the loop runs them in this order.
+        plans: their plan, or one for each route of a Router; the loop runs them in this order.
         sample: the literals of one bounce, whose types the guards expect.
         observed: whether the loop says TaskStarted and TaskFinished.
     """
-    return "\n".join(_Writer(structure, sample, observed=observed).lines(stages)) + "\n"
+    return "\n".join(_Writer(structure, sample, observed=observed).lines(plans)) + "\n"
 
 
 def body_lines(text: str, last: int) -> dict[int, int]:
@@ -112,6 +123,13 @@ def body_lines(text: str, last: int) -> dict[int, int]:
     return found
 
 
+def _may_raise(binding: Binding) -> bool:
+    """Tell whether rebuilding an argument asks its items for their hash."""
+    if isinstance(binding, Items):
+        return binding.kind in (set, frozenset) or any(map(_may_raise, binding.items))
+    return isinstance(binding, (Pairs, Routed))
+
+
 @final
 class _Writer:
     def __init__(self, structure: Structure, sample: Sequence[Any], *, observed: bool) -> None:
@@ -122,17 +140,20 @@ class _Writer:
         self.reading = "now" if observed else "clock()"
         self.names = Names(structure)
         self.last = self.names.last
+        self.route: Binding | None = None
 
-    def lines(self, stages: Sequence[Stage]) -> list[str]:
-        order = [node for stage in stages for node in (*stage.concurrent, *stage.inline)]
-        body = Guards(self.names, self.sample).lines()
-        for position, node in enumerate(order[:-1]):
-            body += self.step(node, order[: position + 1])
-        body += self.end(order[-1])
+    def lines(self, plans: Sequence[Sequence[Stage]]) -> list[str]:
+        orders = [
+            [node for stage in plan for node in (*stage.concurrent, *stage.inline)]
+            for plan in plans
+        ]
+        order = [node for node in self.structure.nodes if node.kind is not Kind.SWITCH]
+        body = [*Guards(self.names, self.sample).lines(), *self.steps(orders, 0)]
         lines = ["async def loop(target, run, alarm):"]
-        lines += ["    core = run.core", "    pace = run.pace", "    clock = CLOCK"]
-        lines += [f"    B{rank} = BODY{rank}" for rank in range(len(self.names.tasks))]
-        lines += [f"    C{rank} = CLASS{rank}" for rank in range(len(self.names.tasks))]
+        lines += ["    ENTRY.used = True", "    pace = run.pace", "    clock = CLOCK"]
+        lines += ["    type = TYPE"]
+        lines += [f"    B{rank} = BODY{rank}" for rank in range(len(self.names.classes))]
+        lines += [f"    C{rank} = CLASS{rank}" for rank in range(len(self.names.classes))]
         lines += [f"    T{slot} = LITERAL{slot}" for slot in range(self.structure.value_count)]
         lines += [f"    R{node.index} = RESULT{node.index}" for node in order[:-1]]
         if len(order) > 1:
@@ -142,32 +163,59 @@ class _Writer:
             for index, name in enumerate(self.names.resources)
         ]
         lines += [
-            f"    P{index} = run.inputs[id(N{index})]"
-            for index in range(len(self.structure.inputs))
+            f"    P{index} = run.inputs[id(N{index})]" for index in range(len(self.names.inputs))
         ]
         if self.observed:
             lines += ["    bus = run.bus", "    run_id = run.run_id", "    at = -1"]
             lines += ["    started = 0.0"]
             lines += [f"    begun{node.index} = None" for node in order]
-        lines += ["    blocks = bounces = 0", "    try:", "        while True:"]
+        lines += ["    bounces = 0", "    try:", "        while True:"]
         lines += ["            for bounces in COUNTED:"]
         lines += ["                " + line for line in body]
-        lines += ["            blocks += 1", "            bounces = 0"]
+        lines += [f"            run.core.fused += {len(COUNTED)}", "            bounces = 0"]
         if self.observed:
             lines += [
                 "    except BaseException as error:",
                 "        if at >= 0:",
-                "            run.body_failed(at, BLUEPRINT.names[at], clock() - started, error)",
+                "            run.body_ended(at, BLUEPRINT.names[at], clock() - started, error)",
                 "        raise",
             ]
         else:
             lines += [
                 "    except BaseException as error:",
-                "        if core.observed and alarm:",
+                "        if alarm and run.core.observed:",
                 "            run.failed_late(error, LINES, BLUEPRINT.names)",
                 "        raise",
             ]
-        return [*lines, "    finally:", f"        core.fused += {len(COUNTED)} * blocks + bounces"]
+        return [*lines, "    finally:", "        run.core.fused += bounces"]
+
+    def steps(self, orders: list[list[Node]], start: int) -> list[str]:
+        """Run the nodes from a place in the order on, which a Router on the way may choose."""
+        lines: list[str] = []
+        order = orders[0]
+        for position in range(start, len(order) - 1):
+            node, done = order[position], order[: position + 1]
+            if node.kind is Kind.SWITCH:
+                return [*lines, *self.choose(node, orders, position)]
+            lines += self.step(node, done)
+        return [*lines, *self.end(order[-1], order[:-1])]
+
+    def choose(self, node: Node, orders: list[list[Node]], position: int) -> list[str]:
+        """Go on in the order of the chosen route; what none fits is for `run_node` to say."""
+        routes = enumerate(self.expression(key) for key, _ in node.routes)
+        keys = ", ".join(f"{key}: {number}" for number, key in routes)
+        lines = [
+            "try:",
+            f"    chosen = {{{keys}}}.get({self.expression(node.arguments[0])})",
+            "except TypeError:",
+            "    chosen = None",
+        ]
+        for number, (_, route) in enumerate(node.routes):
+            self.route = route
+            branch = self.steps([orders[number]], position + 1)
+            lines += [f"{'elif' if number else 'if'} chosen == {number}:"]
+            lines += ["    " + line for line in (f"r{node.index} = ROUTE{number}", *branch)]
+        return [*lines, "else:", f"    {self.leave(node, orders[0][:position])}"]
 
     def step(self, node: Node, done: list[Node]) -> list[str]:
         """Run one node that is not the last, then let others run where a slice is over.
@@ -175,12 +223,8 @@ class _Writer:
         A careful loop reads the clock after each body. Bounces of which eight pass in a slice need
         no such care: then `careful` is the alarm, and the clock is read once a bounce.
         """
-        results = ["MISSING"] * len(self.structure.nodes)
-        for each in done:
-            results[each.index] = f"r{each.index}"
-        values = ", ".join(f"v{slot}" for slot in range(self.structure.value_count))
         own = f"r{node.index}"
-        leave = f"return Break({node.index}, [{values}], [{', '.join(results)}], BLUEPRINT)"
+        leave = self.leave(node, done)
         over = f"alarm or {self.reading} >= pace.deadline"
         rest = [
             *self.heard_late(node),
@@ -188,7 +232,7 @@ class _Writer:
             f"    if alarm: {leave}",
             "    calm = 0",
         ]
-        if len(done) == 1:
+        if sum(each.kind is not Kind.SWITCH for each in done) == 1:
             pause = [
                 "if careful:",
                 f"    if {over}:",
@@ -199,46 +243,70 @@ class _Writer:
         else:
             pause = [f"if careful and ({over}):", *rest]
         return [
-            *self.call(node, own),
+            *self.call(node, own, done[:-1]),
             *pause,
-            f"if {own}.__class__ is not R{node.index} and isinstance({own}, DEFERRED):",
+            f"if type({own}) is not R{node.index} and issubclass(type({own}), DEFERRED):",
             f"    {leave}",
         ]
 
-    def end(self, node: Node) -> list[str]:
+    def leave(self, node: Node, done: list[Node], failure: str = "") -> str:
+        """Leave in the middle of a bounce, for the node-by-node runner to go on after a node."""
+        results = ["MISSING"] * len(self.structure.nodes)
+        for each in done:
+            results[each.index] = f"r{each.index}"
+        values = ", ".join(f"v{slot}" for slot in range(self.structure.value_count))
+        frame = f"[{values}], [{', '.join(results)}]"
+        return f"return Break({node.index}, {frame}, BLUEPRINT{failure})"
+
+    def end(self, node: Node, done: list[Node]) -> list[str]:
         """Run the last node, whose result is the next target or the value of the run."""
         leave = "bounces += 1; return target"
         # Another run may have answered an alarm that rang while this one waited for a body.
         rang = "alarm or " if node.task.is_async else ""
         return [
-            *self.call(node, "target"),
+            *self.call(node, "target", done),
             f"if {rang}{self.reading} >= pace.deadline:",
             *self.heard_late(node),
             "    if await pace.rest(): careful, calm = True, 0"
             if self.last
             else "    await pace.rest()",
             f"    if alarm: {leave}",
-            f"if target.__class__ is not C{self.names.rank(node)}:",
+            f"if type(target) is not C{self.names.rank(node)}:",
             f"    {leave}",
         ]
 
-    def call(self, node: Node, result: str) -> list[str]:
+    def call(self, node: Node, result: str, done: list[Node]) -> list[str]:
         index = node.index
         values = tuple(self.expression(each) for each in node.arguments)
+        given: list[str] = []
+        if node.retry is not None or any(_may_raise(each) for each in node.arguments):
+            # Each attempt is given the same, and what can't be hashed fails before the body starts.
+            given = [f"a{place} = {value}" for place, value in enumerate(values)]
+            values = tuple(f"a{place}" for place in range(len(values)))
         awaited = "await " if node.task.is_async else ""
         body = f"B{self.names.rank(node)}"
-        line = f"{result} = {awaited}{body}({call_text(node.task.parameters, values)})"
+        lines = [f"{result} = {awaited}{body}({call_text(node.task.parameters, values)})"]
+        if node.retry is not None:
+            began = "started" if self.observed else "clock()"
+            failure = f", Failure(error, {began}, [{', '.join(values)}])"
+            lines = [
+                "try:",
+                f"    {lines[0]}",
+                "except Exception as error:",
+                f"    {self.leave(node, done, failure)}",
+            ]
         if not self.observed:
-            return [line]
+            return [*given, *lines]
         # Every TaskStarted of one node in one run is the same value, so one is made.
         return [
+            *given,
             "if bus.on_task_started:",
             f"    if begun{index} is None:",
-            f"        begun{index} = task_started(run_id, NAME{index}, {index})",
+            f"        begun{index} = TaskStarted(run_id, NAME{index}, {index})",
             *self.tell(f"begun{index}", "on_task_started"),
             "started = clock()",
             f"at = {index}",
-            line,
+            *lines,
             "at = -1",
             "now = clock()",
             "if bus.on_task_finished:",
@@ -275,10 +343,18 @@ class _Writer:
         if isinstance(binding, Injected):
             return f"S{self.names.resource(binding.resource)}"
         if isinstance(binding, Input):
-            return f"P{self.names.input(binding.key)}"
+            return f"P{self.names.input(binding)}"
+        if isinstance(binding, Pairs):
+            pairs = [f"{self.expression(key)}: {self.expression(it)}" for key, it in binding.pairs]
+            return f"{{{', '.join(pairs)}}}"
+        if isinstance(binding, Routed):
+            assert self.route is not None
+            return self.expression(self.route)
         assert isinstance(binding, Items)
         items = ", ".join(self.expression(item) for item in binding.items)
         if binding.kind is list:
             return f"[{items}]"
-        make = "" if binding.kind is tuple else f"K{self.names.kind(binding.kind)}._make"
+        make = "" if binding.kind is tuple else f"K{self.names.kind(binding.kind)}"
+        if hasattr(binding.kind, "_make"):
+            make += "._make"
         return f"{make}(({items},))" if make else f"({items},)"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, final
 
 from cascade.errors import CyclicTargetError
-from cascade.graph.literals import CONTAINERS, is_plain
+from cascade.graph.literals import CONTAINERS, MARKERS, is_plain
 from cascade.graph.model import (
     Binding,
     Graph,
@@ -20,6 +21,7 @@ from cascade.graph.model import (
     Structure,
     Value,
 )
+from cascade.spec.identity import identity_of
 from cascade.spec.lazy import LazyResult, MappedLazyResult
 from cascade.spec.param import Env, Param
 from cascade.spec.policy import PLAIN, UNSET
@@ -27,7 +29,13 @@ from cascade.spec.resource import Inject
 from cascade.spec.routing import Router
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from cascade.spec.lazy import TaskSpec
+
+
+MAX_DEPTH = 50
+"""Containers around a call or marker, within which all of them are rebuilt with its value."""
 
 
 def build_graph(target: object) -> Graph:
@@ -42,19 +50,21 @@ def build_graph(target: object) -> Graph:
     Raises:
         CyclicTargetError: a lazy result reaches itself.
         TypeError: a lazy result hides in a container type that can't be rebuilt.
+        ValueError: one stands too deep in containers, or a container holds itself and one.
     """
     builder = _Builder()
-    for lazy in _lazies_in(target):
+    for lazy in _lazies_in(target, None):
         builder.visit(lazy)
     root = builder.binding(target, "target", "run")
+    pure = [call.spec for call in builder.calls if call.may_merge]
     return Graph(
         Structure(
             nodes=tuple(builder.nodes),
+            calls=tuple(builder.calls),
             root=root,
             value_count=len(builder.values),
-            inputs=tuple(builder.inputs.values()),
-            injects=tuple(builder.injects),
-            merged=builder.pure_nodes > len(builder.pure_tasks),
+            marked=builder.marked,
+            merges=len(pure) > len(set(pure)),
         ),
         builder.values,
     )
@@ -66,12 +76,10 @@ class _Builder:
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
+        self.calls: list[Node] = []
         self.values: list[Any] = []
-        self.inputs: dict[int, Param | Env] = {}
-        self.injects: list[tuple[str, str, str]] = []
-        self.pure_nodes = 0
-        self.pure_tasks: set[int] = set()
-        self._index: dict[int, int] = {}
+        self.marked = False
+        self._made: dict[int, Node] = {}
         self._open: set[int] = set()
         self._pure: dict[object, int] = {}
         # Ids are compared while the objects live: the target holds them all.
@@ -87,10 +95,10 @@ class _Builder:
             else:
                 stack.pop()
                 self._open.discard(id(item))
-                self._index[id(item)] = self._add(item)
+                self._made[id(item)] = self._add(item)
 
     def _enter(self, item: object, stack: list[tuple[object, Iterator[object]]]) -> bool:
-        if id(item) in self._index:
+        if id(item) in self._made:
             return False
         if id(item) in self._open:
             raise CyclicTargetError(item.spec.name if isinstance(item, LazyResult) else "a Router")
@@ -98,39 +106,25 @@ class _Builder:
         stack.append((item, _children(item)))
         return True
 
-    def _add(self, item: object) -> int:
+    def _add(self, item: object) -> Node:
         if isinstance(item, Router):
             return self._add_switch(item)
         assert isinstance(item, LazyResult)
         spec, policy = item.spec, item.policy
-        values_before = len(self.values)
-        injects_before = len(self.injects)
-        names: tuple[str, ...] = ()
         if isinstance(item, MappedLazyResult):
             kind, names = Kind.MAP, tuple(item.columns)
             arguments = tuple(
-                self.binding(column, name, spec.name) for name, column in item.columns.items()
+                self._argument(item, name, column) for name, column in item.columns.items()
             )
             for each in _injected_defaults(item):
                 arguments += (self.binding(each.default, each.name, spec.name),)
                 names += (each.name,)
         else:
-            kind = Kind.CALL
+            kind, names = Kind.CALL, spec.names
             arguments = tuple(
-                self.binding(argument, parameter.name, spec.name)
-                for argument, parameter in zip(
-                    spec.arguments_of(item), spec.parameters, strict=True
-                )
+                self._argument(item, name, argument)
+                for argument, name in zip(spec.arguments_of(item), names, strict=True)
             )
-        if spec.pure and kind is Kind.CALL and policy is PLAIN:
-            self.pure_nodes += 1
-            self.pure_tasks.add(id(spec))
-            merge_key = (id(spec), *(self._merge_key(each) for each in arguments))
-            known = self._pure.setdefault(merge_key, len(self.nodes))
-            if known != len(self.nodes):
-                del self.values[values_before:]
-                del self.injects[injects_before:]
-                return known
         condition = policy.condition
         node = Node(
             index=len(self.nodes),
@@ -147,33 +141,51 @@ class _Builder:
                 (name, self.binding(amount, name, spec.name))
                 for name, amount in policy.constraints.items()
             ),
-            after=tuple(self._index[id(other)] for other in policy.after),
+            after=tuple(self._made[id(other)].index for other in policy.after),
         )
-        self.nodes.append(node)
-        return node.index
+        if node.may_merge:
+            index = self._pure.setdefault(merge_key(node, self.values), node.index)
+            if index != node.index:
+                node = replace(node, index=index, merged=len(self.nodes) - len(self.calls) - 1)
+        return self._keep(node)
 
-    def _add_switch(self, router: Router) -> int:
+    def _keep(self, node: Node) -> Node:
+        if not node.merged:
+            self.nodes.append(node)
+        self.calls.append(node)
+        return node
+
+    def _add_switch(self, router: Router) -> Node:
         selector = self.binding(router.selector, "selector", "a Router")
         routes = tuple(
             (self.binding(key, "routes", "a Router"), self.binding(route, "routes", "a Router"))
             for key, route in router.routes.items()
         )
         index = len(self.nodes)
-        self.nodes.append(Node(index, Kind.SWITCH, None, Router, (selector,), routes=routes))
-        return index
+        return self._keep(
+            Node(index, Kind.SWITCH, None, Router, (selector,), ("selector",), routes=routes)
+        )
 
-    def binding(self, value: object, parameter: str, user: str) -> Binding:
+    def _argument(self, call: LazyResult[Any], parameter: str, value: object) -> Binding:
+        if _is_read(call, parameter, value):
+            return self.binding(value, parameter, call.spec.name)
+        self.values.append(value)
+        return Value(len(self.values) - 1, unread=True)
+
+    def binding(self, value: Any, parameter: str, user: str) -> Binding:
         """Return where an argument comes from, noting a literal in the next slot."""
-        if isinstance(value, LazyResult):
-            return Result(self._index[id(value)])
-        if isinstance(value, Inject):
-            self.injects.append((value.name, parameter, user))
+        kind = type(value)
+        if issubclass(kind, LazyResult):
+            made = self._made[id(value)]
+            return Result(made.index, made.merged)
+        if kind in (Inject, Param, Env):
+            self.marked = True
+        if kind is Inject:
             return Injected(value.name)
-        if isinstance(value, (Param, Env)):
-            self.inputs[id(value)] = value
-            return Input(id(value))
-        if isinstance(value, Router):
-            return Routed(self._index[id(value)])
+        if kind is Param or kind is Env:
+            return Input(value)
+        if kind is Router:
+            return Routed(self._made[id(value)].index)
         if is_plain(value):
             self.values.append(value)
             return Value(len(self.values) - 1)
@@ -196,82 +208,87 @@ class _Builder:
             "Pass a plain list, tuple, dict or set."
         )
 
-    def _merge_key(self, binding: Binding) -> object:
-        if isinstance(binding, Value):
-            value = self.values[binding.slot]
-            try:
-                return _literal_key(value)
-            except RecursionError:  # a container that holds itself
-                return id(value)
-        if isinstance(binding, Items):
-            return (binding.kind, *(self._merge_key(item) for item in binding.items))
-        if isinstance(binding, Pairs):
-            return (dict, *(self._merge_key(item) for pair in binding.pairs for item in pair))
-        return binding
+
+def merges_alike(structure: Structure, values: list[Any]) -> bool:
+    """Tell whether with these literals the same calls merge as in the structure."""
+    known: dict[object, int] = {}
+    pure = [call for call in structure.calls if call.may_merge]
+    for call in pure:
+        if known.setdefault(merge_key(call, values), call.index) != call.index:
+            return False
+    return len(known) == len({call.index for call in pure})
 
 
-def _literal_key(value: Any) -> object:
-    # The type stands beside the value, because 1 == 1.0 == True; so does the sign of a zero.
-    if type(value) in (list, tuple):
-        return (type(value), *(_literal_key(item) for item in value))
-    if type(value) is dict:
-        return (dict, *((_literal_key(key), _literal_key(item)) for key, item in value.items()))
-    if type(value) is frozenset:
-        return (frozenset, frozenset(map(_literal_key, value)))
-    if type(value) is float:
-        return (float, value, value.hex())
-    if type(value) is complex:
-        return (complex, value, value.real.hex(), value.imag.hex())
-    try:
-        hash(value)
-    except TypeError:
-        return id(value)
-    return (type(value), value)
+def merge_key(call: Node, values: list[Any]) -> object:
+    """Return what is equal for calls of a pure task that run once."""
+    return (call.spec, *(_argument_key(each, values) for each in call.arguments))
+
+
+def _argument_key(binding: Binding, values: list[Any]) -> object:
+    if isinstance(binding, Value):
+        return identity_of(values[binding.slot])
+    if isinstance(binding, Result):
+        return binding.node
+    if isinstance(binding, Items):
+        return (binding.kind, *(_argument_key(item, values) for item in binding.items))
+    if isinstance(binding, Pairs):
+        return (dict, *(_argument_key(it, values) for pair in binding.pairs for it in pair))
+    return binding
 
 
 def _injected_defaults(item: MappedLazyResult[Any]) -> list[Any]:
     return [
         parameter
         for parameter in item.spec.parameters
-        if parameter.name not in item.columns
-        and isinstance(parameter.default, (Inject, Param, Env, LazyResult, Router))
+        if parameter.name not in item.columns and issubclass(type(parameter.default), MARKERS)
     ]
 
 
-def _children(item: object) -> Iterator[object]:
-    if isinstance(item, Router):
-        yield from _lazies_in(item.selector)
-        for key, route in item.routes.items():
-            yield from _lazies_in(key)
-            yield from _lazies_in(route)
-        return
-    assert isinstance(item, LazyResult)
+def _is_read(call: LazyResult[Any], parameter: str, value: object) -> bool:
+    """Tell whether an argument is resolved: what an opaque one holds is not even looked into."""
+    return parameter not in call.spec.opaque or issubclass(type(value), MARKERS)
+
+
+def values_of(item: Any) -> Sequence[Any]:
+    """Return all that a lazy result or Router holds, in the order of its node's `bindings`."""
+    if type(item) is Router:
+        return [item.selector, *(part for pair in item.routes.items() for part in pair)]
     if isinstance(item, MappedLazyResult):
-        for column in item.columns.values():
-            yield from _lazies_in(column)
-        for parameter in _injected_defaults(item):
-            yield from _lazies_in(parameter.default)
+        defaults = (parameter.default for parameter in _injected_defaults(item))
+        values = [*item.columns.values(), *defaults]
     else:
-        for argument in item.spec.arguments_of(item):
-            yield from _lazies_in(argument)
+        values = item.spec.arguments_of(item)
     policy = item.policy
     if policy is PLAIN:
-        return
-    yield from _lazies_in(policy.condition)
-    for amount in policy.constraints.values():
-        yield from _lazies_in(amount)
-    yield from policy.after
+        return values
+    condition = [] if policy.condition is UNSET else [policy.condition]
+    return [*values, *condition, *policy.constraints.values(), *policy.after]
 
 
-def _lazies_in(value: Any) -> Iterator[object]:
-    if isinstance(value, (LazyResult, Router)):
+def _children(item: Any) -> Iterator[object]:
+    values = values_of(item)
+    if type(item) is not Router and item.spec.opaque:
+        names = item.columns if isinstance(item, MappedLazyResult) else item.spec.names
+        read = [it for name, it in zip(names, values, strict=False) if _is_read(item, name, it)]
+        values = [*read, *values[len(names) :]]
+    for value in values:
+        yield from _lazies_in(value, getattr(item, "spec", None))
+
+
+def _lazies_in(value: Any, spec: TaskSpec | None, depth: int = 0) -> Iterator[object]:
+    kind = type(value)
+    if issubclass(kind, (LazyResult, Router)):
         yield value
-    elif isinstance(value, CONTAINERS) and not is_plain(value):
-        items = (
-            [item for pair in value.items() for item in pair] if isinstance(value, dict) else value
-        )
-        for item in items:
-            yield from _lazies_in(item)
+    elif issubclass(kind, CONTAINERS) and not is_plain(value):
+        if depth == MAX_DEPTH:
+            user = "the target" if spec is None else f"an argument of task '{spec.name}'"
+            raise ValueError(
+                f"{user} holds a call or marker in over {MAX_DEPTH} containers, or in one that "
+                "holds itself. Build them in a task that gets its value."
+            )
+        is_dict = issubclass(kind, dict)
+        for part in (part for pair in value.items() for part in pair) if is_dict else value:
+            yield from _lazies_in(part, spec, depth + 1)
 
 
 def calls_within(target: LazyResult[Any]) -> list[Any]:

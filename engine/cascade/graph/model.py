@@ -7,12 +7,12 @@ can be kept and shared by concurrent runs.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, TypeVar, final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from cascade.spec.lazy import TaskSpec
     from cascade.spec.param import Env, Param
@@ -37,6 +37,9 @@ class Frame:
     inputs: Mapping[int, Any]
 
 
+B = TypeVar("B", bound="Binding")
+
+
 class Binding(ABC):
     """Where a value comes from."""
 
@@ -50,13 +53,18 @@ class Binding(ABC):
         """Return the nodes whose results it needs, in reading order; by default none."""
         return ()
 
+    def leaves(self) -> tuple[Binding, ...]:
+        """Return the bindings that it is made of, itself where it is no container."""
+        return (self,)
+
 
 @final
 @dataclass(frozen=True, slots=True)
 class Value(Binding):
-    """A literal of the bounce, by slot."""
+    """A literal of the bounce, by slot, that is passed on unread where its parameter is opaque."""
 
     slot: int
+    unread: bool = False
 
     def __hash__(self) -> int:
         return hash((Value, self.slot))
@@ -69,12 +77,23 @@ class Value(Binding):
 @final
 @dataclass(frozen=True, slots=True)
 class Result(Binding):
-    """Another node's result."""
+    """Another node's result.
+
+    Attributes:
+        node: its index.
+        merged: below 0 where another call of a pure task stands here, and the node runs for it too.
+    """
 
     node: int
+    merged: int = 0
 
     def __hash__(self) -> int:
-        return hash((Result, self.node))
+        return hash((Result, self.node, self.merged))
+
+    @property
+    def call(self) -> int:
+        """The number of the call that stands here; that of a node's own call is its index."""
+        return self.merged or self.node
 
     def fetch(self, frame: Frame) -> Any:
         """Return the node's result."""
@@ -95,9 +114,16 @@ class Routed(Binding):
     def __hash__(self) -> int:
         return hash((Routed, self.switch))
 
+    @property
+    def call(self) -> int:
+        """The number of the Router, which counts as a call."""
+        return self.switch
+
     def fetch(self, frame: Frame) -> Any:
         """Return the chosen route's value."""
-        chosen: Binding = frame.results[self.switch]
+        chosen: Binding = self
+        while type(chosen) is Routed:
+            chosen = frame.results[chosen.switch]
         return chosen.fetch(frame)
 
     def nodes(self) -> tuple[int, ...]:
@@ -118,18 +144,21 @@ class Injected(Binding):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Input(Binding):
-    """A run input. Keyed by the marker's identity, because its default may be unhashable."""
+    """A run input, by the identity of its marker, because its default may be unhashable."""
 
-    key: int
+    marker: Param | Env
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Input and other.marker is self.marker
 
     def __hash__(self) -> int:
-        return hash((Input, self.key))
+        return hash((Input, id(self.marker)))
 
     def fetch(self, frame: Frame) -> Any:
         """Return the run's value."""
-        return frame.inputs[self.key]
+        return frame.inputs[id(self.marker)]
 
 
 @final
@@ -148,7 +177,11 @@ class Items(Binding):
 
     def nodes(self) -> tuple[int, ...]:
         """Return the nodes of all items."""
-        return tuple(node for item in self.items for node in item.nodes())
+        return tuple(node for leaf in self.leaves() for node in leaf.nodes())
+
+    def leaves(self) -> tuple[Binding, ...]:
+        """Return the leaves of all items."""
+        return tuple(leaf for item in self.items for leaf in item.leaves())
 
 
 @final
@@ -164,7 +197,11 @@ class Pairs(Binding):
 
     def nodes(self) -> tuple[int, ...]:
         """Return the nodes of all keys and values."""
-        return tuple(node for pair in self.pairs for item in pair for node in item.nodes())
+        return tuple(node for leaf in self.leaves() for node in leaf.nodes())
+
+    def leaves(self) -> tuple[Binding, ...]:
+        """Return the leaves of all keys and values."""
+        return tuple(leaf for pair in self.pairs for item in pair for leaf in item.leaves())
 
 
 class Kind(Enum):
@@ -186,7 +223,7 @@ class Node:
         spec: the task; None for a switch.
         lazy_class: exact class of the object that it was made from.
         arguments: a binding per parameter, per column of a map, or the selector of a switch.
-        names: the parameter of each argument of a map; empty otherwise.
+        names: the parameter of each argument.
         columns: how many of the names are the map's own columns; injected defaults follow them.
         routes: (key, route) bindings of a switch.
         retry: or None.
@@ -194,6 +231,9 @@ class Node:
         condition: or None.
         amounts: (capacity, amount) of its constraints.
         after: nodes that must have ended first.
+        merged: below 0 for a call of a pure task that the node of this index runs for as well.
+        bindings: where all comes from that `values_of` finds in what it was made from.
+        needs: the nodes whose results it reads.
     """
 
     index: int
@@ -201,7 +241,7 @@ class Node:
     spec: TaskSpec | None
     lazy_class: type
     arguments: tuple[Binding, ...]
-    names: tuple[str, ...] = ()
+    names: tuple[str, ...]
     columns: int = 0
     routes: tuple[tuple[Binding, Binding], ...] = ()
     retry: Retry | None = None
@@ -209,15 +249,39 @@ class Node:
     condition: Binding | None = None
     amounts: tuple[tuple[str, Binding], ...] = ()
     after: tuple[int, ...] = ()
+    merged: int = 0
+    bindings: tuple[Binding, ...] = field(init=False)
     needs: tuple[int, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        bindings = [*self.arguments, *(amount for _, amount in self.amounts)]
-        bindings += [key for key, _ in self.routes]
-        if self.condition is not None:
-            bindings.append(self.condition)
-        needs = dict.fromkeys(node for binding in bindings for node in binding.nodes())
+        bindings = reads = self.arguments
+        if self.routes or self.has_policy:
+            routes = (part for pair in self.routes for part in pair)
+            condition = () if self.condition is None else (self.condition,)
+            amounts = (amount for _, amount in self.amounts)
+            bindings = (*bindings, *routes, *condition, *amounts, *map(Result, self.after))
+            reads = tuple(binding for _, binding in self.uses())
+        needs = dict.fromkeys(node for binding in reads for node in binding.nodes())
+        object.__setattr__(self, "bindings", bindings)
         object.__setattr__(self, "needs", tuple(needs))
+
+    def uses(self) -> Iterator[tuple[str, Binding]]:
+        """Yield what it reads, its routes excepted, each with the parameter that reads it."""
+        yield from zip(self.names, self.arguments, strict=True)
+        yield from (("routes", key) for key, _ in self.routes)
+        if self.condition is not None:
+            yield "run_if", self.condition
+        yield from self.amounts
+
+    @property
+    def call(self) -> int:
+        """The number of the call that it was made from."""
+        return self.merged or self.index
+
+    @property
+    def may_merge(self) -> bool:
+        """Whether equal calls of its task run once."""
+        return self.kind is Kind.CALL and self.task.pure and not self.has_policy
 
     @property
     def task(self) -> TaskSpec:
@@ -242,6 +306,13 @@ class Node:
         )
 
     @property
+    def only_retries(self) -> bool:
+        """Whether a policy decides no more than how often its body is called."""
+        return not self.has_policy or (
+            self.retry is not None and not replace(self, retry=None).has_policy
+        )
+
+    @property
     def inline(self) -> bool:
         """Whether it is a bare call of a sync body on the event loop."""
         return (
@@ -254,6 +325,7 @@ class Node:
     def key(self) -> tuple[object, ...]:
         """Return what tells this node from others of another template; hashable, by identity."""
         return (
+            self.index,
             self.kind,
             self.spec,
             self.lazy_class,
@@ -276,19 +348,24 @@ class Structure:
 
     Attributes:
         nodes: in evaluation order.
+        calls: the nodes and the calls that merged with one, each after those that it needs.
         root: where the result comes from.
         value_count: number of literal slots.
-        inputs: the run inputs that its arguments name.
-        injects: (resource, parameter, task) of each Inject marker.
-        merged: whether calls of a pure task may merge here, which only building can tell.
+        marked: whether an Inject, Param or Env stands anywhere.
+        merges: whether it depends on the values which calls of a pure task merge.
     """
 
     nodes: tuple[Node, ...]
+    calls: tuple[Node, ...]
     root: Binding
     value_count: int
-    inputs: tuple[Param | Env, ...] = ()
-    injects: tuple[tuple[str, str, str], ...] = ()
-    merged: bool = False
+    marked: bool = False
+    merges: bool = False
+
+    def leaves(self, kind: type[B]) -> list[B]:
+        """Return the different bindings of a kind that its nodes read, in order."""
+        found = (leaf for node in self.nodes for _, each in node.uses() for leaf in each.leaves())
+        return list(dict.fromkeys(leaf for leaf in found if isinstance(leaf, kind)))
 
     @property
     def has_switch(self) -> bool:

@@ -79,13 +79,7 @@ def _label(node: Node) -> str:
 
 def _edges(structure: Structure, values: list[object]) -> Iterator[tuple[int, int, str, bool]]:
     for node in structure.nodes:
-        for position, binding in enumerate(node.arguments):
-            if node.kind is Kind.SWITCH:
-                name = "selector"
-            elif node.kind is Kind.MAP:
-                name = node.names[position]
-            else:
-                name = node.task.parameters[position].name
+        for name, binding in node.uses():
             for source in dict.fromkeys(binding.nodes()):
                 yield source, node.index, name, True
         for key, route in node.routes:
@@ -93,11 +87,5 @@ def _edges(structure: Structure, values: list[object]) -> Iterator[tuple[int, in
             shown = "key" if slot is None else str(values[slot])
             for source in dict.fromkeys(route.nodes()):
                 yield source, node.index, shown.replace('"', "'"), True
-        if node.condition is not None:
-            for source in dict.fromkeys(node.condition.nodes()):
-                yield source, node.index, "run_if", True
-        for name, amount in node.amounts:
-            for source in dict.fromkeys(amount.nodes()):
-                yield source, node.index, name, True
         for source in node.after:
             yield source, node.index, "", False

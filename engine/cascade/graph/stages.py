@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
-from cascade.graph.model import Kind
+from cascade.graph.model import Binding, Kind
 
 if TYPE_CHECKING:
     from cascade.graph.model import Node, Structure
@@ -51,16 +52,40 @@ def _stage(nodes: list[Node]) -> Stage:
     )
 
 
+def plan_routes(structure: Structure) -> tuple[tuple[Binding, tuple[Stage, ...]], ...]:
+    """Solve the order for each route of a structure with one Router, as `Demand` would find it.
+
+    The plans agree up to the stage of the Router. With several Routers there is none.
+    """
+    switches = [node for node in structure.nodes if node.kind is Kind.SWITCH]
+    if len(switches) != 1:
+        return ()
+    plans: list[tuple[Binding, tuple[Stage, ...]]] = []
+    for _, route in switches[0].routes:
+        demand = Demand(structure)
+        results: list[object] = [None] * len(structure.nodes)
+        stages: list[Stage] = []
+        while (stage := demand.next_stage(results)) is not None:
+            stages.append(stage)
+            if switches[0] in stage.concurrent:
+                results[switches[0].index] = route
+                demand.want(route.nodes())
+        plans.append((route, tuple(stages)))
+    return tuple(plans)
+
+
 @final
 class Demand:
     """Which nodes of a structure with Routers are wanted, as far as the routes are chosen."""
 
-    __slots__ = ("_done", "_structure", "_wanted")
-
     def __init__(self, structure: Structure) -> None:
         self._structure = structure
-        self._wanted: set[int] = set()
-        self._done: set[int] = set()
+        self._missing: dict[int, int] = {}
+        self._waiting: defaultdict[int, list[int]] = defaultdict(list)
+        self._ready: list[int] = []
+        self._running: list[int] = []
+        self._ran: set[int] = set()
+        self._settled: set[int] = set()
         self.want(structure.root.nodes())
 
     def want(self, nodes: tuple[int, ...]) -> None:
@@ -68,37 +93,46 @@ class Demand:
         pending = list(nodes)
         while pending:
             index = pending.pop()
-            if index in self._wanted:
-                continue
-            self._wanted.add(index)
-            node = self._structure.nodes[index]
-            pending += node.needs
-            pending += node.after
+            if index not in self._missing:
+                node = self._structure.nodes[index]
+                upstream = (*node.needs, *node.after)
+                pending += upstream
+                if not self._wait(index, upstream):
+                    self._ready.append(index)
 
-    def next_stage(self, results: list[object]) -> Stage | None:
+    def next_stage(self, results: list[Any]) -> Stage | None:
         """Return the wanted nodes that can run now, or None when all have run.
 
         Args:
             results: results so far; a switch's result is the binding of the chosen route.
         """
-        ready = [
-            self._structure.nodes[index]
-            for index in sorted(self._wanted - self._done)
-            if all(self._settled(other, results) for other in self._upstream(index))
-        ]
-        if not ready:
-            return None
-        self._done.update(node.index for node in ready)
-        return _stage(ready)
+        for index in self._running:
+            self._ran.add(index)
+            chosen = results[index]
+            is_switch = self._structure.nodes[index].kind is Kind.SWITCH
+            if not (
+                is_switch and isinstance(chosen, Binding) and self._wait(index, chosen.nodes())
+            ):
+                self._settle(index)
+        self._running, self._ready = sorted(self._ready), []
+        nodes = [self._structure.nodes[index] for index in self._running]
+        return _stage(nodes) if nodes else None
 
-    def _upstream(self, index: int) -> tuple[int, ...]:
-        node = self._structure.nodes[index]
-        return (*node.needs, *node.after)
+    def _wait(self, index: int, upstream: tuple[int, ...]) -> int:
+        """Let a node wait for those of others that are not settled, and return how many are."""
+        others = set(upstream) - self._settled
+        self._missing[index] = len(others)
+        for other in others:
+            self._waiting[other].append(index)
+        return len(others)
 
-    def _settled(self, index: int, results: list[object]) -> bool:
-        if index not in self._done:
-            return False
-        if self._structure.nodes[index].kind is not Kind.SWITCH:
-            return True
-        nodes = getattr(results[index], "nodes", None)
-        return nodes is None or all(self._settled(other, results) for other in nodes())
+    def _settle(self, index: int) -> None:
+        """Let go on what waits for a result: nodes, and switches that chose what has it."""
+        pending = [index]
+        while pending:
+            settled = pending.pop()
+            self._settled.add(settled)
+            for other in self._waiting.pop(settled, ()):
+                self._missing[other] -= 1
+                if not self._missing[other]:
+                    (pending if other in self._ran else self._ready).append(other)

@@ -16,4 +16,4 @@ def template_key(graph: Graph) -> tuple[object, ...]:
     The key holds the tasks alive that it names.
     """
     structure = graph.structure
-    return (structure.root, *(node.key() for node in structure.nodes))
+    return (structure.root, *(node.key() for node in structure.calls))

@@ -14,11 +14,11 @@ from cascade.errors import DependencyMissingError
 from cascade.events import SkipReason
 from cascade.graph.model import Frame, Kind, Result
 from cascade.graph.stages import Demand, Stage
-from cascade.runtime.nodes import Bounce, Skip, call_inline, run_node, settle
+from cascade.runtime.nodes import Bounce, Skip, attempts, call_inline, run_node, settle
 from cascade.runtime.scopes import Scope
 from cascade.runtime.siblings import side_by_side
 from cascade.runtime.state import StateKey
-from cascade.spec.lazy import DEFERRED
+from cascade.spec.lazy import is_deferred
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -31,13 +31,7 @@ if TYPE_CHECKING:
 
 
 async def run_bounce(
-    run: Run,
-    blueprint: Blueprint,
-    values: list[Any],
-    depth: int,
-    owed: Owed,
-    *,
-    first_sight: bool,
+    run: Run, blueprint: Blueprint, values: list[Any], depth: int, owed: Owed, *, first_sight: bool
 ) -> tuple[Any, Frame]:
     """Run one bounce from its start.
 
@@ -52,33 +46,34 @@ async def run_bounce(
     Returns:
         What its root gave, a value or the next target, and the frame.
     """
-    await run.prepare(blueprint)
     results: list[Any] = [MISSING] * len(blueprint.structure.nodes)
     generation = run.next_generation(first_sight=first_sight)
-    if not blueprint.needs.step:
+    if not blueprint.needs.any_step:
+        await run.prepare(blueprint.needs, run.scope)
         frame = Frame(values, results, run.resources, run.inputs)
-        return await _run_stages(
-            run, blueprint, frame, depth=depth, owed=owed, generation=generation
-        ), frame
+        bounce = _bounce(run, blueprint, frame, depth=depth, owed=owed, scope=run.scope)
+        return await _run_stages(bounce, blueprint, generation), frame
     async with Scope(run.say, outer=run.resources) as scope:
-        await scope.acquire(blueprint.needs.step)
+        await run.prepare(blueprint.needs, scope)
         frame = Frame(values, results, scope.values, run.inputs)
-        return await _run_stages(
-            run, blueprint, frame, depth=depth, owed=owed, generation=generation
-        ), frame
+        bounce = _bounce(run, blueprint, frame, depth=depth, owed=owed, scope=scope)
+        return await _run_stages(bounce, blueprint, generation), frame
 
 
 async def resume_bounce(run: Run, left: Break, depth: int, owed: Owed) -> Any:
     """Finish a bounce that a fused loop left in the middle."""
     blueprint = left.blueprint
     frame = Frame(left.values, left.results, run.resources, run.inputs)
-    bounce = _bounce(run, blueprint, frame, depth, owed)
-    deferred = [
-        node
-        for node in blueprint.structure.nodes[left.node : left.node + 1]
-        if isinstance(left.results[left.node], DEFERRED)
-    ]
-    for stage in blueprint.stages:
+    bounce = _bounce(run, blueprint, frame, depth=depth, owed=owed, scope=run.scope)
+    last = blueprint.structure.nodes[left.node]
+    if left.failure is not None:
+        left.results[left.node] = await attempts(run, last, left.failure.values, left.failure)
+    inside = left.node != bounce.tail
+    deferred = [last] if inside and is_deferred(left.results[left.node]) else []
+    number = 0
+    while number < len(plan := blueprint.plan(left.results)):
+        stage = plan[number]
+        number += 1
         members = [
             node
             for node in (*stage.concurrent, *stage.inline)
@@ -97,7 +92,9 @@ async def resume_bounce(run: Run, left: Break, depth: int, owed: Owed) -> Any:
     return _outcome(bounce, blueprint)
 
 
-def _bounce(run: Run, blueprint: Blueprint, frame: Frame, depth: int, owed: Owed) -> Bounce:
+def _bounce(
+    run: Run, blueprint: Blueprint, frame: Frame, *, depth: int, owed: Owed, scope: Scope
+) -> Bounce:
     structure = blueprint.structure
     root = structure.root
     return Bounce(
@@ -108,19 +105,13 @@ def _bounce(run: Run, blueprint: Blueprint, frame: Frame, depth: int, owed: Owed
         depth=depth,
         owed=owed,
         demand=Demand(structure) if structure.has_switch else None,
+        late=blueprint.needs.late,
+        scope=scope,
     )
 
 
-async def _run_stages(
-    run: Run,
-    blueprint: Blueprint,
-    frame: Frame,
-    *,
-    depth: int,
-    owed: Owed,
-    generation: Generation | None,
-) -> Any:
-    bounce = _bounce(run, blueprint, frame, depth, owed)
+async def _run_stages(bounce: Bounce, blueprint: Blueprint, generation: Generation | None) -> Any:
+    run = bounce.run
     try:
         if bounce.demand is None:
             for stage in blueprint.stages:
@@ -128,7 +119,7 @@ async def _run_stages(
                 if generation is not None:
                     await _record(bounce, stage, generation)
         else:
-            while (stage_now := bounce.demand.next_stage(frame.results)) is not None:
+            while (stage_now := bounce.demand.next_stage(bounce.frame.results)) is not None:
                 await _run_stage(bounce, stage_now, [])
                 if generation is not None:
                     await _record(bounce, stage_now, generation)
@@ -147,7 +138,9 @@ async def _run_stage(bounce: Bounce, stage: Stage, deferred: list[Node]) -> None
     """Run one stage; `deferred` are nodes of it that ran before and are still to be settled."""
     concurrent = stage.concurrent
     if not concurrent:
-        await side_by_side(await _run_inline(bounce, stage, deferred))
+        rest = await _run_inline(bounce, stage, deferred)
+        if rest:
+            await side_by_side(rest)
     elif len(concurrent) == 1 and not stage.inline and not deferred:
         await run_node(bounce, concurrent[0])
     else:
@@ -162,9 +155,11 @@ async def _run_inline(
 ) -> list[Coroutine[Any, Any, None]]:
     """Run the bare sync bodies of a stage in order, and return what is to be awaited after them."""
     run = bounce.run
+    rules = run.limiter.rules
     rest = [(settle, node) for node in deferred]
     for node in stage.inline:
-        if bounce.skipped or (run.limiter.rules and run.limiter.affects((node.name,))):
+        affected = rules and run.limiter.affects((node.name,))
+        if affected or bounce.skipped or node.index in bounce.late:
             rest.append((run_node, node))
             continue
         if call_inline(bounce, node):
@@ -179,9 +174,9 @@ async def _record(bounce: Bounce, stage: Stage, generation: Generation) -> None:
     for node in (*stage.concurrent, *stage.inline):
         result = bounce.frame.results[node.index]
         key = StateKey(generation, node.index)
-        if isinstance(result, Skip):
+        if type(result) is Skip:
             await state.skip(key, result.reason)
-        elif node.kind is not Kind.SWITCH and not isinstance(result, DEFERRED):
+        elif node.kind is not Kind.SWITCH and not is_deferred(result):
             await state.put(key, result)
 
 
@@ -190,7 +185,7 @@ def _outcome(bounce: Bounce, blueprint: Blueprint) -> Any:
     if bounce.skipped:
         for index in structure.root.nodes():
             result = results[index]
-            if isinstance(result, Skip):
+            if type(result) is Skip:
                 if result.reason is SkipReason.SEQUENCE_CUT:
                     results[index] = None
                 else:

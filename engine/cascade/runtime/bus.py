@@ -83,10 +83,7 @@ class Bus:
     def drop(self, subscriber: Subscriber, event: Event, error: Exception) -> None:
         """Log what a subscriber raised and send it no more events."""
         _log.error(
-            "subscriber %r raised on %s and gets no more events",
-            subscriber,
-            event,
-            exc_info=error,
+            "subscriber %r raised on %s and gets no more events", subscriber, event, exc_info=error
         )
         self._subscribers[:] = [each for each in self._subscribers if each[0] is not subscriber]
         self._changed()

@@ -19,7 +19,9 @@ from cascade.spec.resource import Resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from fractions import Fraction
 
+    from cascade.blueprint.cache import Look
     from cascade.blueprint.compiled import Loop
     from cascade.runtime.state import State
 
@@ -43,7 +45,7 @@ class Core:
         bounces: targets evaluated node by node, all runs together.
         fused: targets evaluated by fused loops.
         cache: blueprints.
-        loops: loops that the trampoline may enter without asking, by the target's class.
+        loops: loops that the trampoline may enter without asking, by the target's class and look.
         uses_blueprints: whether any tier but the reference is allowed.
         fuses: whether loops may be written.
         compile_after: hits of a blueprint before its loop is written.
@@ -59,7 +61,7 @@ class Core:
         *,
         tier: Tier,
         state: State | None,
-        capacity: Mapping[str, float],
+        capacity: Mapping[str, Fraction | float],
         slice_s: float,
         max_threads: int | None,
         clock: Callable[[], float],
@@ -80,6 +82,9 @@ class Core:
         self._paces: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Pace] = (
             weakref.WeakKeyDictionary()
         )
+        # Most runs are on the event loop of the run before: a weak dictionary costs each a fifth.
+        self._last_loop: Callable[[], asyncio.AbstractEventLoop | None] = lambda: None
+        self._last_pace: Pace
         self.limiter = Limiter(capacity, clock, self._changed)
         self.bus = Bus(self._changed)
         self._changed()
@@ -121,10 +126,11 @@ class Core:
     def pace(self) -> Pace:
         """Return the slice that all runs on the running event loop share."""
         loop = asyncio.get_running_loop()
-        pace = self._paces.get(loop)
-        if pace is None:
-            pace = self._paces[loop] = Pace(self._slice_s, self.clock)
-        return pace
+        if self._last_loop() is not loop:
+            self._last_pace = self._paces.get(loop) or Pace(self._slice_s, self.clock)
+            self._paces[loop] = self._last_pace
+            self._last_loop = weakref.ref(loop)
+        return self._last_pace
 
     @property
     def active_runs(self) -> int:
@@ -136,6 +142,6 @@ class Core:
         self.observed = bool(self.bus.on_task_started or self.bus.on_task_finished)
         self.analyses = self.bus.wants(StaticAnalysisWarning)
         plain = self.fuses and not self.analyses and not self.limiter.rules
-        self.loops: Mapping[type, Loop] = self.cache.loops[self.observed] if plain else {}
+        self.loops: Mapping[type | Look, Loop] = self.cache.loops[self.observed] if plain else {}
         for pace in list(self._paces.values()):
             pace.interrupt()

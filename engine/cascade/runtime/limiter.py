@@ -7,6 +7,7 @@ polls, and nobody has to be woken to find out, so no wake-up can be lost.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import itertools
 import threading
@@ -14,13 +15,15 @@ import weakref
 from collections import deque
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, final
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, final
 
 from cascade.errors import ConstraintError
-from cascade.spec.constraint import Rate, checked_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+    from cascade.spec.constraint import Rate
 
 _FOREVER = float("inf")
 
@@ -77,7 +80,8 @@ class Rule:
         if self.limit is not None and self.running >= self.limit:
             return f"'{self.pattern}' is limited to {self.limit} at once", _FOREVER
         if self.rate is not None:
-            while self.starts and now - self.starts[0] >= self.rate.seconds:
+            # Compared as the timer is set, because rounding may make the difference too small.
+            while self.starts and now >= self.starts[0] + self.rate.seconds:
                 self.starts.popleft()
             if len(self.starts) >= self.rate.starts:
                 again = self.starts[0] + self.rate.seconds
@@ -92,16 +96,17 @@ class Admission:
 
     serial: int
     task: str
-    amounts: Mapping[str, float]
+    amounts: Mapping[str, Fraction]
     rules: tuple[Rule, ...] = ()
     granted: bool = False
     denied: str = ""
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     turn: asyncio.Future[None] | None = None
 
-    def holds(self) -> bool:
-        """Tell whether it has been granted, by now and perhaps by another thread."""
-        return self.granted
+    @property
+    def queue(self) -> tuple[str, frozenset[str]]:
+        """Those of one task that want the same things wait in one queue."""
+        return self.task, frozenset(self.amounts)
 
 
 @final
@@ -116,12 +121,12 @@ class Limiter:
 
     def __init__(
         self,
-        capacity: Mapping[str, float],
+        capacity: Mapping[str, Fraction | float],
         clock: Callable[[], float],
         on_change: Callable[[], None] = lambda: None,
     ) -> None:
         self._capacity = dict(capacity)
-        self._used = dict.fromkeys(capacity, 0.0)
+        self._used = dict.fromkeys(capacity, Fraction(0))
         self._clock = clock
         self._on_change = on_change
         self._queues: dict[tuple[str, frozenset[str]], deque[Admission]] = {}
@@ -144,21 +149,8 @@ class Limiter:
         """Tell whether any rule is about one of these tasks."""
         return any(fnmatchcase(name, pattern) for name in names for pattern in self.rules)
 
-    def set_concurrency(self, pattern: str, limit: int | None, expires_in: float | None) -> None:
-        """Allow so many bodies at once; None lifts the limit."""
-        checked = None if limit is None else checked_limit(pattern, limit)
-        self._set(pattern, "limit", checked, expires_in)
-
-    def set_rate(self, pattern: str, rate: str | None, expires_in: float | None) -> None:
-        """Allow so many starts per time; None lifts the limit."""
-        parsed = None if rate is None else Rate.parse(rate)
-        self._set(pattern, "rate", parsed, expires_in)
-
-    def set_paused(self, pattern: str, *, paused: bool, expires_in: float | None) -> None:
-        """Let no body start, or let them start again."""
-        self._set(pattern, "paused", paused, expires_in)
-
-    def _set(self, pattern: str, part: str, value: object, expires_in: float | None) -> None:
+    def set_rule(self, pattern: str, part: str, value: object, expires_in: float | None) -> None:
+        """Set one part of a pattern's rule: its `limit` or `rate`, None for none, or `paused`."""
         with self._lock:
             rule = self.rules.setdefault(pattern, Rule(pattern))
             setattr(rule, part, value)
@@ -166,9 +158,10 @@ class Limiter:
             if rule.empty and not rule.running:
                 del self.rules[pattern]
         self._on_change()
-        self._admit_everywhere()
+        with self._lock:
+            self._admit()
 
-    def enter(self, task: str, amounts: Mapping[str, float]) -> Admission:
+    def enter(self, task: str, amounts: Mapping[str, Fraction]) -> Admission:
         """Ask for a start. Either it is granted at once, or `wait` waits for it.
 
         Raises:
@@ -178,12 +171,12 @@ class Limiter:
             self._check(task, name, amount)
         with self._lock:
             admission = Admission(next(self._serial), task, amounts)
-            self._queues.setdefault((task, frozenset(amounts)), deque()).append(admission)
+            self._queues.setdefault(admission.queue, deque()).append(admission)
             self._waiting_on[admission.loop] = self._waiting_on.get(admission.loop, 0) + 1
             self._admit()
         return admission
 
-    def _check(self, task: str, name: str, amount: float) -> None:
+    def _check(self, task: str, name: str, amount: Fraction) -> None:
         if name not in self._capacity:
             raise ConstraintError(
                 name,
@@ -193,8 +186,8 @@ class Limiter:
         if amount > self._capacity[name]:
             raise ConstraintError(
                 name,
-                f"task '{task}' asks for {amount:g} of capacity '{name}', and the engine has "
-                f"{self._capacity[name]:g} in all, so it would wait for ever. "
+                f"task '{task}' asks for {float(amount):g} of capacity '{name}', and the engine "
+                f"has {float(self._capacity[name]):g} in all, so it would wait for ever. "
                 "Ask for less, or raise Engine(capacity=...).",
             )
 
@@ -202,15 +195,12 @@ class Limiter:
         """Wait until a start that was denied is granted."""
         # The turn is there before the question, so that a grant in between is not lost.
         admission.turn = admission.loop.create_future()
-        if admission.holds():
+        if admission.granted:
             return
         try:
             await admission.turn
         except BaseException:
-            if not admission.holds():
-                self._withdraw(admission)
-            else:
-                self.leave(admission)
+            self._abandon(admission)
             raise
 
     def leave(self, admission: Admission) -> None:
@@ -223,16 +213,14 @@ class Limiter:
             self._admit()
 
     def _admit(self) -> None:
-        with self._lock:
-            self._admit_locked()
-
-    def _admit_locked(self) -> None:
         """Grant what can be granted, first come first served where two want the same thing.
 
         Those who wait for the same things stand in one queue, so that the first who is denied
         answers for all behind it, and a pass costs as much as there are queues.
         """
         now = self._clock()
+        for loop in [each for each in self._waiting_on if each.is_closed()]:
+            self._forget(loop)
         for rule in list(self.rules.values()):
             rule.expire(now)
             if rule.empty and not rule.running:
@@ -245,7 +233,10 @@ class Limiter:
         while heads:
             _, key = heapq.heappop(heads)
             queue = self._queues[key]
-            denial = self._denial(queue[0], now, held)
+            denial = self._denial_by_rule(queue[0], now)
+            if denial is None:
+                # Who may start but for a capacity keeps it from those who came later.
+                denial = self._denial_by_capacity(queue[0], held)
             if denial is None:
                 self._grant(queue.popleft(), now)
                 if queue:
@@ -256,31 +247,44 @@ class Limiter:
                 reason, look_again = denial
                 # The newest is the one whose caller asks why; the others have been told.
                 queue[0].denied = queue[-1].denied = reason
-                held.update(queue[0].amounts)
                 again = min(again, look_again)
         if self._queues and again < _FOREVER:
             self._look_again(again)
 
-    def _denial(self, admission: Admission, now: float, held: set[str]) -> tuple[str, float] | None:
+    def _denial_by_rule(self, admission: Admission, now: float) -> tuple[str, float] | None:
         for pattern, rule in self.rules.items():
             if fnmatchcase(admission.task, pattern):
                 denial = rule.denial(now)
                 if denial is not None:
                     return denial
+        return None
+
+    def _denial_by_capacity(self, admission: Admission, held: set[str]) -> tuple[str, float] | None:
         for name, amount in admission.amounts.items():
             if name in held or self._used[name] + amount > self._capacity[name]:
+                held.update(admission.amounts)
                 return f"capacity '{name}' is used up", _FOREVER
         return None
 
-    def _withdraw(self, admission: Admission) -> None:
-        key = (admission.task, frozenset(admission.amounts))
+    def _abandon(self, admission: Admission) -> None:
+        """Give back what was granted meanwhile, or leave the queue."""
         with self._lock:
-            queue = self._queues[key]
-            queue.remove(admission)
-            if not queue:
+            if admission.granted:
+                self.leave(admission)
+            elif admission in self._queues.get(admission.queue, ()):
+                self._queues[admission.queue].remove(admission)
+                if not self._queues[admission.queue]:
+                    del self._queues[admission.queue]
+                self._no_longer_waits(admission)
+                self._admit()
+
+    def _forget(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Drop those who waited on an event loop that is closed: nobody can be told there."""
+        del self._waiting_on[loop]
+        for key, queue in list(self._queues.items()):
+            self._queues[key] = deque(each for each in queue if each.loop is not loop)
+            if not self._queues[key]:
                 del self._queues[key]
-            self._no_longer_waits(admission)
-            self._admit()
 
     def _no_longer_waits(self, admission: Admission) -> None:
         self._waiting_on[admission.loop] -= 1
@@ -304,7 +308,7 @@ class Limiter:
             if admission.loop is _running_loop():
                 turn.set_result(None)
             else:
-                admission.loop.call_soon_threadsafe(_wake, turn)
+                _tell(admission.loop, _wake, turn)
 
     def _look_again(self, at: float) -> None:
         """Let each event loop with a waiter admit again at a clock reading.
@@ -318,7 +322,7 @@ class Limiter:
                 if loop is here:
                     self._set_timer(loop, at)
                 else:
-                    loop.call_soon_threadsafe(self._set_timer, loop, at)
+                    _tell(loop, self._set_timer, loop, at)
 
     def _set_timer(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
         loop.call_later(max(0.0, at - self._clock()), self._timer_rang, loop, at)
@@ -330,21 +334,18 @@ class Limiter:
                 del self._looks[loop]
                 self._admit()
 
-    def _admit_everywhere(self) -> None:
-        here = _running_loop()
-        with self._lock:
-            loops = set(self._waiting_on)
-        if here is not None or not loops:
-            self._admit()
-        for loop in loops - {here}:
-            loop.call_soon_threadsafe(self._admit)
-
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+def _tell(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *arguments: Any) -> None:
+    """Call on another event loop, unless it was closed just now; the next pass forgets that one."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(callback, *arguments)
 
 
 def _wake(turn: asyncio.Future[None]) -> None:

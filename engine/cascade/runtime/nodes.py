@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from dataclasses import dataclass, replace
+import itertools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 from cascade.events import SkipReason, TaskBlocked, TaskRetrying, TaskSkipped
 from cascade.graph.model import Frame, Kind, Node
 from cascade.runtime.siblings import side_by_side, until_ended
 from cascade.spec.constraint import checked_amount
-from cascade.spec.lazy import DEFERRED, refuse_unequal_columns
+from cascade.spec.lazy import is_deferred, refuse_unequal_columns
 from cascade.spec.policy import MISS, CacheKey, CachePolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Executor
 
+    from cascade.blueprint.compiled import Failure
     from cascade.graph.model import Binding
+    from cascade.graph.resources import Needs
     from cascade.graph.stages import Demand
     from cascade.runtime.run import Run
+    from cascade.runtime.scopes import Scope
     from cascade.spec.lazy import TaskSpec
 
 Owed = list[tuple[CachePolicy, CacheKey]]
@@ -47,6 +51,8 @@ class Bounce:
         depth: how many trampolines stand around this one.
         owed: caches that wait for what the tail call ends in.
         demand: what is wanted, where Routers choose.
+        late: what is read or acquired only when a part of it is to run.
+        scope: where step-scoped resources are held.
         skipped: whether any node was.
     """
 
@@ -57,7 +63,15 @@ class Bounce:
     depth: int
     owed: Owed
     demand: Demand | None
+    late: Mapping[int | Binding, Needs]
+    scope: Scope
     skipped: bool = False
+
+    async def prepare(self, part: int | Binding) -> None:
+        """Read and acquire what only a part needs that is about to run."""
+        needs = self.late.get(part)
+        if needs is not None:
+            await self.run.prepare(needs, self.scope)
 
 
 def call_inline(bounce: Bounce, node: Node) -> bool:
@@ -69,11 +83,11 @@ def call_inline(bounce: Bounce, node: Node) -> bool:
     try:
         result = task.invoke(task.function, values)
     except BaseException as error:
-        run.body_failed(node.index, task.name, run.clock() - began, error)
+        run.body_ended(node.index, task.name, run.clock() - began, error)
         raise
     run.body_ended(node.index, task.name, run.clock() - began)
     frame.results[node.index] = result
-    return node.index != bounce.tail and isinstance(result, DEFERRED)
+    return node.index != bounce.tail and is_deferred(result)
 
 
 async def settle(bounce: Bounce, node: Node) -> None:
@@ -86,14 +100,20 @@ async def run_node(bounce: Bounce, node: Node) -> None:
     """Run any node with all its policies and leave its result in the frame."""
     frame = bounce.frame
     skip = _upstream_skip(bounce, node)
-    if skip is None and node.condition is not None and not node.condition.fetch(frame):
-        skip = SkipReason.CONDITION_FALSE
+    if skip is None and node.condition is not None:
+        await bounce.prepare(node.condition)
+        if not node.condition.fetch(frame):
+            skip = SkipReason.CONDITION_FALSE
     if skip is not None:
         bounce.skipped = True
         frame.results[node.index] = Skip(skip)
         bounce.run.say(TaskSkipped, node.name, node.index, skip)
-    elif node.kind is Kind.SWITCH:
-        frame.results[node.index] = _choose(bounce, node)
+        return
+    await bounce.prepare(node.index)
+    if node.kind is Kind.SWITCH:
+        chosen = _choose(bounce, node)
+        await bounce.prepare(chosen)
+        frame.results[node.index] = chosen
     elif node.kind is Kind.MAP:
         frame.results[node.index] = await _run_map(bounce, node)
     else:
@@ -106,20 +126,21 @@ def _upstream_skip(bounce: Bounce, node: Node) -> SkipReason | None:
     if not bounce.skipped:
         return None
     results = bounce.frame.results
-    if any(isinstance(results[index], Skip) for index in _upstream(bounce, node.needs)):
+    if any(type(results[index]) is Skip for index in _upstream(bounce, node.needs)):
         return SkipReason.UPSTREAM_SKIPPED
-    if any(isinstance(results[index], Skip) for index in node.after):
+    if any(type(results[index]) is Skip for index in node.after):
         return SkipReason.SEQUENCE_CUT
     return None
 
 
 def _upstream(bounce: Bounce, needs: tuple[int, ...]) -> Iterator[int]:
     """Yield what a node needs, through the switches to the routes that they chose."""
-    for index in needs:
+    pending = list(needs)
+    while pending:
+        index = pending.pop()
         yield index
-        chosen = bounce.frame.results[index]
-        if bounce.nodes[index].kind is Kind.SWITCH and not isinstance(chosen, Skip):
-            yield from _upstream(bounce, chosen.nodes())
+        if bounce.nodes[index].kind is Kind.SWITCH:
+            pending += bounce.frame.results[index].nodes()
 
 
 def _choose(bounce: Bounce, node: Node) -> Binding:
@@ -139,22 +160,20 @@ def _choose(bounce: Bounce, node: Node) -> Binding:
     return chosen
 
 
-async def _run_call(bounce: Bounce, node: Node, values: list[Any], *, is_tail: bool) -> Any:
+async def _run_call(bounce: Bounce, node: Node, values: Sequence[Any], *, is_tail: bool) -> Any:
     run, task, cache = bounce.run, node.task, node.cache
     key: CacheKey | None = None
     if cache is not None:
-        names = (parameter.name for parameter in task.parameters)
-        key = CacheKey(task.function, task.name, tuple(zip(names, values, strict=True)))
+        key = CacheKey(task.function, task.name, tuple(zip(task.names, values, strict=True)))
         known = await cache.get(key)
         if known is not MISS:
             run.say(TaskSkipped, task.name, node.index, SkipReason.CACHE_HIT)
             return known
-    amounts = {
-        name: checked_amount(name, amount.fetch(bounce.frame), task.name)
-        for name, amount in node.amounts
-    }
-    result = await _admitted(run, node, values, amounts)
-    if isinstance(result, DEFERRED):
+    if node.amounts or run.limiter.rules:
+        result = await _admitted(bounce, node, values)
+    else:
+        result = await attempts(run, node, values)
+    if is_deferred(result):
         if is_tail:
             if cache is not None and key is not None:
                 bounce.owed.append((cache, key))
@@ -165,39 +184,55 @@ async def _run_call(bounce: Bounce, node: Node, values: list[Any], *, is_tail: b
     return result
 
 
-async def _admitted(run: Run, node: Node, values: list[Any], amounts: dict[str, float]) -> Any:
-    limiter, name = run.limiter, node.task.name
-    if not amounts and not limiter.rules:
-        return await _attempts(run, node, values)
+async def _admitted(bounce: Bounce, node: Node, values: Sequence[Any]) -> Any:
+    run, limiter, name = bounce.run, bounce.run.limiter, node.task.name
+    amounts = {
+        capacity: checked_amount(capacity, amount.fetch(bounce.frame), name)
+        for capacity, amount in node.amounts
+    }
     admission = limiter.enter(name, amounts)
     if not admission.granted:
         run.say(TaskBlocked, name, node.index, admission.denied)
         await limiter.wait(admission)
     try:
-        return await _attempts(run, node, values)
+        return await attempts(run, node, values)
     finally:
         limiter.leave(admission)
 
 
-async def _attempts(run: Run, node: Node, values: list[Any]) -> Any:
+async def attempts(
+    run: Run, node: Node, values: Sequence[Any], failure: Failure | None = None
+) -> Any:
+    """Call a body as often as its retry policy says, the first time where that has failed before.
+
+    Args:
+        run: the run.
+        node: whose body it is.
+        values: what it is given, one value per parameter.
+        failure: what a fused loop's attempt ended in.
+    """
     index, task, retry = node.index, node.task, node.retry
     attempt = 1
     delay_s = 0.0 if retry is None else retry.delay_s
-    began = run.body_starts(index, task.name)
+    began = run.body_starts(index, task.name) if failure is None else failure.began
     try:
         while True:
             try:
-                result = await _call_body(run, task, values)
+                if failure is None and task.is_async:
+                    result = await task.invoke(task.function, values)
+                else:
+                    result = await _call_body(run, task, values, failure)
                 break
             except Exception as error:
                 if retry is None or attempt >= retry.max_attempts:
                     raise
+                failure = None
                 run.say(TaskRetrying, task.name, index, attempt, delay_s, error)
             await asyncio.sleep(delay_s)
             delay_s *= retry.backoff
             attempt += 1
     except BaseException as error:
-        run.body_failed(index, task.name, run.clock() - began, error)
+        run.body_ended(index, task.name, run.clock() - began, error)
         raise
     run.body_ended(index, task.name, run.clock() - began)
     if run.clock() >= run.pace.deadline:
@@ -205,9 +240,11 @@ async def _attempts(run: Run, node: Node, values: list[Any]) -> Any:
     return result
 
 
-async def _call_body(run: Run, task: TaskSpec, values: list[Any]) -> Any:
-    if task.is_async:
-        return await task.invoke(task.function, values)
+async def _call_body(
+    run: Run, task: TaskSpec, values: Sequence[Any], failure: Failure | None
+) -> Any:
+    if failure is not None:
+        raise failure.error
     if task.threaded:
         return await offload(run.core.threads(), lambda: task.invoke(task.function, values))
     return task.invoke(task.function, values)
@@ -249,18 +286,33 @@ async def _run_map(bounce: Bounce, node: Node) -> list[Any]:
     }
     shared = dict(zip(node.names[node.columns :], resolved[node.columns :], strict=True))
     refuse_unequal_columns(task.name, {name: len(items) for name, items in columns.items()})
-    count = len(next(iter(columns.values()), ()))
-    calls: list[list[Any]] = []
-    for position in range(count):
-        item = {name: items[position] for name, items in columns.items()}
-        calls.append(task.arguments_of(task.construct(**item, **shared)))
-    item_node = replace(node, kind=Kind.CALL, condition=None, after=())
-    if item_node.inline and not bounce.run.limiter.rules:
-        return await _map_inline(bounce, item_node, calls)
+    calls = list(_rows(task, columns, shared))
+    waits = task.is_async or task.threaded or node.retry or node.cache or node.amounts
+    if not waits and not bounce.run.limiter.rules:
+        return await _map_inline(bounce, node, calls)
     # The map may be the bounce's tail, but what an item tail-calls belongs into the list.
-    return await side_by_side(
-        [_run_call(bounce, item_node, values, is_tail=False) for values in calls]
-    )
+    return await side_by_side([_run_call(bounce, node, values, is_tail=False) for values in calls])
+
+
+def _rows(
+    task: TaskSpec, columns: Mapping[str, Sequence[Any]], shared: Mapping[str, Any]
+) -> Iterator[tuple[Any, ...]]:
+    """Yield what each item's body is given, one value per parameter."""
+    count = len(next(iter(columns.values()), ()))
+    named = {each.name for each in task.parameters if each.kind is not each.VAR_KEYWORD}
+    others = {name: column for name, column in columns.items() if name not in named}
+    by_parameter: list[Iterable[Any]] = []
+    for parameter in task.parameters:
+        if parameter.kind is parameter.VAR_KEYWORD:
+            by_parameter.append([{name: others[name][i] for name in others} for i in range(count)])
+        elif parameter.kind is parameter.VAR_POSITIONAL:
+            by_parameter.append(itertools.repeat((), count))
+        elif parameter.name in columns:
+            by_parameter.append(columns[parameter.name])
+        else:
+            value = shared.get(parameter.name, parameter.default)
+            by_parameter.append(itertools.repeat(value, count))
+    return zip(*by_parameter, strict=True)
 
 
 def _items(task: str, name: str, column: Any) -> list[Any]:
@@ -273,14 +325,30 @@ def _items(task: str, name: str, column: Any) -> list[Any]:
         ) from None
 
 
-async def _map_inline(bounce: Bounce, node: Node, calls: list[list[Any]]) -> list[Any]:
+async def _map_inline(bounce: Bounce, node: Node, calls: Sequence[Sequence[Any]]) -> list[Any]:
     results: list[Any] = []
     deferred: list[int] = []
-    run = bounce.run
+    run, core, task, clock = bounce.run, bounce.run.core, node.task, bounce.run.clock
+    invoke, body, pace = task.invoke, task.function, bounce.run.pace
+    usual: type | None = None
     for values in calls:
-        result = await _attempts(run, node, values)
-        if isinstance(result, DEFERRED):
-            deferred.append(len(results))
+        if core.observed:
+            result = await attempts(run, node, values)
+        else:
+            try:
+                result = invoke(body, values)
+            except BaseException as error:
+                # Nobody listened when it began; who came while it ran hears of it.
+                run.body_ended(node.index, task.name, pace.since_slice_began(), error)
+                raise
+            if clock() >= pace.deadline:
+                run.ended_late(node.index, task.name)
+                await pace.rest()
+        if type(result) is not usual:
+            if is_deferred(result):
+                deferred.append(len(results))
+            else:
+                usual = type(result)
         results.append(result)
     settled = await side_by_side(
         [run.proceed(results[position], bounce.depth + 1) for position in deferred]

@@ -5,14 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, final
 
-from cascade.events import (
-    RunFinished,
-    RunStarted,
-    Status,
-    TaskFinished,
-    task_finished,
-    task_started,
-)
+from cascade.events import RunFinished, RunStarted, Status, TaskFinished, TaskStarted
 from cascade.runtime.scopes import Scope
 from cascade.runtime.siblings import apart
 from cascade.runtime.state import Generation
@@ -20,7 +13,7 @@ from cascade.runtime.state import Generation
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
 
-    from cascade.blueprint.compiled import Blueprint
+    from cascade.graph.resources import Needs
     from cascade.runtime.core import Core
     from cascade.spec.lazy import TaskSpec
 
@@ -56,7 +49,7 @@ class Run:
         self.clock = core.clock
         self.limiter = core.limiter
         self.scope = Scope(self.say)
-        self.resources: Mapping[str, Any] = self.scope.values
+        self.resources = self.scope.values
         self.inputs: dict[int, Any] = {}
         self.analysed: set[TaskSpec] = set()
         self._params = params
@@ -80,18 +73,24 @@ class Run:
             self.pace.leave()
             self.say(RunFinished, _status(error), self.clock() - began, error)
 
-    async def prepare(self, blueprint: Blueprint) -> None:
-        """Read the inputs and acquire the run-scoped resources that a blueprint needs.
+    async def prepare(self, needs: Needs, step: Scope) -> None:
+        """Read inputs and acquire resources.
+
+        Args:
+            needs: which.
+            step: where those of one bounce are held.
 
         Raises:
             ParamError: an input is missing or can't be converted.
         """
-        for marker in blueprint.structure.inputs:
+        for marker in needs.inputs:
             if id(marker) not in self.inputs:
                 self.inputs[id(marker)] = marker.value(self._params)
                 self._markers.append(marker)
-        if blueprint.needs.run:
-            await self.scope.acquire(blueprint.needs.run)
+        if needs.run:
+            await self.scope.acquire(needs.run)
+        if needs.step:
+            await step.acquire(needs.step)
 
     async def proceed(self, target: Any, depth: int) -> Any:
         """Go on with a deferred result inside a bounce until it is a value.
@@ -117,17 +116,13 @@ class Run:
 
     def body_starts(self, node: int, task: str) -> float:
         """Say that a body is about to be called, and return the clock's reading."""
-        if self.bus.on_task_started:
-            self.bus.publish(task_started(self.run_id, task, node))
+        self.say(TaskStarted, task, node)
         return self.clock()
 
-    def body_ended(self, node: int, task: str, duration_s: float) -> None:
-        """Say that a body returned."""
-        if self.bus.on_task_finished:
-            self.bus.publish(task_finished(self.run_id, task, node, duration_s))
-
-    def body_failed(self, node: int, task: str, duration_s: float, error: BaseException) -> None:
-        """Say that a body raised or was cancelled."""
+    def body_ended(
+        self, node: int, task: str, duration_s: float, error: BaseException | None = None
+    ) -> None:
+        """Say that a body returned, or with what error it raised or was cancelled."""
         self.say(TaskFinished, task, node, duration_s, _status(error), error)
 
     def ended_late(self, node: int, task: str) -> None:
@@ -144,7 +139,7 @@ class Run:
         """Say that a body raised to those who came while it ran; its line tells which it was."""
         node = None if error.__traceback__ is None else lines.get(error.__traceback__.tb_lineno)
         if node is not None:
-            self.body_failed(node, names[node], self.pace.since_slice_began(), error)
+            self.body_ended(node, names[node], self.pace.since_slice_began(), error)
 
 
 def _status(error: BaseException | None) -> Status:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dis
+import logging
+from collections import ChainMap
 from typing import TYPE_CHECKING, Any, Self, final
 
 from cascade.errors import ResourceError
@@ -12,9 +14,12 @@ from cascade.events import ResourceAcquired, ResourceReleased
 from cascade.runtime.siblings import until_ended
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, MutableMapping
 
     from cascade.spec.resource import Resource
+
+
+_log = logging.getLogger("cascade")
 
 
 @final
@@ -33,11 +38,13 @@ class Scope:
         values: what each open resource yielded, by name, those of the outer scope included.
     """
 
-    def __init__(self, say: Callable[..., None], outer: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, say: Callable[..., None], outer: MutableMapping[str, Any] | None = None
+    ) -> None:
         self._say = say
         self._open: list[_Held] = []
-        self._lock = asyncio.Lock()
-        self.values: dict[str, Any] = dict(outer or {})
+        self._lock: asyncio.Lock | None = None
+        self.values: MutableMapping[str, Any] = {} if outer is None else ChainMap({}, outer)
 
     async def __aenter__(self) -> Self:
         return self
@@ -48,6 +55,7 @@ class Scope:
         Raises:
             ResourceError: a generator ended without yielding.
         """
+        self._lock = self._lock or asyncio.Lock()
         async with self._lock:
             for resource in resources:
                 if resource.name not in self.values:
@@ -76,7 +84,11 @@ class Scope:
         if cause is None or not isinstance(first, Exception):
             raise first
         for error in failures:
-            cause.add_note(f"While its resources were released: {type(error).__name__}: {error}")
+            note = f"While its resources were released: {type(error).__name__}: {error}"
+            try:
+                cause.add_note(note)
+            except Exception:  # noqa: BLE001  a frozen exception takes none
+                _log.error("%r: %s", cause, note)
 
 
 @final
@@ -145,7 +157,7 @@ async def _end(resource: Resource, generator: Any, cause: BaseException | None) 
     except BaseException as raised:
         if raised is not cause:
             raise
-        raised.__traceback__ = traceback
+        raised.with_traceback(traceback)
         return
     if resource.is_async:
         await generator.aclose()

@@ -51,8 +51,7 @@ async def until_ended(futures: Iterable[asyncio.Future[Any]]) -> None:
 
 
 async def _end_together(
-    begun: Iterable[asyncio.Future[Any]],
-    meanwhile: Callable[[], Awaitable[Sequence[Work]]] | None,
+    begun: Iterable[asyncio.Future[Any]], meanwhile: Callable[[], Awaitable[Sequence[Work]]] | None
 ) -> list[Any]:
     siblings = _Siblings()
     siblings.add(begun)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cascade.blueprint import bind as binding
 from cascade.blueprint import compile as compiling
-from cascade.blueprint.cache import Entry
+from cascade.blueprint.cache import Entry, look_of
 from cascade.blueprint.compiled import Break, Miss
 from cascade.events import StaticAnalysisWarning
 from cascade.graph import analysis, build, template
@@ -23,54 +23,51 @@ if TYPE_CHECKING:
     from cascade.runtime.run import Run
 
 
-async def trampoline(run: Run, target: Any, depth: int = 0) -> Any:
+async def trampoline(run: Run, outcome: Any, depth: int = 0) -> Any:
     """Run a target and whatever it tail-calls, and return the value that comes out.
 
     Args:
         run: the run that it belongs to.
-        target: a lazy result, a TailCall, or a container of lazy results.
+        outcome: a lazy result, a TailCall, or a list of lazy results.
         depth: how many trampolines stand around this one.
     """
     core = run.core
     pace = run.pace
     owed: Owed = []
-    if type(target) is TailCall:
-        target = target.lazy()
+    target = loop = None
+    if type(outcome) is list:
+        return await bounce_cold(run, outcome, depth, owed)
     while True:
         # The alarm is taken before the choice, so that a change in between ends the loop.
         alarm = pace.alarm
-        loop = core.loops.get(type(target))
+        following = core.loops.get(type(outcome))
+        if following is None:
+            if type(outcome) is Break:
+                core.fused += 1
+                outcome = await resume_bounce(run, outcome, depth, owed)
+                continue
+            if type(outcome) is Miss:
+                again = outcome.target is target
+                outcome = outcome.target
+                following = core.loops.get(look_of(outcome))
+                if again and following is loop:
+                    following = None
+            elif type(outcome) is TailCall:
+                outcome = outcome.lazy()
+                following = core.loops.get(type(outcome))
+            elif not issubclass(type(outcome), LazyResult):
+                break
+            # Also where nobody listens yet: who comes in the next body hears of its call.
+            if core.analyses:
+                _analyse_cold(run, target, outcome)
+        target, loop = outcome, following
         if loop is None:
             outcome = await bounce_cold(run, target, depth, owed)
         else:
             outcome = await loop(target, run, alarm)
-        while type(outcome) is Miss or type(outcome) is Break:
-            if type(outcome) is Miss:
-                if core.analyses:
-                    _analyse_cold(run, target, outcome.target)
-                # Also where nobody listens yet: who comes in the next body hears of its call.
-                target = outcome.target
-            outcome = await _leave_cold(run, outcome, depth, owed)
-        if outcome.__class__ in core.loops:
-            target = outcome
-            continue
-        if type(outcome) is TailCall:
-            outcome = outcome.lazy()
-        elif not isinstance(outcome, LazyResult):
-            break
-        if core.analyses:
-            _analyse_cold(run, target, outcome)
-        target = outcome
     for cache, key in owed:
         await cache.put(key, outcome)
     return outcome
-
-
-async def _leave_cold(run: Run, left: Miss | Break, depth: int, owed: Owed) -> Any:
-    if isinstance(left, Miss):
-        return await bounce_cold(run, left.target, depth, owed)
-    run.core.fused += 1
-    return await resume_bounce(run, left, depth, owed)
 
 
 async def bounce_cold(run: Run, target: Any, depth: int, owed: Owed) -> Any:
@@ -86,16 +83,17 @@ async def bounce_cold(run: Run, target: Any, depth: int, owed: Owed) -> Any:
                     # Its loop would find out as well, but only with the resources open.
                     if binding.bind(blueprint.structure, target) is None:
                         continue
-                    await run.prepare(blueprint)
+                    await run.prepare(blueprint.needs, run.scope)
                     if alarm:
                         return await bounce_cold(run, target, depth, owed)
                 outcome = await loop(target, run, alarm)
                 if type(outcome) is Miss and outcome.target is target:
                     continue
-                core.cache.prefer(type(target), entry)
+                core.cache.prefer(target, entry)
                 return outcome
             values = binding.bind(blueprint.structure, target)
             if values is not None:
+                core.cache.touch(type(target), entry)
                 return await _bounce_known(run, entry, values, target, depth=depth, owed=owed)
     return await _bounce_new(run, target, depth, owed)
 
@@ -123,14 +121,14 @@ async def _bounce_known(
         observed = core.observed
         if (entry.observed if observed else entry.silent) is None:
             loop = compiling.compile_blueprint(
-                blueprint, values, frame.results, clock=core.clock, observed=observed
+                entry, values, frame.results, clock=core.clock, observed=observed
             )
             core.cache.compiled += 1
             if observed:
                 entry.observed = loop
             else:
                 entry.silent = loop
-        core.cache.prefer(type(target), entry)
+        core.cache.prefer(target, entry)
     return outcome
 
 
@@ -141,7 +139,7 @@ async def _bounce_new(run: Run, target: Any, depth: int, owed: Owed) -> Any:
     core.cache.misses += 1
     graph = build.build_graph(target)
     registered = core.resources
-    if not core.uses_blueprints or not isinstance(target, LazyResult):
+    if not core.uses_blueprints or type(target) is list:
         blueprint = compiling.make_blueprint(graph.structure, registered)
     else:
         key = template.template_key(graph)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import final
 
 from cascade.errors import ConstraintError
@@ -53,19 +55,32 @@ class Rate:
         return f"{self.starts:g} starts in {self.seconds:g} s"
 
 
-def checked_amount(name: str, amount: object, task: str) -> float:
+def exact_amount(amount: object) -> Fraction | float | None:
+    """Return a number of 0 or more as it is written, 0.1 as a tenth; None where it is none.
+
+    Sums of floats depend on their order, and three times 0.1 is more than 0.3.
+    """
+    if isinstance(amount, bool) or not isinstance(amount, (int, float)) or not amount >= 0:
+        return None
+    if isinstance(amount, int):
+        return Fraction(amount)
+    return amount if math.isinf(amount) else Fraction(float.__repr__(amount))
+
+
+def checked_amount(name: str, amount: object, task: str) -> Fraction:
     """Return an amount of a capacity as a number.
 
     Raises:
-        ConstraintError: it is not a number of 0 or more.
+        ConstraintError: it is not a finite number of 0 or more.
     """
-    if isinstance(amount, bool) or not isinstance(amount, (int, float)) or not amount >= 0:
+    exact = exact_amount(amount)
+    if not isinstance(exact, Fraction):
         raise ConstraintError(
             name,
             f"task '{task}' asks for {amount!r} of capacity '{name}'. "
             "Pass a number of 0 or more, or a lazy result of one.",
         )
-    return amount
+    return exact
 
 
 def checked_limit(pattern: str, limit: object) -> int:

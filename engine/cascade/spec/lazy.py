@@ -5,15 +5,22 @@ from __future__ import annotations
 import functools
 import inspect
 from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NoReturn, TypeVar, cast, final
 
-from cascade.codegen.constructor import PREFIX, constructor_text, invoker_text, slot_names
+from cascade.codegen.constructor import (
+    PREFIX,
+    class_name,
+    constructor_text,
+    invoker_text,
+    slot_names,
+)
 from cascade.codegen.source import function_from
-from cascade.spec.policy import PLAIN, CachePolicy, Policy, Retry
+from cascade.spec.policy import PLAIN, CachePolicy, Policy, retrying
 from cascade.spec.signature import parameters_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -31,6 +38,7 @@ class LazyResult(Generic[R_co]):
     __slots__ = ()
 
     spec: ClassVar[TaskSpec]
+    read: ClassVar[Callable[[Any], tuple[Any, ...]]]
     policy: Policy = PLAIN
 
     def with_retry(
@@ -46,7 +54,10 @@ class LazyResult(Generic[R_co]):
         Raises:
             ValueError: max_attempts is under 1, or delay or backoff under 0.
         """
-        return self._with(replace(self.policy, retry=Retry(max_attempts, delay, backoff)))
+        policy = retrying(max_attempts, delay, backoff)
+        if self.policy is not PLAIN:
+            policy = replace(self.policy, retry=policy.retry)
+        return self._with(policy)
 
     def with_cache(self, cache: CachePolicy) -> LazyResult[R_co]:
         """Return this call with a cache: `get` before the body, `put` when the value is known.
@@ -138,8 +149,10 @@ class TaskSpec:
         name: for people and for patterns; never for lookups.
         pure: whether equal calls in one graph may run once.
         mode: "inline", or "thread" for a sync body that runs in the engine's pool.
+        opaque: names of the parameters whose arguments are passed on unread.
         is_async: whether the body is a coroutine function.
         parameters: the signature's parameters.
+        names: their names.
         slots: the slot of the plain class that holds each parameter's argument.
         policy_slots: the same for the policy class.
         plain_class: class of a plain call.
@@ -148,32 +161,52 @@ class TaskSpec:
         construct: what users call.
     """
 
-    def __init__(self, function: Callable[..., Any], name: str, *, pure: bool, mode: Mode) -> None:
-        self.function = function
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        name: str,
+        *,
+        pure: bool,
+        mode: Mode,
+        opaque: Collection[str] = (),
+    ) -> None:
+        self.function = _body_of(function)
         self.name = name
         self.pure = pure
         self.mode = mode
         self.is_async = is_async(function)
         self.parameters = parameters_of(function)
+        self.names = tuple(parameter.name for parameter in self.parameters)
+        self.opaque = _checked_names(name, opaque, self.names)
         self.slots = slot_names(self.parameters)
         self.policy_slots = slot_names(self.parameters)
-        label = f"LazyResult[{name}]"
-        shared = {"spec": self, "__module__": __name__}
-        self.plain_class = type(label, (LazyResult,), {"__slots__": self.slots, **shared})
-        self.policy_class: Any = type(
-            label, (LazyResult,), {"__slots__": (*self.policy_slots, "policy"), **shared}
-        )
+        self.plain_class = self._lazy_class(self.slots, ())
+        self.policy_class = self._lazy_class(self.policy_slots, ("policy",))
         self.invoke = cast(
-            "Callable[[Callable[..., Any], list[Any]], Any]",
+            "Callable[[Callable[..., Any], Sequence[Any]], Any]",
             function_from(invoker_text(self.parameters), "invoke", {}),
         )
         self.construct = self._make_constructor()
+
+    def _lazy_class(self, slots: tuple[str, ...], more: tuple[str, ...]) -> Any:
+        # One slot at least: instances of a class without any escape the garbage collector's sight.
+        # Two attributes are read beside the arguments, so that a single one comes in a tuple too,
+        # and so that the types of all that is read tell the class as well.
+        namespace = {
+            "__slots__": (*slots, *more) or ("nothing",),
+            "__module__": __name__,
+            "spec": self,
+            "read": attrgetter("example", "policy", *slots),
+        }
+        made: Any = type(f"LazyResult[{self.name}]", (LazyResult,), namespace)
+        made.example = made()
+        return made
 
     def _make_constructor(self) -> Any:
         construct: Any = function_from(
             constructor_text(self.parameters),
             "construct",
-            {"LazyClass_": self.plain_class},
+            {class_name(self.parameters): self.plain_class},
             label=label_of(self.function),
             attributes={
                 PREFIX + parameter.name: slot
@@ -185,10 +218,23 @@ class TaskSpec:
         construct.__dict__.update(spec=self, map=functools.partial(_map, self))
         return construct
 
-    def arguments_of(self, call: LazyResult[Any]) -> list[Any]:
+    def slots_of(self, lazy_class: type) -> tuple[str, ...]:
+        """Return the slot of each parameter in one of the task's two classes."""
+        return self.slots if lazy_class is self.plain_class else self.policy_slots
+
+    def arguments_of(self, call: LazyResult[Any]) -> tuple[Any, ...]:
         """Return what a call was given, one value per parameter."""
-        slots = self.slots if type(call) is self.plain_class else self.policy_slots
-        return [getattr(call, slot) for slot in slots]
+        return type(call).read(call)[2:]
+
+    def call(self, arguments: Mapping[str, Any]) -> Any:
+        """Return the call with these arguments by name, positional-only ones included."""
+        named = dict(arguments)
+        positional = [
+            named.pop(each.name)
+            for each in self.parameters
+            if each.kind is inspect.Parameter.POSITIONAL_ONLY and each.name in named
+        ]
+        return self.construct(*positional, **named)
 
     @property
     def threaded(self) -> bool:
@@ -209,7 +255,7 @@ class TailCall:
     __slots__ = ("args", "kwargs", "task")
 
     def __init__(self, task: Callable[..., Any], /, *args: object, **kwargs: object) -> None:
-        if not hasattr(task, "spec"):
+        if not isinstance(getattr(task, "spec", None), TaskSpec):
             raise TypeError(
                 f"TailCall needs a task, and got {type(task).__name__}. "
                 "Decorate the function with @cs.task."
@@ -232,6 +278,15 @@ class TailCall:
 
 DEFERRED = (LazyResult, TailCall)
 """What a body may return to be gone on with; a container of these is a value like any other."""
+
+
+def is_deferred(value: object) -> bool:
+    """Tell whether a result is to be gone on with.
+
+    Values are asked for nothing but their type: `isinstance` would ask what merely stands for
+    another object for its `__class__`, and a lazy proxy would be made real by that.
+    """
+    return issubclass(type(value), DEFERRED)
 
 
 def lazy(call: R_co) -> LazyResult[R_co]:  # type: ignore[misc]
@@ -257,10 +312,26 @@ def label_of(function: object) -> str:
 
 
 def is_async(function: Callable[..., Any]) -> bool:
-    """Tell whether calling the object makes a coroutine."""
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004  the method itself is asked for
-    )
+    """Tell whether calling the object makes a coroutine, if only by what it wraps."""
+    if isinstance(function, type):
+        return False
+    called = getattr(function, "__call__", None)  # noqa: B004  the method itself is asked for
+    wrapped = inspect.unwrap(function)
+    return any(map(inspect.iscoroutinefunction, (function, called, wrapped)))
+
+
+def _body_of(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function, as a coroutine function where it wraps one and may return its call."""
+    wrapped = inspect.unwrap(function)
+    if wrapped is function or not inspect.iscoroutinefunction(wrapped):
+        return function
+
+    @functools.wraps(function)
+    async def body(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        return await result if inspect.isawaitable(result) else result
+
+    return body
 
 
 def _set_defaults(function: Any, parameters: tuple[inspect.Parameter, ...]) -> None:
@@ -276,10 +347,28 @@ def _set_defaults(function: Any, parameters: tuple[inspect.Parameter, ...]) -> N
     }
 
 
-def _map(spec: TaskSpec, /, **columns: object) -> MappedLazyResult[Any]:
-    spec.construct(**columns)  # raises at the call site what a wrong call of the task would raise
+def _checked_names(task: str, names: Collection[str], known: tuple[str, ...]) -> frozenset[str]:
+    for name in (names,) if isinstance(names, str) else names:
+        if name not in known:
+            raise ValueError(
+                f"task '{task}' has no parameter {name!r} that could be opaque; it has "
+                f"{', '.join(known) or 'none'}. Pass names of its parameters, "
+                f"such as opaque=({known[0] if known else 'history'!r},)."
+            )
+    return frozenset(names)
+
+
+def _map(spec: TaskSpec, /, **columns: Any) -> MappedLazyResult[Any]:
+    # What can be read once must be the same in a second run.
+    columns = {
+        name: list(column) if hasattr(type(column), "__next__") else column
+        for name, column in columns.items()
+    }
+    spec.call(columns)  # raises at the call site what a wrong call of the task would raise
     lengths = {
-        name: len(column) for name, column in columns.items() if isinstance(column, (list, tuple))
+        name: len(column)
+        for name, column in columns.items()
+        if issubclass(type(column), (list, tuple))
     }
     refuse_unequal_columns(spec.name, lengths)
     return MappedLazyResult(spec, columns, PLAIN)

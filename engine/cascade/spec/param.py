@@ -79,11 +79,11 @@ def _converted(name: str, given: Any, wanted: Callable[[Any], Any]) -> Any:
     if isinstance(wanted, type) and type(given) is wanted:
         return given
     if wanted is bool:
-        word = given.strip().lower() if isinstance(given, str) else given
+        word = given.strip().lower() if isinstance(given, str) else None
         if word in _TRUE or word in _FALSE:
             return word in _TRUE
         raise ParamError.refused(name, given, label)
     try:
         return wanted(given)
-    except (TypeError, ValueError) as error:
+    except Exception as error:
         raise ParamError.refused(name, given, label) from error

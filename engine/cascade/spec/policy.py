@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Protocol, final, runtime_checkable
+
+from cascade.spec.identity import identity_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,11 +26,12 @@ UNSET: Final = _Mark.UNSET
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CacheKey:
     """Identifies one call to a cache policy: the function itself and the values it was given.
 
-    It is hashable when the values are.
+    Keys are equal when the values are the same, which is stricter than equal: 1, True and 1.0 are
+    three values. A key must be kept for as long as what is stored under it.
 
     Attributes:
         function: the task's body; two tasks of one name have different keys.
@@ -35,8 +40,19 @@ class CacheKey:
     """
 
     function: Callable[..., Any]
-    task: str = field(compare=False)
+    task: str
     arguments: tuple[tuple[str, Any], ...]
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What is equal for calls of one function with the same values."""
+        return id(self.function), *identity_of(self.arguments)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is CacheKey and other.identity == self.identity
+
+    def __hash__(self) -> int:
+        return hash(self.identity)
 
 
 @runtime_checkable
@@ -68,14 +84,14 @@ class Retry:
     backoff: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.max_attempts < 1:
+        if type(self.max_attempts) is not int or self.max_attempts < 1:
             raise ValueError(
                 f"max_attempts is {self.max_attempts}, but the first call is an attempt too. "
                 "Pass 1 for a single call."
             )
-        if self.delay_s < 0:
+        if not 0 <= self.delay_s < math.inf:
             raise ValueError(f"delay is {self.delay_s} s. Pass 0 or more.")
-        if self.backoff < 0:
+        if not 0 <= self.backoff < math.inf:
             raise ValueError(f"backoff is {self.backoff}. Pass 0 or more; 1 keeps the delay.")
 
 
@@ -111,3 +127,9 @@ class Policy:
 
 
 PLAIN: Final = Policy()
+
+
+@functools.lru_cache(typed=True)
+def retrying(max_attempts: int, delay_s: float, backoff: float) -> Policy:
+    """Return the policy of retries and nothing else: the same one for the same numbers."""
+    return Policy(retry=Retry(max_attempts, delay_s, backoff))

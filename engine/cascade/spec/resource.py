@@ -60,11 +60,7 @@ def resource(
 
 
 def resource(
-    function: Callable[..., Any] | None = None,
-    /,
-    *,
-    scope: Scope = "run",
-    name: str | None = None,
+    function: Callable[..., Any] | None = None, /, *, scope: Scope = "run", name: str | None = None
 ) -> Any:
     """Make a resource of a generator function that yields once.
 

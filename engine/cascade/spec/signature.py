@@ -36,6 +36,11 @@ def read_signature(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...
     Raises:
         TypeError: the object is not callable or shows no signature.
     """
+    inner = inspect.unwrap(function, stop=lambda each: hasattr(each, "__signature__"))
+    if type(inner) is FunctionType and not hasattr(inner, "__signature__"):
+        # Annotations may name what is not there at run time, and no value of them is needed.
+        function = FunctionType(inner.__code__, {}, "bare", inner.__defaults__, inner.__closure__)
+        function.__kwdefaults__ = inner.__kwdefaults__
     try:
         return tuple(inspect.signature(function).parameters.values())
     except ValueError as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
 from cascade.spec.lazy import MappedLazyResult, Mode, TaskSpec, is_async, label_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -47,7 +47,9 @@ def task(function: Callable[P, Awaitable[R]], /) -> Task[P, R]: ...
 @overload
 def task(function: Callable[P, R], /) -> Task[P, R]: ...
 @overload
-def task(*, name: str | None = ..., pure: bool = ..., mode: Mode = ...) -> _Decorator: ...
+def task(
+    *, name: str | None = ..., pure: bool = ..., mode: Mode = ..., opaque: Collection[str] = ...
+) -> _Decorator: ...
 
 
 def task(
@@ -57,6 +59,7 @@ def task(
     name: str | None = None,
     pure: bool = False,
     mode: Mode = "inline",
+    opaque: Collection[str] = (),
 ) -> Any:
     """Make a task of a sync or async function.
 
@@ -65,27 +68,31 @@ def task(
         name: shown to people and matched by constraint patterns; the function's own by default.
         pure: equal calls in one graph run once.
         mode: "inline" runs a sync body on the event loop, "thread" in the engine's thread pool.
+        opaque: names of parameters whose arguments are passed on unread, however much they hold: a
+            call hidden in one reaches the body as it is. One that is itself a call is resolved.
 
     Raises:
         TypeError: the object is not callable, is a generator function, is a task already, or is
             async with mode="thread".
-        ValueError: the mode is unknown.
+        ValueError: the mode is unknown, or the function has no parameter of an opaque name.
     """
     if function is None:
-        return functools.partial(_make_task, name=name, pure=pure, mode=mode)
-    return _make_task(function, name=name, pure=pure, mode=mode)
+        return functools.partial(_make_task, name=name, pure=pure, mode=mode, opaque=opaque)
+    return _make_task(function, name=name, pure=pure, mode=mode, opaque=opaque)
 
 
-def _make_task(function: Callable[..., Any], *, name: str | None, pure: bool, mode: Mode) -> Any:
+def _make_task(
+    function: Callable[..., Any], *, name: str | None, mode: Mode, **options: Any
+) -> Any:
     _refuse_what_is_no_body(function, mode)
-    return TaskSpec(function, name or label_of(function), pure=pure, mode=mode).construct
+    return TaskSpec(function, name or label_of(function), mode=mode, **options).construct
 
 
 def _refuse_what_is_no_body(function: object, mode: str) -> None:
     if not callable(function):
         raise TypeError(f"@cs.task needs a function, and got {type(function).__name__}.")
     label = label_of(function)
-    if hasattr(function, "spec"):
+    if isinstance(getattr(function, "spec", None), TaskSpec):
         raise TypeError(f"'{label}' is a task already. Decorate it once.")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise TypeError(

@@ -169,17 +169,14 @@ def _judged(
     memory_tolerance: float,
 ) -> Mapping[str, Sequence[Judged]]:
     """Every verdict on benchmarks that were chosen, under "machine, environment"."""
-
-    def matches(title: str) -> bool:
-        return not chosen or any(pattern.search(title) for pattern in chosen)
-
     before, after = ({(one.machine, one.environment): one for one in s} for s in (base, head))
     paired: list[tuple[str, Pair]] = []
     by_place: dict[str, list[Judged]] = {}
     for place in sorted({*before, *after}):
         name, left, right = ", ".join(place), before.get(place), after.get(place)
         keys = sorted({key for one in (left, right) if one is not None for key in one.measured})
-        keys = [key for key in keys if matches("".join(key))]
+        if chosen:
+            keys = [key for key in keys if any(each.search("".join(key)) for each in chosen)]
         if left is not None and right is not None:
             for key in keys:
                 pair = Pair(
@@ -269,10 +266,9 @@ def _commit(revision: str, folder: Path) -> str:
     except RevisionError:
         digits = revision.lower()[:_SHOWN_DIGITS]
         if re.fullmatch(r"[0-9a-f]{4,40}", revision.lower()):
-            stored = {path.name.partition("-")[0] for path in result_files(folder)}
-            found = [each for each in stored if each.startswith(digits)]
+            found = {path.name.partition("-")[0] for path in result_files(folder, digits)}
             if len(found) == 1:
-                return found[0]
+                return found.pop()
         raise
 
 

@@ -47,10 +47,6 @@ FOUND = 0
 UNTOLD = 2
 
 
-class NothingGrewError(BudgetError):
-    """The bad commit is as good as the good one."""
-
-
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("test", metavar="TEST", help="a test's node id, or a file of tests")
@@ -110,7 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
         trial.start(good)
         first, asked = search(repository, good.sha, bad.sha, trial.is_bad)
         if not first:
-            raise NothingGrewError(
+            raise BudgetError(
                 f"{_question(arguments)} on {bad.short} than on the good commit {good.short}",
                 place=arguments.test,
                 remedy="Name another test or other commits",
@@ -286,7 +282,7 @@ class CountedCommits:
         return replace(comparison, grown=tuple(grown))
 
     def _count(self, commit: Commit, text: str) -> Counted:
-        side = Revision.of(self.copy(commit), [self.test], below=self.below, progress=self.progress)
+        side = Revision(self.copy(commit), [self.test], below=self.below, progress=self.progress)
         self._counted[commit.sha] = counted = side.count(text, attribute=True)
         return counted
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,35 +72,24 @@ class Counted:
         return definitions(self.tree.text(path) or "") if path else {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
-    """A revision that can be counted.
+    """A revision that can be counted: its tests run in one folder of its copy.
 
-    Attributes:
-        tree: Its copy.
-        request: How a plain run of it is asked for.
+    Args:
+        tree: The copy.
+        words: Arguments for pytest; absolute paths into the project are turned to the copy.
+        below: The folder to start in, relative to the project's top.
         progress: Where to say what is going on.
     """
 
-    tree: Tree
-    request: SuiteRequest
-    progress: ProgressLine
-
-    @classmethod
-    def of(
-        cls, tree: Tree, words: Sequence[str], *, below: Path, progress: ProgressLine
-    ) -> Revision:
-        """A revision whose tests run in one folder of its copy.
-
-        Args:
-            tree: The copy.
-            words: Arguments for pytest; absolute paths into the project are turned to the copy.
-            below: The folder to start in, relative to the project's top.
-            progress: Where to say what is going on.
-        """
+    def __init__(
+        self, tree: Tree, words: Sequence[str], *, below: Path, progress: ProgressLine
+    ) -> None:
+        self.tree = tree
+        self._progress = progress
         folder = tree.folder / below
         origins = tuple(origin.resolve() for origin in tree.origins)
-        request = SuiteRequest(
+        self._request = SuiteRequest(
             label=tree.source.label,
             project=tree.folder,
             working_folder=folder if folder.is_dir() else tree.folder,
@@ -110,7 +99,6 @@ class Revision:
             origins=origins,
             tests=tree.test_files(),
         )
-        return cls(tree=tree, request=request, progress=progress)
 
     def count(
         self,
@@ -135,17 +123,17 @@ class Revision:
             UsageError: They ran against code from outside its copy.
         """
         request = replace(
-            self.request, attribute=attribute, only=only, hash_seed=seed, random_seed=seed
+            self._request, attribute=attribute, only=only, hash_seed=seed, random_seed=seed
         )
         store = SuiteStore(folder=cache_folder() / "counts")
         key = suite_key(request, self.tree.digest)
         text = text or f"counting on {self.tree.source.label}"
         counts = store.find(key)
         if counts is not None:
-            self.progress.step(f"{text}: kept from an earlier run")
+            self._progress.step(f"{text}: kept from an earlier run")
             return Counted(self.tree, counts)
-        self.progress.step(text)
-        counts = count_suite(request, lambda done, total: self.progress.count(text, done, total))
+        self._progress.step(text)
+        counts = count_suite(request, lambda done, total: self._progress.count(text, done, total))
         for module, path in counts.wrong_origin.items():
             raise UsageError(
                 f"the tests on {self.tree.source.label} import the project as it is installed, not "

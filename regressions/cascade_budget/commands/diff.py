@@ -48,10 +48,6 @@ _RANGES: Final = ("...", "..")
 _MOST_LISTED: Final = 5
 
 
-class NothingComparedError(BudgetError):
-    """No test passed on both sides."""
-
-
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.usage = "%(prog)s [--all] BASE [HEAD] [pytest arguments]"
@@ -83,8 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
         base_tree = make_tree(base, scratch / "base", tests_of=head_tree)
         folder = below(here, head.folder)
         comparison, causes, notes = _compare(
-            Revision.of(base_tree, words, below=folder, progress=progress),
-            Revision.of(head_tree, words, below=folder, progress=progress),
+            Revision(base_tree, words, below=folder, progress=progress),
+            Revision(head_tree, words, below=folder, progress=progress),
         )
     text = comparison_text(
         comparison,
@@ -181,7 +177,7 @@ def _compare(
     tests = on_base.passed_with(on_head)
     notes = tuple(_notes(on_base, on_head))
     if not tests:
-        raise NothingComparedError(
+        raise BudgetError(
             f"no test passed both on {base.tree.source.label} and on {head.tree.source.label}",
             place="; ".join(notes)
             or f"{len(on_head.counts.tests)} tests on head, {len(on_base.counts.tests)} on base",
@@ -277,7 +273,7 @@ def _check_own_functions(head: Counted) -> None:
         )
     roots = [root.relative_to(tree.folder).as_posix() for root in tree.roots] or ["."]
     told = ", ".join("the top folder" if root == "." else root for root in roots)
-    raise NothingComparedError(
+    raise BudgetError(
         f"the {len(counts.tests):,} tests that ran call no Python function of the project",
         place=f"{tree.source.label}, functions looked for in {told}",
         remedy="Run tests that call the project in their own process",

@@ -48,8 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         BudgetError: The test could not be run, or does not pass.
     """
-    progress = ProgressLine()
-    with progress.shown():
+    with ProgressLine().shown() as progress:
         found = examine(arguments.test, here=Path.cwd(), progress=progress)
     show(diagnosis_text(found))
     unstable = any(

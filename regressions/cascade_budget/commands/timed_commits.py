@@ -12,7 +12,7 @@ from cascade_budget.process.job import Imports
 from cascade_budget.source.layout import USUAL_ROOTS, importable
 from cascade_budget.timing.pairing_errors import PairingError, SideFailedError
 from cascade_budget.timing.pairs import timing_job
-from cascade_budget.timing.rounds import Limits, Progress, run_rounds
+from cascade_budget.timing.rounds import Progress, run_rounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,6 @@ class TimedCommits:
         below: The folder the command was started in, relative to the project's top.
         progress: Where to say what is going on.
         steps: How many commits may be asked about; they share the error of a false alarm.
-        limits: What one comparison may take.
         skipped: Why commits could not be told from the good one, by full name.
     """
 
@@ -45,7 +44,6 @@ class TimedCommits:
     below: Path
     progress: ProgressLine
     steps: int
-    limits: Limits = field(default_factory=Limits)
     skipped: dict[str, str] = field(default_factory=dict)
     _good: Tree | None = None
     _verdicts: dict[str, Throughput] = field(default_factory=dict)
@@ -76,8 +74,7 @@ class TimedCommits:
             timing = run_rounds(
                 self._spec("base", self._good),
                 self._spec("head", self.copy(commit)),
-                plan=self._plan(),
-                limits=self.limits,
+                plan=Plan(tests=self.steps),
                 progress=tell,
             )
         except SideFailedError as error:
@@ -108,15 +105,12 @@ class TimedCommits:
 
         Source: Boole's inequality over the comparisons' error probabilities.
         """
-        plan = self._plan()
+        plan = Plan(tests=self.steps)
         sure = 1 - plan.alpha - asked * plan.beta
         return (
             f"{asked} comparisons, {len(self.skipped)} of them skipped; "
             f"confidence at least {100 * sure:.1f} %."
         )
-
-    def _plan(self) -> Plan:
-        return Plan(tests=self.steps)
 
     def _spec(self, name: str, tree: Tree) -> Job:
         # Where nothing is installed, pytest's own settings lead to one of the usual folders.

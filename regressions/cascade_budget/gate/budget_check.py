@@ -95,7 +95,7 @@ class BudgetCheck:
 
         with self._progress.shown():
             if passes("warm-up") and passes("count"):
-                runs = {0: test.first}
+                runs = {0: test.count(0)}
                 entry = self._ledger.get(test.key)
                 calls = _by_function(runs, runs, test.state.budgets, _never_called(test, entry))
                 over = exceeded(self._judge(test, calls, entry))
@@ -161,15 +161,12 @@ class BudgetCheck:
             return calls
         at = subject.sizes[-1]
         self._say(subject, "counting what is red under other hash seeds", at)
-
-        def count(seed: int) -> CallCounts:
-            return count_in_fresh_process(
-                subject.item, at, ordinal=subject.ordinal, warm=True, hash_seed=seed
-            )
-
+        count = partial(
+            count_in_fresh_process, subject.item, at, ordinal=subject.ordinal, warm=True
+        )
         try:
             with ThreadPoolExecutor(len(_HASH_SEEDS)) as pool:
-                fresh = list(pool.map(count, _HASH_SEEDS))
+                fresh = list(pool.map(lambda seed: count(hash_seed=seed), _HASH_SEEDS))
         except ColdRunError:
             return calls
         return replace(
@@ -186,12 +183,9 @@ class BudgetCheck:
         at = subject.sizes[-1]
         self._say(subject, "finding the lines that call", at)
         try:
-            if subject.state.budgets.cold:
-                counts = count_in_fresh_process(
-                    subject.item, at, ordinal=subject.ordinal, attribute=True
-                )
-            else:
-                counts = subject.count(at, attribute=True)
+            cold = partial(count_in_fresh_process, subject.item, ordinal=subject.ordinal)
+            count = cold if subject.state.budgets.cold else subject.count
+            counts = count(at, attribute=True)
         except Exception as error:  # noqa: BLE001 - what is over budget is so without them
             reason = str(error).partition("\n")[0] or type(error).__name__
             unknown = f"; who calls it was not found: {reason}"

@@ -131,7 +131,6 @@ class Profiles:
         repeated: Callable[[int], Any],
         *,
         most: int,
-        timeout_seconds: float | None,
         failed: bool,
     ) -> ProfileFinding | None:
         """Profile a call, write its files, and keep the tree for its test's report.
@@ -140,14 +139,13 @@ class Profiles:
             item: the test that makes the call.
             repeated: makes it so many times.
             most: how often a session may make it.
-            timeout_seconds: the longest that a session may take; None for no limit.
             failed: whether a budget is broken.
         """
         if not self.wants(failed=failed):
             return None
 
         def limited(function: Callable[[int], Any], times: int) -> None:
-            with time_limit(timeout_seconds, "the profiled call"):
+            with time_limit(self._settings.timeout_seconds, "the profiled call"):
                 function(times)
 
         def record() -> ProfiledSides:

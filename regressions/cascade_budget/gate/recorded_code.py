@@ -98,11 +98,10 @@ class RecordedCode:
         for line in told.split("\n"):
             if found := _COMMIT.match(line):
                 commit = found[0]
-            elif line.startswith("\t"):
-                if line.startswith("\t["):
-                    inside = line.startswith(f"\t[{quoted(key)}]")
-                if inside:
-                    commits.add(commit)
+            elif line.startswith("\t["):
+                inside = line.startswith(f"\t[{quoted(key)}]")
+            if inside and line.startswith("\t"):
+                commits.add(commit)
         if not commits or any(not commit.strip("0") for commit in commits):
             return head
         return repository.read("rev-list", "--no-walk", *sorted(commits)).split()[0]

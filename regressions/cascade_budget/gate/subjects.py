@@ -299,7 +299,6 @@ class BenchmarkSubject(Subject):
             self.item,
             self._call.repeated,
             most=calls_made(self._fixture),
-            timeout_seconds=self._settings.timeout_seconds,
             failed=failed,
         )
 
@@ -362,11 +361,6 @@ class WholeTest(Subject):
         passed = all(report.passed for report in reports)
         self.stage = "turn" if passed or stage in ("attribute", "profile") else "abandoned"
         return passed
-
-    @property
-    def first(self) -> CallCounts:
-        """What was counted before its turn."""
-        return self._counted[0]
 
     def wants_profile(self, *, failed: bool) -> bool:
         """Whether it is to be run once more to be profiled."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
-from cascade_budget.counting.watch import DEFAULT_WATCH, Watch, parse_watch
+from cascade_budget.counting.watch import Watch, parse_watch
 from cascade_budget.gate.budgets import DEFAULT_WATCH_NAME
 from cascade_budget.judge.calls import (
     UNSTABLE_TEXT,
@@ -148,14 +148,8 @@ def _judge_watched(
     then = past(counted.watched.keys() - recorded.keys(), recorded.keys() - counted.watched.keys())
     if not unrecorded:
         return judge_watched(counted.watched, recorded, sizes, then)
-    of_recorded = parse_watch(
-        [
-            pattern
-            for label in budgets.watch_label
-            if label in entry.watch
-            for pattern in (DEFAULT_WATCH if label == DEFAULT_WATCH_NAME else (label,))
-        ]
-    )
+    # The built-in list stands alone: where it is recorded, nothing is unrecorded.
+    of_recorded = parse_watch([label for label in budgets.watch_label if label in entry.watch])
     judged = {
         name: calls
         for name, calls in counted.watched.items()

@@ -80,23 +80,18 @@ def compare(
             if name in loose or was in loose:
                 unsteady.setdefault(name, []).append(after)
             elif known and after > before:
-                changes.setdefault(name, []).append(
-                    Change(test=test, base_calls=before, head_calls=after),
-                )
+                change = Change(test=test, base_calls=before, head_calls=after)
+                changes.setdefault(name, []).append(change)
             elif after < before:
                 fewer.add(name)
     fresh = called_on_head - called_on_base - renamed.keys() - set(existed)
     lost = called_on_base - called_on_head - set(renamed.values()) - set(remains)
     paired = _same_counts(base, head, tests, sorted(lost), sorted(fresh))
     moved = paired | {new: old for new, old in renamed.items() if new in called_on_head}
+    grown = [_grown(name, renamed.get(name, name), found) for name, found in changes.items()]
     return Comparison(
         tests=tests,
-        grown=tuple(
-            sorted(
-                (_grown(name, renamed.get(name, name), found) for name, found in changes.items()),
-                key=lambda growth: (-growth.worst.growth, growth.function),
-            ),
-        ),
+        grown=tuple(sorted(grown, key=lambda growth: (-growth.worst.growth, growth.function))),
         fewer=len(fewer - changes.keys()),
         new=_presences(head, tests, fresh - paired.keys()),
         gone=_presences(base, tests, lost - set(paired.values())),
@@ -280,9 +275,8 @@ def _parents(
         was = renamed.get(caller, caller)
         if caller == growth.function or calls <= callers_before[was]:
             continue
-        in_step = calls * before.calls.get(was, 0) <= callers_before[was] * after.calls.get(
-            caller, 0
-        )
+        ran_before, runs = before.calls.get(was, 0), after.calls.get(caller, 0)
+        in_step = calls * ran_before <= callers_before[was] * runs
         if caller not in grown or not in_step:
             return frozenset()
         found.add(caller)
@@ -312,19 +306,26 @@ def _sites(
     for site in base[test].sites.get(growth.was, ()):
         before[site.path, site.line] += site.calls
         around[site.path, site.line] = (site.path, caller_name(site))
-    found: list[SiteGrowth] = []
-    fresh: list[tuple[Site, str]] = []
-    for site in _merged(head[test].sites.get(growth.function, ())):
-        path, line = came_from(site.path, site.line)
+    sites = _merged(head[test].sites.get(growth.function, ()))
+    placed = [(site, *came_from(site.path, site.line)) for site in sites]
+    found = []
+    # What a changed line did before stands in lines of the same function that are gone: in those
+    # that no line of head takes.
+    for site, path, line in sorted(placed, key=lambda one: one[2] is None):
         if line is None:
-            fresh.append((site, path))
+            replaced = [key for key, place in around.items() if place == (path, site.function)]
         else:
-            found.append(_site_growth(site, before.pop((path, line), 0), changed=False))
-    for site, path in fresh:
-        # What a changed line did before stands in lines of the same function that are gone.
-        replaced = [key for key, place in around.items() if place == (path, site.function)]
-        calls = sum(before.pop(key, 0) for key in replaced)
-        found.append(_site_growth(site, calls, changed=True))
+            replaced = [(path, line)]
+        found.append(
+            SiteGrowth(
+                path=site.path,
+                line=site.line,
+                caller=site.function,
+                base_calls=sum(before.pop(key, 0) for key in replaced),
+                head_calls=site.calls,
+                changed=line is None,
+            )
+        )
     more = [site for site in found if site.growth > 0]
     return tuple(
         sorted(more, key=lambda site: (-site.growth, not site.changed, site.path, site.line))
@@ -340,14 +341,3 @@ def _merged(sites: Iterable[Site]) -> list[Site]:
         calls = site.calls + (held.calls if held else 0)
         merged[key] = replace(site, function=caller_name(site), calls=calls)
     return list(merged.values())
-
-
-def _site_growth(site: Site, base_calls: int, *, changed: bool) -> SiteGrowth:
-    return SiteGrowth(
-        path=site.path,
-        line=site.line,
-        caller=site.function,
-        base_calls=base_calls,
-        head_calls=site.calls,
-        changed=changed,
-    )

@@ -28,26 +28,18 @@ def diagnose(
         varied: The same in runs in which one thing was.
         threaded: Whether the test starts threads.
     """
+    chance = Influence.THREADS if threaded else Influence.CHANCE
     found = []
     names = {*reference}.union(*repeated, *(run for runs in varied.values() for run in runs))
     for name in sorted(names):
         expected = reference.get(name, 0)
-        again = _calls(name, repeated)
-        if any(calls != expected for calls in again):
-            influence = Influence.THREADS if threaded else Influence.CHANCE
-            found.append((name, influence, again))
-            continue
-        for influence, runs in varied.items():
-            others = _calls(name, runs)
-            if any(calls != expected for calls in others):
-                found.append((name, influence, others))
-    return tuple(
-        Diagnosis(
-            function=name, influence=influence, reference=reference.get(name, 0), others=others
-        )
-        for name, influence, others in found
-    )
-
-
-def _calls(name: str, runs: Sequence[Mapping[str, int]]) -> tuple[int, ...]:
-    return tuple(run.get(name, 0) for run in runs)
+        for influence, runs in {chance: repeated, **varied}.items():
+            others = tuple(run.get(name, 0) for run in runs)
+            if all(calls == expected for calls in others):
+                continue
+            found.append(
+                Diagnosis(function=name, influence=influence, reference=expected, others=others)
+            )
+            if influence is chance:
+                break
+    return tuple(found)

@@ -201,14 +201,9 @@ def compare_profiles(
             error_ns=_half_width(parts, alpha=alpha),
         )
 
-    for_each = (1 - _ENTRY_PART) * (1 - confidence) / max(len(keys), 1)
+    alpha = (1 - _ENTRY_PART) * (1 - confidence) / max(len(keys), 1)
     compared = [
-        difference(
-            key,
-            [times.get(key, 0.0) for times in shares[0]],
-            [times.get(key, 0.0) for times in shares[1]],
-            alpha=for_each,
-        )
+        difference(key, *([times.get(key, 0.0) for times in side] for side in shares), alpha=alpha)
         for key in keys
     ]
     shown = [one for one in compared if abs(one.difference_ns) > one.error_ns]
@@ -280,8 +275,5 @@ def _mean(values: Sequence[float]) -> float:
 def _place_of(key: FunctionKey, sessions: Sequence[ProfileSession]) -> CodeFrame | None:
     """Where to look: the function itself or, for foreign code, one's own caller of it."""
     wanted = key.caller or key.function
-    for session in sessions:
-        for frame in session.frames:
-            if frame.function == wanted:
-                return frame
-    return None
+    frames = (frame for session in sessions for frame in session.frames)
+    return next((frame for frame in frames if frame.function == wanted), None)

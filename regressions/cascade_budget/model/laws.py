@@ -210,16 +210,13 @@ def _per_transaction(rate: Fraction) -> str:
 
 def _polynomial_text(coefficients: Sequence[Fraction]) -> str:
     text = ""
-    for power in range(len(coefficients) - 1, -1, -1):
-        coefficient = coefficients[power]
-        if coefficient == 0:
-            continue
-        term = _term_text(abs(coefficient), power)
-        if not text:
-            text = f"-{term}" if coefficient < 0 else term
-        else:
-            text += f" - {term}" if coefficient < 0 else f" + {term}"
-    return text or "0"
+    for power, coefficient in reversed([*enumerate(coefficients)]):
+        if coefficient:
+            sign = "-" if coefficient < 0 else "+"
+            text += f" {sign} {_term_text(abs(coefficient), power)}"
+    if text.startswith(" - "):
+        return f"-{text[3:]}"
+    return text.removeprefix(" + ") or "0"
 
 
 def _term_text(coefficient: Fraction, power: int) -> str:
@@ -234,10 +231,9 @@ def _divided_differences(sizes: Sequence[int], counts: Sequence[int]) -> list[Fr
     column = [Fraction(count) for count in counts]
     differences = [column[0]]
     for order in range(1, len(sizes)):
-        column = [
-            (column[i + 1] - column[i]) / (sizes[i + order] - sizes[i])
-            for i in range(len(column) - 1)
-        ]
+        spans = [high - low for low, high in zip(sizes, sizes[order:], strict=False)]
+        steps = [after - before for before, after in itertools.pairwise(column)]
+        column = [step / span for step, span in zip(steps, spans, strict=True)]
         differences.append(column[0])
     return differences
 

@@ -140,14 +140,10 @@ def _profile_lines(profile: ProfileFinding, *, base: str | None) -> Iterator[str
             f"{code(f'{entry.path}:{entry.line}')}"
         )
     for edit in profile.changed[:MOST_FUNCTIONS]:
-        what = (
-            f"{code(edit.read)}, read by {code(edit.function)}"
-            if edit.read
-            else code(edit.function)
-        )
+        read = f"{code(edit.read)}, read by " if edit.read else ""
         yield (
             f"- changed since {code(edit.since)} and run here: {code(f'{edit.path}:{edit.line}')} "
-            f"{what}, {100 * edit.share:.0f} % of the time"
+            f"{read}{code(edit.function)}, {100 * edit.share:.0f} % of the time"
         )
     if not functions:
         if entry is None:

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
-from cascade_budget.model.benchmarks import FEWEST_PROCESSES, Kind, Quantity, Verdict, quantity
+from cascade_budget.model.benchmarks import FEWEST_PROCESSES, Kind, Verdict
 from cascade_budget.model.throughput import slowdown_text, slowdowns_text
 from cascade_budget.report.text import counted, duration, visible
 
@@ -127,10 +127,7 @@ def _evidence(judged: Judged) -> str:
         return f"{text}, {change}, {judged.reason}"
     if base == head:
         return f"{amount(base, unit)}, {judged.reason}"
-    exact = judged.reason == _EXACT or quantity(pair.benchmark.kind, unit, base, head) is (
-        Quantity.COUNT
-    )
-    if exact:
+    if judged.reason == _EXACT:
         return f"{amount(base, '')} -> {amount(head, unit)}, {judged.reason}"
     change = "" if judged.change is None else f", {_change(judged.change, pair.benchmark.kind)}"
     return f"{text}{change}; {judged.reason}"
