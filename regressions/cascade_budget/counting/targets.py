@@ -41,7 +41,10 @@ class TargetError(UsageError):
         nearest: The existing name most like it, or None.
     """
 
-    def __init__(self, fact: str, *, name: str, remedy: str, nearest: str | None = None) -> None:
+    def __init__(
+        self, fact: str, *, name: str, remedy: str = "", nearest: str | None = None
+    ) -> None:
+        remedy = remedy or did_you_mean(nearest)
         super().__init__(fact, place=f"target '{name}'", remedy=remedy)
         self.name = name
         self.nearest = nearest
@@ -156,12 +159,8 @@ def _walk_codes(
             names = [c.co_name for code in codes for c in code.co_consts if isinstance(c, CodeType)]
             before = ".".join(parts[:position]).removesuffix(".<locals>")
             nearest = _rejoined(name, parts, position, nearest_attribute(part, names))
-            raise TargetError(
-                f"'{before}' in '{name.partition(':')[0]}' defines no '{part}'",
-                name=name,
-                nearest=nearest,
-                remedy=did_you_mean(nearest),
-            )
+            where = f"'{before}' in '{name.partition(':')[0]}'"
+            raise TargetError(f"{where} defines no '{part}'", name=name, nearest=nearest)
         codes = inner
     if parts[-1] == "<locals>":
         raise UncountableError("ends in <locals>", "name a function defined there")
@@ -194,13 +193,7 @@ def _no_attribute(owner: object, parts: list[str], index: int, *, name: str) -> 
     where = f"'{before}' in '{module_name}'" if before else f"module '{module_name}'"
     elsewhere = same_name_elsewhere(module_name, parts) if index == 0 else None
     spelled = _rejoined(name, parts, index, nearest_attribute(parts[index], dir(owner)))
-    nearest = elsewhere or spelled
-    return TargetError(
-        f"{where} has no '{parts[index]}'",
-        name=name,
-        nearest=nearest,
-        remedy=did_you_mean(nearest),
-    )
+    return TargetError(f"{where} has no '{parts[index]}'", name=name, nearest=elsewhere or spelled)
 
 
 def _rejoined(name: str, parts: list[str], index: int, nearest: str | None) -> str | None:

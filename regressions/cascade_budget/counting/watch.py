@@ -69,8 +69,7 @@ class Watch:
     def matches(self, module: str, qualname: str) -> bool:
         """Whether a pattern with a wildcard covers the function `module:qualname`."""
         return any(
-            (_glob(in_module, module) or _is_package_itself(in_module, module))
-            and _glob(in_qualname, qualname)
+            _glob(in_module, module) and _glob(in_qualname, qualname)
             for in_module, in_qualname in self.globs
         )
 
@@ -96,7 +95,11 @@ def parse_watch(patterns: Iterable[str]) -> Watch:
         if colon and "*" not in pattern:
             names.append(pattern)
         else:
-            globs.append((tuple(module.split("*")), tuple((qualname or "*").split("*"))))
+            # "shop.*" reads as the package whole, so its own __init__ is covered as well.
+            globs += [
+                (tuple(covered.split("*")), tuple((qualname or "*").split("*")))
+                for covered in (module, module.removesuffix(".*"))
+            ]
     return Watch(names=tuple(dict.fromkeys(names)), globs=tuple(dict.fromkeys(globs)))
 
 
@@ -185,13 +188,6 @@ def _check(pattern: str, module: str, qualname: str) -> None:
             pattern=pattern,
             remedy="Use *, the only wildcard",
         )
-
-
-def _is_package_itself(parts: tuple[str, ...], module: str) -> bool:
-    # "shop.*" reads as the package whole, so its own __init__ is covered as well.
-    return (
-        parts[-1] == "" and parts[-2].endswith(".") and _glob((*parts[:-2], parts[-2][:-1]), module)
-    )
 
 
 # Not fnmatch: it compiles a regular expression, which is itself on the default watch list, and

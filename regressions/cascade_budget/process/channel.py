@@ -68,9 +68,7 @@ class Channel:
 
     def _piece(self, timeout_seconds: float | None) -> bytes:
         try:
-            self._end.settimeout(
-                timeout_seconds if timeout_seconds is None else max(0.0, timeout_seconds)
-            )
+            self._end.settimeout(None if timeout_seconds is None else max(0.0, timeout_seconds))
             piece = self._end.recv(_PIECE)
         except (BlockingIOError, TimeoutError):
             raise TimeoutError from None

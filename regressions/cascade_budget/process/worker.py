@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import importlib
 import io
 import os
 import sys
 from importlib.metadata import entry_points
+from pkgutil import resolve_name
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -207,8 +207,7 @@ def run_job(channel: Channel, job: Job) -> int:
 
 
 def _plugin_class(job: Job) -> type[WorkerPlugin]:
-    module, _, name = job.plugin.partition(":")
-    found: type[WorkerPlugin] = getattr(importlib.import_module(module), name)
+    found: type[WorkerPlugin] = resolve_name(job.plugin)
     return found
 
 

@@ -243,12 +243,8 @@ def align(base: str, head: str) -> Mapping[int, int]:
     while end < shorter - start and base_lines[-1 - end] == head_lines[-1 - end]:
         end += 1
     kept = {line: line for line in range(1, start + 1)}
-    matcher = difflib.SequenceMatcher(
-        None,
-        base_lines[start : len(base_lines) - end],
-        head_lines[start : len(head_lines) - end],
-        autojunk=False,
-    )
+    between = base_lines[start : len(base_lines) - end], head_lines[start : len(head_lines) - end]
+    matcher = difflib.SequenceMatcher(None, *between, autojunk=False)
     for block in matcher.get_matching_blocks():
         for offset in range(block.size):
             kept[start + block.b + offset + 1] = start + block.a + offset + 1

@@ -108,9 +108,7 @@ class Tree:
 
 
 def find_source(word: str, *, here: Path) -> Source:
-    """What a word on the command line stands for: a folder, or else a revision.
-
-    A word with a path separator, or `.`, is a folder; any other is a revision first.
+    """What a word on the command line stands for: a revision, or else a folder.
 
     Args:
         word: A revision, or the path of a checkout or of a plain folder.
@@ -122,9 +120,6 @@ def find_source(word: str, *, here: Path) -> Source:
     """
     refuse_empty(word)
     folder = (here / word).resolve()
-    looks_like_path = word in {".", ".."} or "/" in word or os.sep in word
-    if looks_like_path and folder.is_dir() and not _is_revision(word, here):
-        return _folder_source(word, folder)
     try:
         repository = Repository.at(here)
         commit = repository.commit(word)
@@ -181,13 +176,6 @@ def make_tree(source: Source, into: Path, *, tests_of: Tree | None = None) -> Tr
         origins=tuple(sorted(folders)),
         digest=_digest(into),
     )
-
-
-def _is_revision(word: str, here: Path) -> bool:
-    try:
-        return Repository.at(here).has(word)
-    except RevisionError:
-        return False
 
 
 def _folder_source(word: str, folder: Path) -> Source:

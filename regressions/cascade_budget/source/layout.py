@@ -108,16 +108,13 @@ def import_roots(*places: Path) -> tuple[str, ...]:
             entries += [
                 Path(target).parent for name, target in mapping.items() if Path(target).stem == name
             ]
-    found: dict[str, None] = {}
-    for entry in entries:
-        resolved = entry.resolve()
-        for place in places:
-            if (
-                resolved.is_relative_to(place.resolve())
-                and resolved != _OWN_ROOT
-                and not is_environment(resolved, below=place.resolve())
-            ):
-                found[resolved.relative_to(place.resolve()).as_posix().removeprefix(".")] = None
+    tops = [place.resolve() for place in places]
+    found = dict.fromkeys(
+        root.relative_to(top).as_posix().removeprefix(".")
+        for root in map(Path.resolve, entries)
+        for top in tops
+        if root != _OWN_ROOT and root.is_relative_to(top) and not is_environment(root, below=top)
+    )
     return tuple(found)
 
 

@@ -125,8 +125,8 @@ class Pair:
         self._seed = seed
         self._processor = processor
         self._specs: dict[Side, Job] = {
-            "base": replace(base, processor=processor, random_seed=self._hash_seed),
-            "head": replace(head, processor=processor, random_seed=self._hash_seed),
+            side: replace(job, processor=processor, random_seed=self._hash_seed)
+            for side, job in zip(SIDES, (base, head), strict=True)
         }
         self._timeout_seconds = timeout_seconds
         self._channels: dict[Side, Channel] = {}

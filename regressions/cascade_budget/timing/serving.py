@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import gc
 import hashlib
-import importlib
 import re
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
+from pkgutil import resolve_name
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -57,13 +57,9 @@ class ServeTiming(WorkerPlugin):
             return workload.run(call.sizes[0])
 
     def _serve(self, workload: Workload, n: int) -> None:
+        imported = self._code_under_test()
         self.channel.send(
-            {
-                "event": "ready",
-                "n": n,
-                "obstacle": timing_obstacle(),
-                "imported": self._code_under_test(),
-            }
+            {"event": "ready", "n": n, "obstacle": timing_obstacle(), "imported": imported}
         )
         run, meter = workload.perform, Meter()
         while True:
@@ -91,8 +87,7 @@ class ServeTiming(WorkerPlugin):
 
     def _profile(self, workload: Workload, request: Message) -> Message:
         # The sampler is above this room, and loaded where it is used.
-        module, _, name = self.job.task["profile"].partition(":")
-        answer: Message = getattr(importlib.import_module(module), name)(
+        answer: Message = resolve_name(self.job.task["profile"])(
             workload,
             request["n"],
             own_roots=[self.job.root, *self._folders()],
@@ -140,13 +135,10 @@ class ServeTiming(WorkerPlugin):
 
     def finish(self, code: int) -> None:
         """Say that the workload has not been reached, where nothing else did."""
-        if code in _NO_TEST:
+        message = f"the test made no call number {self.job.task['ordinal']} of cascade_budget"
+        if missing := code in _NO_TEST:
             message = f"no test {self.job.node} (pytest ended with {code})"
-            self._fail(Failure(kind="not found", message=message, missing=True))
-        else:
-            ordinal = self.job.task["ordinal"]
-            message = f"the test made no call number {ordinal} of cascade_budget"
-            self._fail(Failure(kind="not found", message=message))
+        self._fail(Failure(kind="not found", message=message, missing=missing))
         self.end()
 
 
