@@ -612,7 +612,8 @@ def test_a_loop_that_is_closed_under_a_waiter_keeps_nothing_from_others(engine, 
     holder = loop.create_task(made.run(hold().with_constraints(slot=1)))
     loop.run_until_complete(asyncio.sleep(0))
     loop.run_until_complete(asyncio.sleep(0))
-    waiters = [gone.create_task(made.run(give(1).with_constraints(slot=1))) for _ in range(2)]
+    calls = [give(1), gather(1)]
+    waiters = [gone.create_task(made.run(each.with_constraints(slot=1))) for each in calls]
     run_until_waiting(gone, made, waiters[0])
     third = loop.create_task(made.run(give(3).with_constraints(slot=1)))
     run_until_waiting(loop, made, third)

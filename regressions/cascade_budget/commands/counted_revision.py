@@ -56,9 +56,15 @@ class Counted:
         }
 
     def holds(self, function: str, other: Counted) -> bool:
-        """Whether a function that the other side called is defined here."""
+        """Whether a function that the other side called is defined here.
+
+        What a decorator made for a class there may be made here; what is written there is not.
+        """
         path = self.counts.path_of(function) or other.counts.path_of(function)
-        return defines(self.definitions(path), function.partition(":")[2])
+        name = function.partition(":")[2]
+        here = self.definitions(path)
+        written = name in other.definitions(other.counts.path_of(function))
+        return name in here if written else defines(here, name)
 
     def fingerprints(self, functions: Collection[str]) -> dict[str, str]:
         """Of functions that were called here; empty where no text defines them."""

@@ -6,6 +6,7 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from cascade_budget.clock import Clock
 from cascade_budget.errors import BudgetError
 from cascade_budget.model.suite_counts import SuiteReader
 from cascade_budget.process.job import Imports, Job
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS: Final = 0.1
 _GRACE_SECONDS: Final = 5.0
+_COLLECTION_SECONDS: Final = 600.0
 # https://docs.pytest.org/en/stable/reference/exit-codes.html
 _TESTS_RAN: Final = (0, 1)
 _INTERRUPTED: Final = 2
@@ -87,6 +89,7 @@ def count_suite(
     """
     counts = None
     reader = SuiteReader()
+    began = Clock.monotonic()
     with FreshInterpreter(
         [_job(request)],
         folder=request.working_folder,
@@ -102,6 +105,12 @@ def count_suite(
             except TimeoutError:
                 if ended:
                     break
+                if not reader.collected and Clock.monotonic() - began > _COLLECTION_SECONDS:
+                    raise SuiteError(
+                        f"the tests were not collected within {_COLLECTION_SECONDS:g} seconds",
+                        place=f"pytest on {request.label}",
+                        remedy="Look for an import that does not end",
+                    ) from None
             except EOFError:
                 break
             progress(reader.done, reader.collected)

@@ -17,10 +17,13 @@ from _pytest.runner import runtestprotocol
 from cascade_budget.clock import Clock
 from cascade_budget.counting import CountingLostError, count_calls
 from cascade_budget.counting.watch import DEFAULT_WATCH
+from cascade_budget.errors import WorkloadTimeoutError
 from cascade_budget.model.suite_counts import FAILED, PASSED, SuiteCounts, SuiteWriter, TestRecord
 from cascade_budget.process.imports import CodeFolders
+from cascade_budget.process.limits import time_limit
 from cascade_budget.process.seeds import seed_random
 from cascade_budget.process.worker import WorkerPlugin
+from cascade_budget.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -56,6 +59,7 @@ class CountSuite(WorkerPlugin):
         self._blind: dict[str, str] = {}
         self._backend = ""
         self._seconds = 0.0
+        self._timeout_seconds: float | None = None
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note what could not be collected."""
@@ -79,6 +83,7 @@ class CountSuite(WorkerPlugin):
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Say how many tests will run: none where they would run against another's code."""
+        self._timeout_seconds = read_settings(session.config).timeout_seconds
         if self._origins.wrong():
             session.items.clear()
         if not session.config.option.collectonly:
@@ -124,6 +129,26 @@ class CountSuite(WorkerPlugin):
         left = [thread for thread in threading.enumerate() if thread not in before]
         self._note(item.nodeid, counts, sorted(one.name for one in left if one.is_alive()))
         return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self) -> Generator[None, Any, Any]:
+        """End a test that hangs, as the gate does."""
+        with time_limit(self._timeout_seconds, "the test"):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, Any, Any]:
+        """End a fixture that hangs."""
+        try:
+            with time_limit(self._timeout_seconds, f"the fixture {request.fixturename}"):
+                return (yield)
+        except WorkloadTimeoutError as error:
+            # pytest itself notes an Exception alone, and tears down what has something noted.
+            key = fixturedef.cache_key(request)  # type: ignore[arg-type]
+            fixturedef.cached_result = (None, key, (error, error.__traceback__))
+            raise
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note how a test ended: its worst phase."""

@@ -117,6 +117,12 @@ def read_budgets(item: pytest.Item, ini_watch: tuple[str, ...] | None) -> Budget
         given = {**mark.kwargs, **given}
     if not marked and not uses_fixture:
         return None
+    if isinstance(item, pytest.DoctestItem):
+        raise UsageError(
+            "the marker cascade_budget stands on a doctest, which can't run again to be counted",
+            place=item.nodeid,
+            remedy="Leave doctests out where markers are added, or write the example as a test",
+        )
     named = _read_calls(given.get("calls"), item.nodeid)
     whole = not uses_fixture
     if whole:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -43,7 +44,7 @@ class SessionResults:
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
         self._config = config
         self._settings = settings
-        self._findings: dict[str, WorkloadFinding] = {}
+        self._findings: dict[str, list[WorkloadFinding]] = {}
         self._settled: set[str] = set()
         self._collected: list[str] = []
         self._change = LedgerChange()
@@ -59,7 +60,8 @@ class SessionResults:
         """Everything that was found, in the order of collection."""
         order = {test: index for index, test in enumerate(self._collected)}
         last = len(order)
-        return tuple(sorted(self._findings.values(), key=lambda each: order.get(each.test, last)))
+        found = itertools.chain(*self._findings.values())
+        return tuple(sorted(found, key=lambda each: order.get(each.test, last)))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None]:
@@ -79,9 +81,10 @@ class SessionResults:
         reported = getattr(report, REPORTED, None)
         if reported is None:
             return
-        for each in reported["findings"]:
-            finding = from_json(WorkloadFinding, each)
-            self._findings[finding.key] = finding
+        # Of a test that is run again the last attempt counts.
+        found = [from_json(WorkloadFinding, each) for each in reported["findings"]]
+        self._findings[report.nodeid] = found
+        self._settled.discard(report.nodeid)
         if report.passed or reported["over"]:
             self._settled.add(report.nodeid)
 
@@ -153,11 +156,13 @@ class SessionResults:
 
     def _update(self, old: Mapping[str, Entry]) -> None:
         shown = self._settings.ledger_shown
-        entries = {}
-        for key, finding in self._findings.items():
-            entry = entry_of(finding, old.get(key)) if finding.test in self._settled else None
-            if entry is not None:
-                entries[key] = entry
+        entries: dict[str, Entry] = {}
+        for test in self._settled:
+            found = self._findings[test]
+            # What breaks a contract is no state to be recorded.
+            if not any(target.breaks_contract for each in found for target in each.targets):
+                recorded = {each.key: entry_of(each, old.get(each.key)) for each in found}
+                entries.update((key, entry) for key, entry in recorded.items() if entry is not None)
         if not entries and not self._stale:
             return
         try:
@@ -177,7 +182,7 @@ class SessionResults:
         test = key if key in tests else key.rpartition(" (")[0]
         if test not in tests:
             return True
-        return test in self._settled and key not in self._findings
+        return test in self._settled and all(key != each.key for each in self._findings[test])
 
     def _is_whole_suite(self) -> bool:
         config = self._config

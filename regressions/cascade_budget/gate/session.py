@@ -107,10 +107,16 @@ class TestRunner:
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> Generator[None]:
-        """Tell xdist's controller which tests exist, before any is deselected."""
+        """Tell xdist's controller which tests exist, and read markers that a conftest adds."""
         if hasattr(config, "workeroutput"):
             config.workeroutput[REPORTED] = [item.nodeid for item in items]
         yield
+        for item in items:
+            if item.get_closest_marker(MARKER):
+                try:
+                    self.prepare(item)
+                except BudgetError as error:
+                    raise pytest.UsageError(str(error)) from error
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -127,8 +133,18 @@ class TestRunner:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Have a budgeted test make the same data each time, before its fixtures do."""
-        if state_of(item) is not None:
-            seed_random(GATE_SEED)
+        state = state_of(item)
+        if state is None:
+            return
+        seed_random(GATE_SEED)
+        # An attempt after one that failed says nothing of that one.
+        state.findings.clear()
+        item.user_properties[:] = [
+            each for each in item.user_properties if not each[0].startswith(f"{MARKER} ")
+        ]
+        test = item.stash.get(_WHOLE, None)
+        if test and test.stage == "judged":
+            test.stage = "turn"
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -205,11 +221,13 @@ class TestRunner:
         self._profiles.add_sections(item)
         for finding in findings:
             item.user_properties.extend(_properties(finding))
-        if not findings and not state.budgets.whole and item.get_closest_marker(MARKER):
+        if not findings and item.get_closest_marker(MARKER):
+            whole = state.budgets.whole
+            call = "benchmark(function)" if whole else "cascade_budget(workload, n=...)"
             pytest.fail(
-                "the test has the marker and the fixture cascade_budget, and never calls the "
-                f"fixture; {item.nodeid}. Call cascade_budget(workload, n=...), or leave the "
-                "fixture out to budget the whole test",
+                f"the test has the marker and the fixture {call.partition('(')[0]}, and never "
+                f"calls the fixture; {item.nodeid}. Call {call}, or leave the fixture out to "
+                "budget the whole test",
                 pytrace=False,
             )
         if any(finding.fails for finding in findings):

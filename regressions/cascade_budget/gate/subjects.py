@@ -336,6 +336,7 @@ class WholeTest(Subject):
     ) -> None:
         super().__init__(item, state, settings, profiles)
         self.stage: Stage = "turn"
+        self._body_passed = False
         self._counted: list[CallCounts] = []
         self._attributed: list[CallCounts] = []
         self._profiled: list[ProfileFinding] = []
@@ -352,13 +353,15 @@ class WholeTest(Subject):
         written to be called twice.
         """
         self.stage = stage
+        self._body_passed = False
         item = self.item
         properties = list(item.user_properties)
         # A teardown towards the test's own parent keeps what the module and the session share.
         reports = runtestprotocol(item, log=False, nextitem=cast("pytest.Item", item.parent))
         item.user_properties[:] = properties
         item._report_sections.clear()  # noqa: SLF001 - what a dry run printed is not the test's
-        passed = all(report.passed for report in reports)
+        # Not the report of the call: a strict xfail makes a failure of what has passed.
+        passed = self._body_passed and all(one.passed for one in reports if one.when != "call")
         self.stage = "turn" if passed or stage in ("attribute", "profile") else "abandoned"
         return passed
 
@@ -369,22 +372,23 @@ class WholeTest(Subject):
     @contextlib.contextmanager
     def around_body(self) -> Iterator[None]:
         """Count the body, or sample it, where its stage asks for that."""
-        match self.stage:
-            case "count" | "attribute" | "turn" if not self.state.budgets.cold:
-                limit = time_limit(self._settings.timeout_seconds, "the test")
-                attribute = self.stage == "attribute"
-                counting = self.state.count_calls(attribute=attribute)
-                with limit, quiet_collection(), counting as counts:
+        with time_limit(self._settings.timeout_seconds, "the test"):
+            match self.stage:
+                case "count" | "attribute" | "turn" if not self.state.budgets.cold:
+                    attribute = self.stage == "attribute"
+                    counting = self.state.count_calls(attribute=attribute)
+                    with quiet_collection(), counting as counts:
+                        yield
+                    (self._attributed if attribute else self._counted).append(counts)
+                case "warm-up":
+                    with self._counting_warm_up():
+                        yield
+                case "profile":
+                    with self._profiles.of_body(self.item, self._profiled):
+                        yield
+                case _:
                     yield
-                (self._attributed if attribute else self._counted).append(counts)
-            case "warm-up":
-                with self._counting_warm_up():
-                    yield
-            case "profile":
-                with self._profiles.of_body(self.item, self._profiled):
-                    yield
-            case _:
-                yield
+        self._body_passed = True
 
     def count(self, n: int, *, attribute: bool = False) -> CallCounts:
         """The calls of the oldest run not yet asked for, or of the last one."""

@@ -66,7 +66,7 @@ def judge_calls(
         for name, calls in counted.named.items()
     ]
     findings += _judge_watched(counted, budgets, known, sizes, update=update, past=past)
-    if update:
+    if update and not any(finding.breaks_contract for finding in findings):
         findings = [accepted(finding) for finding in findings]
     return tuple(findings)
 

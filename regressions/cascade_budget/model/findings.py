@@ -152,6 +152,11 @@ class TargetFinding:
         """Whether the test fails for these calls."""
         return self.verdict.fails
 
+    @property
+    def breaks_contract(self) -> bool:
+        """Whether it fails a budget of its marker, which no update accepts."""
+        return self.fails and self.origin == "marker"
+
     def allowed(self, n: int) -> int | None:
         """Calls that the budget allows at a size; None where it says nothing of it."""
         try:

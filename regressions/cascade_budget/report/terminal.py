@@ -174,13 +174,12 @@ def short_name(key: FunctionKey) -> str:
 
 def _remedies(findings: Sequence[WorkloadFinding], test: str) -> Iterator[str]:
     broken = [target for each in findings for target in each.targets if target.verdict.fails]
-    recorded = [target for target in broken if target.origin != "marker"]
-    if any(target.verdict is CallVerdict.MISSING for target in recorded):
-        yield f"  record with  pytest {UPDATE} {shlex.quote(test)}"
-    elif recorded or any(_is_over_record(each.time) for each in findings):
-        yield f"  accept with {UPDATE}"
-    if len(recorded) < len(broken):
+    if any(target.breaks_contract for target in broken):
         yield "  the budget is fixed in the test's marker: fix the code or edit the marker"
+    elif any(target.verdict is CallVerdict.MISSING for target in broken):
+        yield f"  record with  pytest {UPDATE} {shlex.quote(test)}"
+    elif broken or any(_is_over_record(each.time) for each in findings):
+        yield f"  accept with {UPDATE}"
 
 
 def _is_over_record(time: TimeFinding | None) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cascade_budget.cli import main
+from cascade_budget.counting import suite
 from tests.budget.commands.history import History
 
 if TYPE_CHECKING:
@@ -112,6 +113,43 @@ def test_a_test_that_base_cannot_pass_is_not_compared(shop: Shop) -> None:
         "  tests/test_tax.py::test_tax",
     ]
     assert code == 0
+
+
+def test_an_init_that_a_class_gains_is_new_and_no_growth(shop: Shop) -> None:
+    shelf = "\n\nclass Shelf:\n    size = 3\n"
+    tests = "from shop import Shelf\n\n\ndef test_shelf():\n    assert Shelf().size == 3\n"
+    shop.history.commit("A shelf", {"shop.py": SHOP + shelf, "tests/test_shop.py": tests})
+    gained = shelf.replace("size = 3", "def __init__(self):\n        self.size = 3")
+    shop.history.write({"shop.py": SHOP + gained})
+    code, said = shop.diff("main")
+    assert code == 0
+    assert "new       shop:Shelf.__init__   1 call in 1 test" in said
+
+
+def test_a_test_that_hangs_on_head_is_ended(shop: Shop) -> None:
+    ini = f"{PYPROJECT}cascade_budget_timeout = 1\n"
+    more = f"{TESTS}\n\ndef test_twice():\n    assert total(2) == 1\n"
+    shop.history.commit("A limit", {"pyproject.toml": ini, "tests/test_shop.py": more})
+    hangs = SHOP.replace("return sum", "while n == 2: pass\n    return sum")
+    assert hangs != SHOP
+    shop.history.write({"shop.py": hangs})
+    _, said = shop.diff("main")
+    assert "  tests/test_shop.py::test_twice" in said
+    assert said[0].startswith("Nothing grew: 1 test compared, ")
+
+
+def test_a_suite_whose_import_hangs_is_ended(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suite, "_COLLECTION_SECONDS", 3.0)
+    shop.history.write({"tests/test_hang.py": "while True:\n    pass\n"})
+    assert shop.diff("main") == (
+        2,
+        [
+            (
+                "cascade-budget diff: the tests were not collected within 3 seconds; pytest on the "
+                "working tree (1 uncommitted change). Look for an import that does not end"
+            )
+        ],
+    )
 
 
 def test_a_count_that_differs_between_two_runs_fails_nothing(shop: Shop) -> None:

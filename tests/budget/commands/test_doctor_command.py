@@ -88,6 +88,26 @@ def test_steady():
 """
 
 
+def test_a_test_that_hangs_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    (tmp_path / "pytest.ini").write_text("[pytest]\ncascade_budget_timeout = 1\n")
+    (tmp_path / "test_app.py").write_text(
+        "import threading\n\nimport pytest\n\n\n@pytest.fixture\ndef never():\n"
+        "    threading.Event().wait()\n\n\ndef test_it(never):\n    pass\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert main(["doctor", "test_app.py"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "cascade-budget doctor: test_app.py does not pass: "
+        "cascade_budget.errors.WorkloadTimeoutError: the fixture never did not end within 1 "
+        "seconds. "
+        "Make it smaller, or raise cascade_budget_timeout in the ini file; "
+        f"{tmp_path}. Make it pass first"
+    )
+
+
 def test_each_count_is_told_what_it_follows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,7 +15,6 @@ import pytest
 
 from cascade_budget.counting import CountingLostError, CountingUnavailableError, count_calls
 from cascade_budget.counting.targets import Target, resolve_target
-from cascade_budget.errors import WorkloadTimeoutError
 from cascade_budget.process import limits
 
 needs_monitoring = pytest.mark.skipif(
@@ -533,7 +532,7 @@ def test_threads_that_ran_before_are_said_not_to_be_counted() -> None:
 
 @needs_profile
 def test_the_thread_that_watches_a_time_limit_takes_nothing_from_a_count() -> None:
-    with limits._interruption(60, WorkloadTimeoutError), count_calls([target(CALLED)]) as counts:
+    with limits._interruption(60, limits._Interrupted), count_calls([target(CALLED)]) as counts:
         called()
     assert (dict(counts), counts.blind) == ({CALLED: 1}, {})
 

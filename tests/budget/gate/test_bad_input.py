@@ -225,6 +225,31 @@ def test_it(cascade_budget):
     project.result.stdout.fnmatch_lines(["test_shop.py:8: in wait", "    threading.Event().wait()"])
 
 
+def test_a_whole_test_that_hangs_is_ended_in_its_first_run(project):
+    project.configure("cascade_budget_timeout = 0.2")
+    project.test(
+        """
+import pytest
+
+@pytest.mark.cascade_budget
+def test_it():
+    while True:
+        try:
+            while True:
+                pass
+        except Exception:
+            pass
+"""
+    )
+    project.run("--cascade-budget").assert_outcomes(failed=1)
+    assert project.errors() == [
+        (
+            "cascade_budget.errors.WorkloadTimeoutError: the test did not end within 0.2 seconds. "
+            "Make it smaller, or raise cascade_budget_timeout in the ini file"
+        )
+    ]
+
+
 def test_a_workload_that_leaves_threads_behind_each_time_is_refused(project):
     project.test(
         """

@@ -344,3 +344,26 @@ def test_a_benchmarked_call_that_hangs_on_the_hash_seed_fails_no_test(project, m
             break
     else:
         pytest.fail("no process counted otherwise")
+
+
+def test_a_benchmark_that_is_never_called_fails_its_marker(project) -> None:
+    project.makepyfile(
+        test_shop="""
+        import pytest, shop
+
+        @pytest.mark.cascade_budget(calls={"shop:price": 0})
+        def test_total(benchmark):
+            shop.total(10)
+        """
+    )
+    result = run(project, "--cascade-budget")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            (
+                "the test has the marker and the fixture benchmark, and never calls the fixture; "
+                "test_shop.py::test_total. Call benchmark(function), or leave the fixture out to "
+                "budget the whole test"
+            )
+        ]
+    )

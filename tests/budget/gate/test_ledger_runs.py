@@ -299,3 +299,22 @@ def test_testpaths_are_the_whole_suite(project, arguments):
     project.budget('["tests/test_old.py::test_gone"]', '"shop:price" = "7"')
     project.run("--cascade-budget", *arguments, "-o", "pythonpath=.")
     assert project.section("cascade budget")[-1] == "  tests/test_old.py::test_gone"
+
+
+def test_a_test_that_breaks_its_contract_is_not_recorded_and_told_one_remedy(project):
+    project.test(
+        """
+@pytest.mark.cascade_budget(calls={"shop:price": "n", "shop:handle": None})
+def test_serve(cascade_budget):
+    cascade_budget(shop.serve, n=1_000)
+"""
+    )
+    for option in ("--cascade-budget", "--cascade-budget-update"):
+        project.run(option).assert_outcomes(failed=1)
+        assert not project.ledger.exists()
+        assert [
+            line for line in project.result.outlines if line.startswith("  ") and "with" in line
+        ] == []
+        assert project.section("test_serve")[-1] == (
+            "  the budget is fixed in the test's marker: fix the code or edit the marker"
+        )

@@ -192,3 +192,56 @@ def test_clocks_that_a_test_stops_go_on_for_the_gate(project, arguments):
     plain = ("-p", "no:cacheprovider", "-o", "cascade_budget_coarse=25", *arguments)
     result = project.pytester.runpytest_subprocess(*plain, timeout=60)
     result.assert_outcomes(passed=2)
+
+
+# As pytest-rerunfailures does it: a failed attempt is logged as a rerun, and the test runs again.
+RERUNS = """
+import pytest
+from _pytest.runner import runtestprotocol
+
+def pytest_runtest_protocol(item, nextitem):
+    for attempt in range(3):
+        item.attempt = attempt
+        item._initrequest()
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+        failed = attempt < 2 and any(report.failed for report in reports)
+        for report in reports:
+            if failed and report.failed:
+                report.outcome = "rerun"
+            item.ihook.pytest_runtest_logreport(report=report)
+        if not failed:
+            return True
+
+def pytest_report_teststatus(report):
+    return ("rerun", "R", "RERUN") if report.outcome == "rerun" else None
+"""
+
+
+def test_of_a_test_that_is_run_again_the_last_attempt_counts(project):
+    project.write("conftest.py", RERUNS)
+    project.test(
+        """
+@pytest.mark.cascade_budget(calls={"shop:price": "n"})
+def test_fixture(cascade_budget, request):
+    more = getattr(request.node, "attempt", 0) == 0
+    cascade_budget(lambda n: [shop.price(each) for each in range(n + more)], n=40)
+
+@pytest.mark.cascade_budget(calls={"shop:price": 3})
+def test_whole(request):
+    for each in range(4 if getattr(request.node, "attempt", 0) == 0 else 3):
+        shop.price(each)
+"""
+    )
+    project.run("--cascade-budget", "--junitxml=junit.xml").assert_outcomes(passed=2)
+    assert project.section("cascade budget") == [
+        "                                           verdict",
+        "test_shop.py",
+        "  test_fixture                             as budgeted",
+        "    shop:price  n",
+        "  test_whole                               unstable",
+        "    shop:price  3 and 4 calls in two runs of the same code: not gated",
+    ]
+    assert (project.path / "junit.xml").read_text("utf-8").count(
+        'name="cascade_budget shop:price"'
+    ) == 2

@@ -199,3 +199,75 @@ class CaseOfShop(unittest.TestCase):
     ]
     project.run("--cascade-budget").assert_outcomes(passed=4)
     assert project.section("cascade budget")[-1] == "    shop:price  3"
+
+
+def test_a_marker_that_a_conftest_adds_is_held_to(project):
+    project.write(
+        "conftest.py",
+        """
+import pytest
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        item.add_marker(pytest.mark.cascade_budget(calls={"shop:price": 1}))
+""",
+    )
+    project.test(
+        """
+def test_whole():
+    shop.serve(2)
+
+def test_fixture(cascade_budget):
+    cascade_budget(shop.serve, n=40)
+"""
+    )
+    project.run("--cascade-budget").assert_outcomes(failed=2)
+    assert project.section("test_whole")[:2] == [
+        "test_whole: over budget",
+        "  shop:price  3 calls, budget 1: was called once, is now called 3 times",
+    ]
+    assert project.section("test_fixture")[0].startswith("test_fixture: over budget")
+
+
+def test_a_marker_on_a_doctest_is_refused(project):
+    project.write(
+        "conftest.py",
+        """
+import pytest
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        item.add_marker("cascade_budget")
+""",
+    )
+    project.write("more.py", '"""\n>>> 1 + 1\n2\n"""\n')
+    project.run("--cascade-budget", "--doctest-modules", "more.py")
+    assert project.result.ret == 4
+    assert [line for line in project.result.errlines if line] == [
+        (
+            "ERROR: the marker cascade_budget stands on a doctest, which can't run again to be "
+            "counted; more.py::more. Leave doctests out where markers are added, or write the example "
+            "as a test"
+        )
+    ]
+
+
+def test_a_strict_xfail_is_gated(project):
+    project.test(
+        """
+@pytest.mark.xfail(strict=True)
+@pytest.mark.cascade_budget(calls={"shop:price": 1})
+def test_over():
+    shop.serve(2)
+
+@pytest.mark.xfail(strict=True)
+@pytest.mark.cascade_budget(calls={"shop:price": 3})
+def test_within():
+    shop.serve(2)
+"""
+    )
+    project.run("--cascade-budget").assert_outcomes(xfailed=1, failed=1)
+    assert project.section("test_within") == ["[XPASS(strict)] "]
+    summary = "\n".join(project.section("cascade budget"))
+    assert "OVER BUDGET" in summary
+    assert "unstable" not in summary

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+import traceback
 
 import pytest
 
 from cascade_budget.errors import WorkloadTimeoutError
+from cascade_budget.process import limits
 from cascade_budget.process.limits import time_limit
 
 needs_alarm = pytest.mark.skipif(
@@ -68,6 +71,69 @@ def test_a_limit_that_is_kept_leaves_nothing_behind():
     thread.join()
     here = threading.active_count()
     assert left == [(here, (0.0, 0.0)), (here + 1, (0.0, 0.0))]
+
+
+def in_a_thread(work):
+    """What a function returns that is run off the main thread, where no alarm rings."""
+    found = []
+    thread = threading.Thread(target=lambda: found.append(work()))
+    thread.start()
+    thread.join(60)
+    return found[0]
+
+
+@pytest.mark.parametrize("run", [lambda work: work(), in_a_thread], ids=["alarm", "thread"])
+def test_a_retry_loop_does_not_keep_the_interruption(monkeypatch, run):
+    monkeypatch.setattr(limits, "_AGAIN", 0.05)
+    kept = []
+
+    def retried(kind):
+        def spin():
+            while True:
+                pass
+
+        try:
+            with time_limit(0.05, "the loop"):
+                for _ in range(3):
+                    try:
+                        spin()
+                    except kind as error:
+                        kept.append(type(error).__name__)
+        except WorkloadTimeoutError as error:
+            where = {frame.name for frame in traceback.extract_tb(error.__traceback__)}
+            return "spin" in where, error.fact
+        return None
+
+    fact = "the loop did not end within 0.05 seconds"
+    assert run(lambda: retried(Exception)) == (True, fact)
+    assert kept == []
+    # It rang again for each try, and what overran is told of although it has ended.
+    assert run(lambda: retried(BaseException)) == (False, fact)
+    assert kept == ["_TimeIsUp"] * 3
+
+
+def test_a_block_that_overran_and_ended_is_told():
+    with (
+        pytest.raises(WorkloadTimeoutError) as caught,
+        time_limit(0.01, "the wait"),
+        contextlib.suppress(BaseException),
+    ):
+        time.sleep(0.05)
+    assert str(caught.value) == (
+        "the wait did not end within 0.01 seconds. Make it smaller, or raise "
+        "cascade_budget_timeout in the ini file"
+    )
+
+
+@needs_alarm
+def test_a_limit_around_another_tells_of_itself():
+    with (
+        pytest.raises(WorkloadTimeoutError) as caught,
+        time_limit(0.05, "the test"),
+        time_limit(60, "the workload"),
+    ):
+        threading.Event().wait(30)
+    assert caught.value.fact == "the test did not end within 0.05 seconds"
 
 
 @needs_alarm
