@@ -181,8 +181,7 @@ def _check(pattern: str, module: str, qualname: str) -> None:
             pattern=pattern,
             remedy=f"Write '{dotted}'",
         )
-    unknown = sorted(set("?[]!{}") & set(pattern))
-    if unknown:
+    if unknown := sorted(set("?[]!{}") & set(pattern)):
         raise WatchPatternError(
             f"it holds '{unknown[0]}', which is in no name of a function",
             pattern=pattern,

@@ -67,6 +67,8 @@ class KilledWorkerError(PairingError):
     """
 
     def __init__(self, side: str, node: str, *, exit_code: int | None, printed: str) -> None:
+        self.side = side
+        self.exit_code = exit_code
         self.printed = printed
         if exit_code is None or exit_code == 0:
             how = "died"
@@ -90,6 +92,8 @@ class HangingWorkloadError(PairingError):
     """
 
     def __init__(self, side: str, node: str, seconds: float) -> None:
+        self.side = side
+        self.seconds = seconds
         super().__init__(
             f"the workload did not end within {seconds:g} seconds on {side}",
             place=node,
@@ -106,6 +110,7 @@ class ObstructedTimingError(PairingError):
     """
 
     def __init__(self, obstacle: str, node: str) -> None:
+        self.obstacle = obstacle
         super().__init__(
             f"throughput is not timed: {obstacle}",
             place=node,

@@ -185,8 +185,7 @@ class Pair:
 
     def run(self, side: Side, n: int, repeat: int = 1) -> Cost:
         """Run the workload `repeat` times for n transactions each on one side."""
-        message = self._ask(side, {"do": "run", "n": n, "repeat": repeat})
-        return Cost(**message)
+        return Cost(**self._ask(side, {"do": "run", "n": n, "repeat": repeat}))
 
     def result(self, side: Side, n: int) -> tuple[str, str]:
         """Digest and preview of what one run for n transactions returns."""
