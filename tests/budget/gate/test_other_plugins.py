@@ -242,6 +242,7 @@ def test_whole(request):
         "  test_whole                               unstable",
         "    shop:price  3 and 4 calls in two runs of the same code: not gated",
     ]
+    # Each attempt has a report, and each report its own facts once.
     assert (project.path / "junit.xml").read_text("utf-8").count(
         'name="cascade_budget shop:price"'
-    ) == 2
+    ) == 4
