@@ -320,6 +320,20 @@ def test_a_policy_of_nothing_leaves_a_plain_call(engine):
         assert type(empty) is type(plain)
 
 
+@pytest.mark.parametrize("skipped", [0, 1])
+def test_a_skip_is_found_whichever_of_the_results_it_is(engine, skipped):
+    @cs.task
+    def pair(a, b):
+        raise AssertionError("never")
+
+    for _ in range(3):
+        needed = [give(1), give(2)]
+        needed[skipped] = needed[skipped].run_if(False)
+        with pytest.raises(cs.DependencyMissingError) as caught:
+            engine.run(pair(*needed))
+        assert caught.value.reason == "a task whose result it needs was skipped"
+
+
 def test_a_skip_beside_a_result_skips_what_needs_both(engine, log_of):
     @cs.task
     def pair(a, b):

@@ -115,6 +115,4 @@ def _parts(holder: Any) -> tuple[Iterable[Any], ...]:
         return (holder,)
     if issubclass(kind, SimpleNamespace):
         return (vars(holder).values(),)
-    if is_dataclass(kind):
-        return ([getattr(holder, each.name, None) for each in fields(kind)],)
-    return ()
+    return ([getattr(holder, each.name, None) for each in fields(kind)],)  # of a dataclass

@@ -60,7 +60,7 @@ def timed(monkeypatch):
 
     def time_within(seconds):
         clock = SimpleNamespace(now=0.0)
-        monkeypatch.setattr(room, "time", SimpleNamespace(monotonic=lambda: clock.now))
+        monkeypatch.setattr(room, "Clock", SimpleNamespace(monotonic=lambda: clock.now))
         monkeypatch.setattr(starting, "Pair", lambda *_, **__: SlowPair(clock))
         side = SimpleNamespace(node="test_slow.py::test_slow", imports=None, root="")
         return run_rounds(side, side, plan=Plan(looks=(5, 8)), limits=Limits(total_seconds=seconds))
