@@ -20,7 +20,7 @@ from cascade_budget.interop.pytest_benchmark import follow_benchmark, is_benchma
 from cascade_budget.ledger import read_ledger
 from cascade_budget.model.codec import to_json
 from cascade_budget.process.seeds import GATE_SEED, kept_chance, seed_random
-from cascade_budget.process.workload import Workload
+from cascade_budget.process.workload import Workload, frozen_heap
 from cascade_budget.report.progress import Progress
 from cascade_budget.report.terminal import failure_text, failure_word
 from cascade_budget.source.changes import changes_since
@@ -117,6 +117,12 @@ class TestRunner:
                     self.prepare(item)
                 except BudgetError as error:
                     raise pytest.UsageError(str(error)) from error
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self) -> Generator[None, object, object]:
+        """Set aside what was collected: each count collects garbage, and need not look there."""
+        with frozen_heap():
+            return (yield)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:

@@ -77,9 +77,10 @@ class LedgerTimer:
             self._machine = machine_kind()
         result = workload.run(call.n)
         recorded = entry.costs.get(python_key()) if entry else None
+        at_a_glance = recorded is None and not self._settings.update
         samples: list[CostSample] = []
         while len(samples) < MAX_ATTEMPTS:
-            samples.append(sample_cost(workload.run, call.n))
+            samples.append(sample_cost(workload.run, call.n, at_a_glance=at_a_glance))
             verdict, timing = judge_coarse(
                 [sample.calibrated_cost for sample in samples],
                 recorded,

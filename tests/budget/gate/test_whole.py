@@ -271,3 +271,20 @@ def test_within():
     summary = "\n".join(project.section("cascade budget"))
     assert "OVER BUDGET" in summary
     assert "unstable" not in summary
+
+
+def test_what_was_collected_is_set_aside_from_the_garbage_collector(project):
+    """A count collects garbage, and would look at every object of pytest and of the project."""
+    project.test(
+        """
+import gc
+
+BEFORE = gc.get_freeze_count()
+
+@pytest.mark.cascade_budget(calls={"shop:price": 4})
+def test_serve():
+    shop.serve(3)
+    assert gc.get_freeze_count() > BEFORE + 10_000
+"""
+    )
+    project.run_apart("--cascade-budget").assert_outcomes(passed=1)

@@ -31,6 +31,18 @@ def test_twice_the_work_has_about_twice_the_cost():
     assert 1.2 < twice.calibrated_cost / once.calibrated_cost < 3.0
 
 
+def test_a_glance_at_a_cost_takes_few_chunks():
+    """Nothing is held against it, and it is paid by each test without a record."""
+
+    def performed(*, at_a_glance):
+        done = []
+        cost = sample_cost(lambda n: done.append(sum(range(200 * n))), 500, at_a_glance=at_a_glance)
+        assert cost.calibrated_cost > 0
+        return len(done)
+
+    assert performed(at_a_glance=True) < performed(at_a_glance=False) / 3
+
+
 def test_a_python_is_named_by_implementation_and_version():
     assert re.fullmatch(r"[a-z]+-3\.\d+t?", python_key())
     assert python_key().startswith(f"{sys.implementation.name}-3.{sys.version_info.minor}")
