@@ -53,14 +53,13 @@ def by_room(package: Path) -> Counter[str]:
     return rooms
 
 
-def main(folders: list[str]) -> None:
-    """Print code lines by room and in all, a table for each folder."""
-    for folder in folders:
-        rooms = by_room(Path(folder))
-        print(f"{rooms.total():7,}  {folder}")
-        for room, lines in sorted(rooms.items()):
-            print(f"{lines:7,}    {room}")
+def table(folder: str) -> str:
+    """Code lines of a folder in all and by room, a line each."""
+    rooms = by_room(Path(folder))
+    lines = [f"{rooms.total():7,}  {folder}"]
+    lines += [f"{count:7,}    {room}" for room, count in sorted(rooms.items())]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    print("\n".join(map(table, sys.argv[1:])))

@@ -14,6 +14,8 @@ from _pytest import python as pytest_python
 from cascade_budget.errors import BudgetError
 from cascade_budget.gate.budgets import FIXTURE, state_of
 from cascade_budget.gate.fixture import run_once
+from cascade_budget.interop.pytest_benchmark import FIXTURE as BENCHMARK
+from cascade_budget.interop.pytest_benchmark import calls_made, follow_benchmark
 from cascade_budget.judge.profile_comparison import compare_profiles
 from cascade_budget.model.profiles import ProfileFinding, function_times
 from cascade_budget.process.limits import time_limit
@@ -22,9 +24,11 @@ from cascade_budget.report.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from cascade_budget.gate.timers import ProfiledSides
+    from cascade_budget.interop.pytest_benchmark import BenchmarkedCall
     from cascade_budget.model.profiles import ProfileDifference, ProfileSession
     from cascade_budget.process.workload import WorkloadCall
     from cascade_budget.profiling.stacks import RawFrame
@@ -342,12 +346,25 @@ class ProfilingRunner:
         if state_of(item) is not None or FIXTURE in getattr(item, "fixturenames", ()):
             return (yield)
         taken: list[ProfileFinding] = []
+        benchmark = getattr(item, "funcargs", {}).get(BENCHMARK)
+        sampled: AbstractContextManager[None] = contextlib.nullcontext()
+        if benchmark is None:
+            sampled = self._profiles.of_body(item, taken)
+        else:
+            # Not the rounds: what they took would be the sampler's as well.
+            follow_benchmark(benchmark, lambda call: self._of_benchmark(item, benchmark, call))
         try:
-            with self._profiles.of_body(item, taken):
+            with sampled:
                 return (yield)
         finally:
             self._profiles.add_sections(item)
             self._problems.update((item.nodeid, each.problem) for each in taken if each.problem)
+
+    def _of_benchmark(self, item: pytest.Item, benchmark: Any, call: BenchmarkedCall) -> None:
+        most = calls_made(benchmark)
+        profile = self._profiles.of_call(item, call.repeated, most=most, failed=False)
+        if profile is not None and profile.problem:
+            self._problems[item.nodeid] = profile.problem
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say which tests have no profile."""

@@ -311,6 +311,17 @@ def test_each_benchmark_is_profiled_where_that_is_asked_for(project) -> None:
     ]
 
 
+@pytest.mark.parametrize("gate", [(), ("--cascade-budget",)], ids=["plain", "gate"])
+def test_a_benchmark_without_a_budget_is_timed_first_and_profiled_then(project, gate) -> None:
+    project.makepyfile(
+        "import shop\n\ndef test_total(benchmark):\n    benchmark(shop.total, 900)\n"
+    )
+    result = run(project, *gate, "--cascade-profile=kept")
+    result.assert_outcomes(passed=1)
+    (text,) = (project.path / "kept").glob("*.txt")
+    assert "total  shop.py:6" in text.read_text(encoding="utf-8")
+
+
 def test_a_benchmarked_call_that_hangs_on_the_hash_seed_fails_no_test(project, monkeypatch) -> None:
     monkeypatch.setenv("PYTHONHASHSEED", "random")
     project.makepyfile(
