@@ -82,7 +82,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 )
 def test_counted_in_a_fresh_process(project: Project, test: str, more: tuple[str, ...]) -> None:
     project.write("checks/test_shop.py", test)
-    printed = project.run("pytest", "--cascade-budget", "--ds", "production", *more, "checks")
+    printed = project.run("pytest", "--cascade-budget", *more, "--ds", "production", "checks")
     assert "1 passed" in printed, printed
     if "--lf" in more:
         assert 'tests="1"' in (project.path / "out.xml").read_text("utf-8")
